@@ -1,0 +1,236 @@
+#define _GNU_SOURCE /* clock_gettime, strdup */
+#include "db/conn.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "db/dataset.h"
+#include "db/schema.h"
+#include "server/base/buffer.h"
+#include "server/base/cleanup.h"
+#include "server/base/fold.h"
+
+enum {
+    CONN_STATEMENTS = 64,  /* prepared statements kept; the least recently used goes */
+    CONN_STEPS = 2000,     /* virtual machine steps between two looks at the clock: some 20 us */
+    CONN_MMAP = 256 << 20, /* bytes of the file that are read through memory mapping; SPEED.md: 20% on large sets */
+    CONN_CACHE = -1024,    /* page cache in KiB (negative: SQLite's way to say so); mapped pages need none */
+    FOLD_SIZE = 4096,      /* bytes of a folded text in a comparison; longer ones are compared by nothing */
+};
+
+/** A slot of the statement cache. Zeroed: free. */
+struct slot {
+    char *sql;          /* NULL: free */
+    sqlite3_stmt *stmt;
+    uint64_t used;      /* tick of the last use */
+};
+
+struct conn {
+    sqlite3 *db;
+    const struct state *state; /* borrowed */
+    struct slot slots[CONN_STATEMENTS];
+    uint64_t tick;
+    struct timespec deadline; /* on CLOCK_MONOTONIC; both 0: never */
+};
+
+/* SQL fold(text): as fold_name(); NULL for NULL. Lets contains and startswith ignore case and accents. */
+static void sql_fold(sqlite3_context *context, int n_args, sqlite3_value **args)
+{
+    const char *text = (const char *)sqlite3_value_text(args[0]);
+    char folded[FOLD_SIZE];
+    size_t len;
+
+    (void)n_args;
+    if (text == NULL)
+        return;
+    len = fold_name(text, folded, sizeof(folded));
+    sqlite3_result_text(context, folded, (int)len, SQLITE_TRANSIENT);
+}
+
+static int is_past_deadline(void *data)
+{
+    const struct conn *conn = data;
+    struct timespec now;
+
+    if (conn->deadline.tv_sec == 0 && conn->deadline.tv_nsec == 0)
+        return 0;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec > conn->deadline.tv_sec
+           || (now.tv_sec == conn->deadline.tv_sec && now.tv_nsec >= conn->deadline.tv_nsec);
+}
+
+static bool read_integer(sqlite3 *db, const char *sql, int *ret)
+{
+    sqlite3_stmt *stmt = NULL;
+    bool is_read = sqlite3_prepare_v2(db, sql, -1, &stmt, NULL) == SQLITE_OK && sqlite3_step(stmt) == SQLITE_ROW;
+
+    if (is_read)
+        *ret = sqlite3_column_int(stmt, 0);
+    sqlite3_finalize(stmt);
+    return is_read;
+}
+
+/* Refuses what is not a dataset of this schema, before any query meets it. */
+static bool check_header(sqlite3 *db, const char *file, struct error *err)
+{
+    int application_id = 0, version = 0;
+
+    if (!read_integer(db, "PRAGMA application_id", &application_id) || !read_integer(db, "PRAGMA user_version", &version))
+        return error_set(err, ERR_INPUT, NULL, "%s: %s; a dataset file that 'bluehelm build' made would be right.",
+                         file, sqlite3_errmsg(db));
+    if (application_id != SCHEMA_APPLICATION_ID)
+        return error_set(err, ERR_INPUT, NULL,
+                         "%s: not a bluehelm dataset (application_id %d); make one with 'bluehelm build'.", file,
+                         application_id);
+    if (version != SCHEMA_VERSION)
+        return error_set(err, ERR_INPUT, NULL,
+                         "%s: schema version %d, and this program reads version %d; rebuild the dataset with this program.",
+                         file, version, SCHEMA_VERSION);
+    return true;
+}
+
+bool conn_open(const char *file, const struct state *state, struct conn **ret, struct error *err)
+{
+    defer(buffer_done) struct buffer uri = BUFFER_INIT(8192);
+    struct conn *conn = calloc(1, sizeof(*conn));
+    int status;
+
+    if (conn == NULL)
+        return error_set(err, ERR_INTERNAL, NULL, "no memory for a connection");
+    conn->state = state;
+    buffer_text(&uri, "file:");
+    buffer_percent(&uri, file, "/");
+    if (!buffer_text(&uri, "?mode=ro&immutable=1")) {
+        conn_close(conn);
+        return error_set(err, ERR_INPUT, NULL, "%s: the path is too long.", file);
+    }
+    status = sqlite3_open_v2(uri.data, &conn->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX, NULL);
+    if (status != SQLITE_OK) {
+        error_set(err, ERR_INPUT, NULL, "%s: %s; a dataset file that can be read would be right.", file,
+                  conn->db != NULL ? sqlite3_errmsg(conn->db) : "no memory");
+        conn_close(conn);
+        return false;
+    }
+    sqlite3_extended_result_codes(conn->db, 1);
+    sqlite3_db_config(conn->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+    sqlite3_db_config(conn->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+    sqlite3_progress_handler(conn->db, CONN_STEPS, is_past_deadline, conn);
+    if (!check_header(conn->db, file, err)) {
+        conn_close(conn);
+        return false;
+    }
+    if (sqlite3_create_function(conn->db, "fold", 1, SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS, NULL,
+                                sql_fold, NULL, NULL)
+            != SQLITE_OK
+        || sqlite3_exec(conn->db, "PRAGMA query_only=1; PRAGMA temp_store=memory", NULL, NULL, NULL) != SQLITE_OK) {
+        error_set(err, ERR_INTERNAL, NULL, "%s: %s", file, sqlite3_errmsg(conn->db));
+        conn_close(conn);
+        return false;
+    }
+    {
+        char pragmas[96];
+
+        sqlite3_snprintf(sizeof(pragmas), pragmas, "PRAGMA mmap_size=%d; PRAGMA cache_size=%d", CONN_MMAP, CONN_CACHE);
+        sqlite3_exec(conn->db, pragmas, NULL, NULL, NULL); /* hints: without them it is slower, not wrong */
+    }
+    *ret = conn;
+    return true;
+}
+
+void conn_close(struct conn *conn)
+{
+    if (conn == NULL)
+        return;
+    for (size_t i = 0; i < CONN_STATEMENTS; i++) {
+        sqlite3_finalize(conn->slots[i].stmt);
+        free(conn->slots[i].sql);
+    }
+    sqlite3_close(conn->db);
+    free(conn);
+}
+
+const struct state *conn_state(const struct conn *conn)
+{
+    return conn->state;
+}
+
+static bool fail(sqlite3 *db, int status, struct error *err)
+{
+    if ((status & 0xff) == SQLITE_INTERRUPT)
+        return error_set(err, ERR_TIMEOUT, NULL,
+                         "The query took longer than the server allows; ask for less: more filters, a smaller limit.");
+    return error_set(err, ERR_INTERNAL, NULL, "SQLite %d: %s", status, sqlite3_errmsg(db));
+}
+
+bool conn_stmt(struct conn *conn, const char *sql, sqlite3_stmt **ret, struct error *err)
+{
+    struct slot *oldest = NULL;
+    sqlite3_stmt *stmt;
+    char *copy;
+    int status;
+
+    for (size_t i = 0; i < CONN_STATEMENTS; i++) {
+        struct slot *slot = &conn->slots[i];
+
+        /* A statement that is lent out is busy: the same text twice at once needs a second one. */
+        if (slot->sql != NULL && strcmp(slot->sql, sql) == 0 && !sqlite3_stmt_busy(slot->stmt)) {
+            slot->used = ++conn->tick;
+            *ret = slot->stmt;
+            return true;
+        }
+        if ((oldest == NULL || slot->used < oldest->used)
+            && (slot->stmt == NULL || !sqlite3_stmt_busy(slot->stmt)))
+            oldest = slot;
+    }
+    if (oldest == NULL)
+        return error_set(err, ERR_INTERNAL, NULL, "all %d statements are in use", CONN_STATEMENTS);
+    status = sqlite3_prepare_v3(conn->db, sql, -1, SQLITE_PREPARE_PERSISTENT, &stmt, NULL);
+    if (status != SQLITE_OK)
+        return fail(conn->db, status, err);
+    copy = strdup(sql);
+    if (copy == NULL) {
+        sqlite3_finalize(stmt);
+        return error_set(err, ERR_INTERNAL, NULL, "no memory for a statement");
+    }
+    sqlite3_finalize(oldest->stmt);
+    free(oldest->sql);
+    *oldest = (struct slot){ .sql = copy, .stmt = stmt, .used = ++conn->tick };
+    *ret = stmt;
+    return true;
+}
+
+void stmt_return(sqlite3_stmt **stmt)
+{
+    if (*stmt == NULL)
+        return;
+    sqlite3_reset(*stmt);
+    sqlite3_clear_bindings(*stmt);
+    *stmt = NULL;
+}
+
+bool stmt_step(sqlite3_stmt *stmt, bool *ret_row, struct error *err)
+{
+    int status = sqlite3_step(stmt);
+
+    if (status != SQLITE_ROW && status != SQLITE_DONE)
+        return fail(sqlite3_db_handle(stmt), status, err);
+    *ret_row = status == SQLITE_ROW;
+    return true;
+}
+
+void conn_deadline(struct conn *conn, unsigned ms)
+{
+    if (ms == 0) {
+        conn->deadline = (struct timespec){ 0 };
+        return;
+    }
+    clock_gettime(CLOCK_MONOTONIC, &conn->deadline);
+    conn->deadline.tv_sec += (time_t)(ms / 1000);
+    conn->deadline.tv_nsec += (long)(ms % 1000) * 1000000;
+    if (conn->deadline.tv_nsec >= 1000000000) {
+        conn->deadline.tv_sec++;
+        conn->deadline.tv_nsec -= 1000000000;
+    }
+}

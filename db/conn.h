@@ -1,0 +1,46 @@
+#pragma once
+
+/* One thread's read-only connection to one dataset file: statement cache, deadline, functions. */
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <sqlite3.h>
+
+#include "server/base/error.h"
+
+struct conn;
+struct state;
+
+/**
+ * Opens a dataset file for reading.
+ *
+ * Shape: immutable, unlocked; the caller must be the only thread that uses the connection.
+ * Errors: ERR_INPUT with the reason when the file is not a whole dataset of this schema, ERR_INTERNAL.
+ * Lifetime: borrows state; conn_close() frees it.
+ */
+bool conn_open(const char *file, const struct state *state, struct conn **ret, struct error *err);
+
+/** Closes the connection and every statement. Takes NULL. */
+void conn_close(struct conn *conn);
+
+/**
+ * Lends a prepared statement, from the cache where it has one; stmt_return() gives it back.
+ *
+ * Errors: ERR_INTERNAL (the SQL is ours), ERR_TIMEOUT.
+ */
+bool conn_stmt(struct conn *conn, const char *sql, sqlite3_stmt **ret, struct error *err);
+
+/** Resets the statement, clears its bindings and NULLs the borrower's pointer. Takes a pointer to NULL. */
+void stmt_return(sqlite3_stmt **stmt);
+
+/**
+ * Steps to the next row.
+ *
+ * Shape: *ret_row tells whether there is one.
+ * Errors: ERR_TIMEOUT past the deadline, ERR_INTERNAL.
+ */
+bool stmt_step(sqlite3_stmt *stmt, bool *ret_row, struct error *err);
+
+/** Sets when queries of this connection are stopped: `ms` from now; 0: never. */
+void conn_deadline(struct conn *conn, unsigned ms);

@@ -1,0 +1,280 @@
+#define _GNU_SOURCE /* O_CLOEXEC, asprintf */
+#include "db/dataset.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "db/conn.h"
+#include "db/query.h"
+#include "db/select.h"
+#include "server/base/cleanup.h"
+
+/** A published file. Shared by the holder and by each thread's connection to it; the last one closes it. */
+struct file {
+    struct state state;
+    atomic_size_t n_holders;
+    int descriptor;        /* keeps the very file that was checked, whatever its name comes to mean */
+    struct code *codes;    /* owned; state.codes points here */
+};
+
+struct dataset {
+    const struct resource *const *catalogue;
+    pthread_mutex_t lock;    /* guards file */
+    struct file *file;       /* NULL: nothing was published */
+    atomic_ulong serial;     /* grows with each publication; what a request looks at */
+    pthread_key_t thread;    /* each thread's struct local */
+};
+
+/** What one thread has open. */
+struct local {
+    struct conn *conn; /* NULL: none */
+    struct file *file;
+    unsigned long serial; /* of the publication that conn belongs to */
+};
+
+static void file_release(struct file *file)
+{
+    if (file == NULL || atomic_fetch_sub(&file->n_holders, 1) != 1)
+        return;
+    if (file->descriptor >= 0)
+        close(file->descriptor);
+    for (size_t i = 0; i < file->state.n_codes; i++) {
+        free((char *)file->codes[i].list);
+        free((char *)file->codes[i].id);
+        free((char *)file->codes[i].name);
+        free((char *)file->codes[i].text);
+        free((char *)file->codes[i].inverse);
+    }
+    free(file->codes);
+    free(file);
+}
+
+static void local_close(struct local *local)
+{
+    conn_close(local->conn);
+    file_release(local->file);
+    local->conn = NULL;
+    local->file = NULL;
+}
+
+static void local_free(void *data)
+{
+    struct local *local = data;
+
+    local_close(local);
+    free(local);
+}
+
+struct dataset *dataset_new(const struct resource *const *catalogue)
+{
+    struct dataset *dataset = calloc(1, sizeof(*dataset));
+
+    if (dataset == NULL)
+        return NULL;
+    dataset->catalogue = catalogue;
+    if (pthread_key_create(&dataset->thread, local_free) != 0) {
+        free(dataset);
+        return NULL;
+    }
+    pthread_mutex_init(&dataset->lock, NULL);
+    return dataset;
+}
+
+void dataset_free(struct dataset *dataset)
+{
+    if (dataset == NULL)
+        return;
+    dataset_leave(dataset);
+    file_release(dataset->file);
+    pthread_key_delete(dataset->thread);
+    pthread_mutex_destroy(&dataset->lock);
+    free(dataset);
+}
+
+/* SQLite opens the file anew through the descriptor, so a name that was replaced meanwhile does not matter. */
+static bool open_descriptor(const struct file *file, struct conn **ret, struct error *err)
+{
+    char path[64];
+
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", file->descriptor);
+    return conn_open(path, &file->state, ret, err);
+}
+
+static char *column_text(sqlite3_stmt *stmt, int column)
+{
+    const char *text = (const char *)sqlite3_column_text(stmt, column);
+
+    return text != NULL ? strdup(text) : NULL;
+}
+
+static bool read_key(struct conn *conn, const char *key, char *ret, size_t size, struct error *err)
+{
+    defer(stmt_return) sqlite3_stmt *stmt = NULL;
+    bool is_row;
+
+    if (!conn_stmt(conn, "SELECT value FROM dataset WHERE key = ?", &stmt, err))
+        return false;
+    sqlite3_bind_text(stmt, 1, key, -1, SQLITE_STATIC);
+    if (!stmt_step(stmt, &is_row, err))
+        return false;
+    if (!is_row || sqlite3_column_bytes(stmt, 0) != (int)size - 1)
+        return error_set(err, ERR_INPUT, NULL, "the dataset does not say its %s", key);
+    memcpy(ret, sqlite3_column_text(stmt, 0), size);
+    return true;
+}
+
+static bool read_codes(struct conn *conn, struct file *file, struct error *err)
+{
+    defer(stmt_return) sqlite3_stmt *stmt = NULL;
+    size_t room = 0;
+    bool is_row;
+
+    if (!conn_stmt(conn, "SELECT list, id, name, text, inverse FROM codes ORDER BY list, position", &stmt, err))
+        return false;
+    for (;;) {
+        if (!stmt_step(stmt, &is_row, err))
+            return false;
+        if (!is_row)
+            break;
+        if (file->state.n_codes == room) {
+            struct code *codes = realloc(file->codes, (room = room ? room * 2 : 128) * sizeof(*codes));
+
+            if (codes == NULL)
+                return error_set(err, ERR_INTERNAL, NULL, "no memory for the code lists");
+            file->state.codes = file->codes = codes;
+        }
+        file->codes[file->state.n_codes++] = (struct code){
+            .list = column_text(stmt, 0),
+            .id = column_text(stmt, 1),
+            .name = column_text(stmt, 2),
+            .text = column_text(stmt, 3),
+            .inverse = column_text(stmt, 4),
+        };
+        {
+            const struct code *code = &file->codes[file->state.n_codes - 1];
+
+            if (code->list == NULL || code->id == NULL || code->name == NULL || code->text == NULL)
+                return error_set(err, ERR_INTERNAL, NULL, "no memory for the code lists");
+        }
+    }
+    return true;
+}
+
+/* Proves that every resource can be asked for on this file. */
+static bool check_resources(const struct dataset *dataset, struct conn *conn, struct error *err)
+{
+    for (const struct resource *const *at = dataset->catalogue; *at != NULL; at++) {
+        if (!select_check(conn, *at, err))
+            return false;
+    }
+    return true;
+}
+
+bool dataset_publish(struct dataset *dataset, const char *path, struct error *err)
+{
+    struct file *file = calloc(1, sizeof(*file));
+    struct file *old;
+    struct conn *conn = NULL;
+    struct error why = { 0 };
+
+    if (file == NULL)
+        return error_set(err, ERR_INTERNAL, NULL, "no memory for a dataset");
+    atomic_init(&file->n_holders, 1);
+    file->descriptor = open(path, O_RDONLY | O_CLOEXEC);
+    if (file->descriptor < 0) {
+        error_set(err, ERR_INPUT, NULL, "%s: %s; a dataset file that 'bluehelm build' made would be right.", path,
+                  strerror(errno));
+        file_release(file);
+        return false;
+    }
+    if (!open_descriptor(file, &conn, &why) || !read_key(conn, "digest", file->state.digest, 65, &why)
+        || !read_key(conn, "release", file->state.release, 11, &why) || !read_codes(conn, file, &why)
+        || !check_resources(dataset, conn, &why)) {
+        const char *name = strstr(why.detail, ": "); /* our name of the descriptor says nothing to anybody */
+        bool is_named = strncmp(why.detail, "/proc/self/fd/", 14) == 0 && name != NULL;
+
+        error_set(err, ERR_INPUT, NULL, "%s: %s", path, is_named ? name + 2 : why.detail);
+        conn_close(conn);
+        file_release(file);
+        return false;
+    }
+    conn_close(conn);
+    pthread_mutex_lock(&dataset->lock);
+    old = dataset->file;
+    dataset->file = file;
+    atomic_fetch_add_explicit(&dataset->serial, 1, memory_order_release);
+    pthread_mutex_unlock(&dataset->lock);
+    file_release(old);
+    return true;
+}
+
+static struct local *local_get(struct dataset *dataset, struct error *err)
+{
+    struct local *local = pthread_getspecific(dataset->thread);
+
+    if (local != NULL)
+        return local;
+    local = calloc(1, sizeof(*local));
+    if (local == NULL || pthread_setspecific(dataset->thread, local) != 0) {
+        free(local);
+        error_set(err, ERR_INTERNAL, NULL, "no memory for a thread's connection");
+        return NULL;
+    }
+    return local;
+}
+
+bool dataset_conn(struct dataset *dataset, struct conn **ret, struct error *err)
+{
+    struct local *local = local_get(dataset, err);
+
+    if (local == NULL)
+        return false;
+    if (local->conn != NULL
+        && local->serial == atomic_load_explicit(&dataset->serial, memory_order_acquire)) {
+        *ret = local->conn;
+        return true;
+    }
+    local_close(local);
+    pthread_mutex_lock(&dataset->lock);
+    local->file = dataset->file;
+    local->serial = atomic_load_explicit(&dataset->serial, memory_order_relaxed);
+    if (local->file != NULL)
+        atomic_fetch_add(&local->file->n_holders, 1);
+    pthread_mutex_unlock(&dataset->lock);
+    if (local->file == NULL)
+        return error_set(err, ERR_NOT_READY, NULL, "No dataset is open yet.");
+    if (!open_descriptor(local->file, &local->conn, err)) {
+        local_close(local);
+        err->code = ERR_INTERNAL; /* the file was good when it was published: this is not the client's fault */
+        return false;
+    }
+    *ret = local->conn;
+    return true;
+}
+
+void dataset_leave(struct dataset *dataset)
+{
+    struct local *local = pthread_getspecific(dataset->thread);
+
+    if (local == NULL)
+        return;
+    pthread_setspecific(dataset->thread, NULL);
+    local_free(local);
+}
+
+const struct code *state_code(const struct state *state, const char *list, const char *id)
+{
+    for (size_t i = 0; i < state->n_codes; i++) {
+        const struct code *code = &state->codes[i];
+
+        if (strcmp(code->list, list) == 0 && (strcmp(code->id, id) == 0 || strcmp(code->name, id) == 0))
+            return code;
+    }
+    return NULL;
+}

@@ -1,0 +1,692 @@
+#include "db/select.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "db/conn.h"
+#include "server/base/buffer.h"
+#include "server/base/cleanup.h"
+#include "server/base/fold.h"
+
+enum { SELECT_SQL = 128 << 10 /* most bytes of one statement */ };
+
+/* The parts of a claimed number, in the order of the columns. */
+static const char *const number_parts[] = { "low", "best", "high", "qualifier", "text", "unit" };
+enum { NUMBER_PARTS = 6 };
+
+static bool is_place(const struct field *field)
+{
+    return field->kind_sql == NULL && strcmp(field->kind, "place") == 0;
+}
+
+size_t select_width(const struct field *field)
+{
+    if (field->type == FIELD_NUMBER)
+        return NUMBER_PARTS;
+    if (field->type == FIELD_REF)
+        return is_place(field) || field->kind_sql != NULL ? 3 : 2;
+    return 1;
+}
+
+/* One part of a number: NULL where the row's number is not this field's. */
+static void add_part(struct buffer *sql, const struct field *field, const char *part)
+{
+    if (field->only != NULL)
+        buffer_format(sql, "CASE WHEN %s THEN %s%s END", field->only, field->sql, part);
+    else
+        buffer_format(sql, "%s%s", field->sql, part);
+}
+
+static void add_columns(struct buffer *sql, const struct field *field)
+{
+    switch (field->type) {
+    case FIELD_NUMBER:
+        for (size_t i = 0; i < NUMBER_PARTS; i++) {
+            buffer_text(sql, i > 0 ? ", " : "");
+            add_part(sql, field, number_parts[i]);
+        }
+        break;
+    case FIELD_REF:
+        if (field->kind_sql != NULL)
+            buffer_format(sql, "%s, (SELECT name FROM labels WHERE kind = %s AND id = %s), %s", field->sql,
+                          field->kind_sql, field->sql, field->kind_sql);
+        else
+            buffer_format(sql, "%s, (SELECT name FROM labels WHERE kind = '%s' AND id = %s)", field->sql, field->kind,
+                          field->sql);
+        if (is_place(field))
+            buffer_format(sql, ", (SELECT iso3 FROM places WHERE id = %s)", field->sql);
+        break;
+    default:
+        buffer_text(sql, field->sql);
+    }
+}
+
+/* The kinds "actor,place" as 'actor', 'place'. */
+static void add_kinds(struct buffer *sql, const char *kinds)
+{
+    buffer_byte(sql, '\'');
+    for (; *kinds != '\0'; kinds++)
+        *kinds == ',' ? buffer_text(sql, "', '") : buffer_byte(sql, *kinds);
+    buffer_byte(sql, '\'');
+}
+
+/* Subselect of the things that any value of a term names. */
+static void add_named(struct buffer *sql, const struct term *term, const char *columns)
+{
+    buffer_format(sql, "(SELECT %s FROM names WHERE kind IN (", columns);
+    add_kinds(sql, term->field->kind);
+    buffer_text(sql, ") AND name IN (");
+    for (size_t i = 0; i < term->n_values; i++)
+        buffer_format(sql, "%s:v%zu", i > 0 ? ", " : "", term->first + i);
+    buffer_text(sql, "))");
+}
+
+/* "The row's thing is one that a value names", from .match or as <sql> IN @ids. */
+static void add_match(struct buffer *sql, const struct term *term)
+{
+    const char *at = term->field->match;
+
+    if (at == NULL) {
+        buffer_format(sql, "%s IN ", term->field->sql);
+        add_named(sql, term, "id");
+        return;
+    }
+    while (*at != '\0') {
+        const char *mark = strchr(at, '@');
+
+        if (mark == NULL)
+            mark = at + strlen(at);
+        buffer_add(sql, at, (size_t)(mark - at));
+        at = mark;
+        if (strncmp(at, "@ids", 4) == 0) {
+            add_named(sql, term, "id");
+            at += 4;
+        } else if (strncmp(at, "@things", 7) == 0) {
+            add_named(sql, term, "kind, id");
+            at += 7;
+        }
+    }
+}
+
+/* An imprecise date against the days v (first) and w (last) of a value. */
+static void add_date(struct buffer *sql, const char *min, const char *max, enum operator op, size_t value, bool definite)
+{
+    switch (op) {
+    case OPERATOR_GT:
+        buffer_format(sql, "%s > :w%zu", definite ? min : max, value);
+        break;
+    case OPERATOR_GTE:
+        buffer_format(sql, "%s >= :v%zu", definite ? min : max, value);
+        break;
+    case OPERATOR_LT:
+        buffer_format(sql, "%s < :v%zu", definite ? max : min, value);
+        break;
+    case OPERATOR_LTE:
+        buffer_format(sql, "%s <= :w%zu", definite ? max : min, value);
+        break;
+    default:
+        if (definite)
+            buffer_format(sql, "(%s >= :v%zu AND %s <= :w%zu)", min, value, max, value);
+        else
+            buffer_format(sql, "(%s <= :w%zu AND %s >= :v%zu)", min, value, max, value);
+    }
+}
+
+/*
+ * A claimed number against a value. Possibly: the value lies where the number may lie; a bound that is not given is
+ * open, except that a bare best ("about 1,000") stands for both. Certainly: the bounds that are given settle it.
+ */
+static void add_number(struct buffer *sql, const struct field *field, enum operator op, size_t value, bool definite)
+{
+    defer(buffer_done) struct buffer low = BUFFER_INIT(SELECT_SQL);
+    defer(buffer_done) struct buffer best = BUFFER_INIT(SELECT_SQL);
+    defer(buffer_done) struct buffer high = BUFFER_INIT(SELECT_SQL);
+    defer(buffer_done) struct buffer least = BUFFER_INIT(SELECT_SQL);
+    defer(buffer_done) struct buffer most = BUFFER_INIT(SELECT_SQL);
+
+    add_part(&low, field, "low");
+    add_part(&best, field, "best");
+    add_part(&high, field, "high");
+    if (low.broken || best.broken || high.broken) {
+        sql->broken = true;
+        return;
+    }
+    if (definite) {
+        buffer_format(&least, "min(%s, coalesce(%s, %s))", low.data, best.data, low.data);
+        buffer_format(&most, "max(%s, coalesce(%s, %s))", high.data, best.data, high.data);
+    } else {
+        buffer_format(&least, "coalesce(min(%s, coalesce(%s, %s)), CASE WHEN %s IS NULL THEN %s END, %lld)", low.data,
+                      best.data, low.data, high.data, best.data, LLONG_MIN + 1);
+        buffer_format(&most, "coalesce(max(%s, coalesce(%s, %s)), CASE WHEN %s IS NULL THEN %s END, %lld)", high.data,
+                      best.data, high.data, low.data, best.data, LLONG_MAX);
+    }
+    if (least.broken || most.broken) {
+        sql->broken = true;
+        return;
+    }
+    buffer_format(sql, "(coalesce(%s, %s, %s) IS NOT NULL AND ", low.data, best.data, high.data);
+    switch (op) {
+    case OPERATOR_GT:
+    case OPERATOR_GTE:
+        buffer_format(sql, "%s %s :v%zu", definite ? least.data : most.data, op == OPERATOR_GT ? ">" : ">=", value);
+        break;
+    case OPERATOR_LT:
+    case OPERATOR_LTE:
+        buffer_format(sql, "%s %s :v%zu", definite ? most.data : least.data, op == OPERATOR_LT ? "<" : "<=", value);
+        break;
+    default:
+        if (definite)
+            buffer_format(sql, "%s = :v%zu AND %s = :v%zu", least.data, value, most.data, value);
+        else
+            buffer_format(sql, "%s <= :v%zu AND %s >= :v%zu", least.data, value, most.data, value);
+    }
+    buffer_byte(sql, ')');
+}
+
+static const char *sign_of(enum operator op)
+{
+    switch (op) {
+    case OPERATOR_GT:
+        return ">";
+    case OPERATOR_GTE:
+        return ">=";
+    case OPERATOR_LT:
+        return "<";
+    case OPERATOR_LTE:
+        return "<=";
+    default:
+        return "=";
+    }
+}
+
+/* Words: a folded column against a folded value. */
+static void add_words(struct buffer *sql, const char *column, enum operator op, size_t value)
+{
+    if (op == OPERATOR_CONTAINS)
+        buffer_format(sql, "instr(fold(%s), :v%zu) > 0", column, value);
+    else if (op == OPERATOR_STARTSWITH)
+        buffer_format(sql, "substr(fold(%s), 1, length(:v%zu)) = :v%zu", column, value, value);
+    else
+        buffer_format(sql, "fold(%s) = :v%zu", column, value);
+}
+
+/* One value of a term that is not about names. */
+static void add_value(struct buffer *sql, const struct term *term, size_t value, bool definite)
+{
+    const struct field *field = term->field;
+    char min[96], max[96];
+
+    switch (field->type) {
+    case FIELD_DATE:
+        snprintf(min, sizeof(min), "%s_min", field->sql);
+        snprintf(max, sizeof(max), "%s_max", field->sql);
+        add_date(sql, min, max, term->op, value, definite);
+        break;
+    case FIELD_DAY:
+        add_date(sql, field->sql, field->sql, term->op, value, definite);
+        break;
+    case FIELD_NUMBER:
+        add_number(sql, field, term->op, value, definite);
+        break;
+    case FIELD_TEXTS:
+        buffer_format(sql, "EXISTS (SELECT 1 FROM json_each(%s) WHERE ", field->sql);
+        add_words(sql, "json_each.value", term->op, value);
+        buffer_byte(sql, ')');
+        break;
+    case FIELD_TEXT:
+        add_words(sql, field->sql, term->op, value);
+        break;
+    case FIELD_ID:
+        if (term->op == OPERATOR_CONTAINS || term->op == OPERATOR_STARTSWITH)
+            add_words(sql, field->sql, term->op, value);
+        else
+            buffer_format(sql, "%s = :v%zu", field->sql, value);
+        break;
+    default:
+        buffer_format(sql, "%s %s :v%zu", field->sql, sign_of(term->op), value);
+    }
+}
+
+static void add_is_null(struct buffer *sql, const struct field *field)
+{
+    if (field->type == FIELD_NUMBER) {
+        buffer_text(sql, "coalesce(");
+        for (size_t i = 0; i < 3; i++) {
+            buffer_text(sql, i > 0 ? ", " : "");
+            add_part(sql, field, number_parts[i]);
+        }
+        buffer_text(sql, ") IS NULL");
+    } else if (field->type == FIELD_REFS || field->type == FIELD_TEXTS) {
+        buffer_format(sql, "%s = '[]'", field->sql);
+    } else {
+        buffer_format(sql, "%s IS NULL", field->sql);
+    }
+}
+
+static bool is_by_name(const struct term *term)
+{
+    return term->field->kind != NULL && term->op != OPERATOR_CONTAINS && term->op != OPERATOR_STARTSWITH;
+}
+
+static void add_term(struct buffer *sql, const struct term *term, bool definite)
+{
+    /* What is certainly not so is what is not even possibly so, and the other way round. */
+    bool negated = term->op == OPERATOR_NOT || term->op == OPERATOR_NOTIN;
+
+    if (term->op == OPERATOR_ISNULL) {
+        buffer_text(sql, term->is_null ? "(" : "NOT (");
+        add_is_null(sql, term->field);
+        buffer_byte(sql, ')');
+        return;
+    }
+    buffer_text(sql, negated ? "NOT (" : "(");
+    if (is_by_name(term)) {
+        add_match(sql, term);
+    } else {
+        for (size_t i = 0; i < term->n_values; i++) {
+            buffer_text(sql, i > 0 ? " OR " : "");
+            add_value(sql, term, term->first + i, definite != negated);
+        }
+    }
+    buffer_byte(sql, ')');
+}
+
+/* The expression that rows are sorted by. */
+static void add_sort_key(struct buffer *sql, const struct field *field)
+{
+    if (field->type == FIELD_NUMBER) {
+        buffer_text(sql, "coalesce(");
+        add_part(sql, field, "best");
+        buffer_text(sql, ", ");
+        add_part(sql, field, "low");
+        buffer_text(sql, ", ");
+        add_part(sql, field, "high");
+        buffer_byte(sql, ')');
+    } else if (field->type == FIELD_DATE && (field->flags & FIELD_NULLABLE)) {
+        /* The day columns of an unknown date are at the ends of time; sorted, it is a null. */
+        buffer_format(sql, "CASE WHEN %s IS NOT NULL THEN %s_min END", field->sql, field->sql);
+    } else if (field->type == FIELD_DATE) {
+        buffer_format(sql, "%s_min", field->sql);
+    } else {
+        buffer_text(sql, field->sql);
+    }
+}
+
+static bool is_sort_nullable(const struct sort *sort)
+{
+    return (sort->field->flags & FIELD_NULLABLE) != 0;
+}
+
+/* The id is appended unless it stands there; it goes the way of the key before it, so that an index serves both. */
+static bool is_id_descending(const struct query *query)
+{
+    return query->n_sorts > 0 && query->sorts[query->n_sorts - 1].descending;
+}
+
+static bool has_id_key(const struct query *query)
+{
+    return query->n_sorts > 0 && query->sorts[query->n_sorts - 1].field->type == FIELD_ID;
+}
+
+static void add_order(struct buffer *sql, const struct query *query)
+{
+    buffer_text(sql, " ORDER BY ");
+    for (size_t i = 0; i < query->n_sorts; i++) {
+        const struct sort *sort = &query->sorts[i];
+
+        if (is_sort_nullable(sort)) { /* nulls last, whichever way */
+            add_sort_key(sql, sort->field);
+            buffer_text(sql, " IS NULL, ");
+        }
+        add_sort_key(sql, sort->field);
+        buffer_text(sql, sort->descending ? " DESC, " : ", ");
+    }
+    if (has_id_key(query))
+        sql->data[sql->len -= 2] = '\0';
+    else
+        buffer_format(sql, "%s%s", query->resource->key, is_id_descending(query) ? " DESC" : "");
+}
+
+/* Rows behind the keyset. Keys that are never null and go one way compare as one row value, which an index can seek. */
+static void add_keyset(struct buffer *sql, const struct query *query)
+{
+    const struct keyset *keyset = &query->keyset;
+    size_t n = query->n_sorts + (has_id_key(query) ? 0 : 1);
+    bool is_plain = true;
+
+    for (size_t i = 0; i < query->n_sorts; i++)
+        is_plain = is_plain && !is_sort_nullable(&query->sorts[i])
+                   && query->sorts[i].descending == query->sorts[0].descending;
+    buffer_text(sql, " AND (");
+    if (is_plain) {
+        buffer_byte(sql, '(');
+        for (size_t i = 0; i < query->n_sorts; i++) {
+            buffer_text(sql, i > 0 ? ", " : "");
+            add_sort_key(sql, query->sorts[i].field);
+        }
+        if (!has_id_key(query))
+            buffer_format(sql, "%s%s", query->n_sorts > 0 ? ", " : "", query->resource->key);
+        buffer_format(sql, ") %s (", is_id_descending(query) ? "<" : ">");
+        for (size_t i = 0; i < n; i++)
+            buffer_format(sql, "%s:k%zu", i > 0 ? ", " : "", i);
+        buffer_text(sql, "))");
+        return;
+    }
+    for (size_t i = 0; i < n; i++) {
+        const struct sort *sort = i < query->n_sorts ? &query->sorts[i] : NULL;
+        bool descending = sort != NULL ? sort->descending : is_id_descending(query);
+
+        if (keyset->is_null[i]) {
+            buffer_text(sql, "0"); /* nothing comes behind a null but by the next keys */
+        } else {
+            if (sort != NULL)
+                add_sort_key(sql, sort->field);
+            else
+                buffer_text(sql, query->resource->key);
+            buffer_format(sql, " %s :k%zu", descending ? "<" : ">", i);
+            if (sort != NULL && is_sort_nullable(sort)) {
+                buffer_text(sql, " OR ");
+                add_sort_key(sql, sort->field);
+                buffer_text(sql, " IS NULL");
+            }
+        }
+        if (i + 1 < n) {
+            buffer_text(sql, " OR (");
+            add_sort_key(sql, sort->field);
+            buffer_format(sql, " IS :k%zu AND (", i);
+        }
+    }
+    for (size_t i = 0; i + 1 < n; i++)
+        buffer_text(sql, "))");
+    buffer_byte(sql, ')');
+}
+
+static void add_known(struct buffer *sql, const struct query *query)
+{
+    const char *known = query->resource->known;
+
+    if (known == NULL)
+        return;
+    if (query->as_of[0] != '\0')
+        buffer_format(sql, " AND %sknown_from <= :as_of AND (%sknown_to IS NULL OR %sknown_to > :as_of)", known, known,
+                      known);
+    else
+        buffer_format(sql, " AND %sknown_to IS NULL", known);
+}
+
+/* FROM and WHERE, without the keyset. */
+static void add_body(struct buffer *sql, const struct query *query)
+{
+    const struct resource *resource = query->resource;
+
+    buffer_format(sql, " FROM %s WHERE %s", resource->from, resource->where != NULL ? resource->where : "1");
+    add_known(sql, query);
+    if (query->has_world && query->is_definite)
+        buffer_format(sql, " AND %s_max <= :world_max AND %s_min >= :world_min", resource->start, resource->end);
+    else if (query->has_world)
+        buffer_format(sql, " AND %s_min <= :world_max AND %s_max >= :world_min", resource->start, resource->end);
+    for (size_t i = 0; i < query->n_terms; i++) {
+        buffer_text(sql, " AND ");
+        add_term(sql, &query->terms[i], query->is_definite);
+    }
+    if (query->key != NULL)
+        buffer_format(sql, " AND %s = :key", resource->key);
+}
+
+static void add_fields(struct buffer *sql, const struct query *query)
+{
+    buffer_text(sql, "SELECT ");
+    for (size_t i = 0; i < query->n_fields; i++) {
+        buffer_text(sql, i > 0 ? ", " : "");
+        add_columns(sql, query->fields[i]);
+    }
+}
+
+bool select_sql(const struct query *query, struct buffer *sql)
+{
+    add_fields(sql, query);
+    for (size_t i = 0; i < query->n_sorts; i++) {
+        buffer_text(sql, ", ");
+        add_sort_key(sql, query->sorts[i].field);
+    }
+    if (!has_id_key(query))
+        buffer_format(sql, ", %s", query->resource->key);
+    add_body(sql, query);
+    if (query->keyset.is_set)
+        add_keyset(sql, query);
+    if (query->key == NULL) {
+        add_order(sql, query);
+        buffer_text(sql, " LIMIT :limit OFFSET :offset");
+    }
+    return !sql->broken;
+}
+
+static void bind_text(sqlite3_stmt *stmt, const char *name, const char *text)
+{
+    int index = sqlite3_bind_parameter_index(stmt, name);
+
+    if (index > 0 && text != NULL)
+        sqlite3_bind_text(stmt, index, text, -1, SQLITE_STATIC);
+}
+
+static void bind_integer(sqlite3_stmt *stmt, const char *name, int64_t value)
+{
+    int index = sqlite3_bind_parameter_index(stmt, name);
+
+    if (index > 0)
+        sqlite3_bind_int64(stmt, index, value);
+}
+
+static void bind_value(sqlite3_stmt *stmt, const struct term *term, const struct query *query, size_t i)
+{
+    const struct value *value = &query->values[i];
+    char name[24], last[24];
+    int index;
+
+    snprintf(name, sizeof(name), ":v%zu", i);
+    snprintf(last, sizeof(last), ":w%zu", i);
+    switch (term->field->type) {
+    case FIELD_DATE:
+    case FIELD_DAY:
+        bind_text(stmt, name, value->span.min);
+        bind_text(stmt, last, value->span.max);
+        break;
+    case FIELD_INTEGER:
+    case FIELD_NUMBER:
+        bind_integer(stmt, name, value->integer);
+        break;
+    case FIELD_REAL:
+        index = sqlite3_bind_parameter_index(stmt, name);
+        if (index > 0)
+            sqlite3_bind_double(stmt, index, value->real);
+        break;
+    default:
+        bind_text(stmt, name, value->text);
+    }
+}
+
+static void bind_keyset(sqlite3_stmt *stmt, const struct keyset *keyset)
+{
+    for (size_t i = 0; keyset->is_set && i < keyset->n; i++) {
+        char name[24];
+
+        snprintf(name, sizeof(name), ":k%zu", i);
+        if (keyset->is_null[i])
+            continue;
+        if (keyset->is_integer[i])
+            bind_integer(stmt, name, keyset->integers[i]);
+        else
+            bind_text(stmt, name, keyset->texts[i]);
+    }
+}
+
+static void bind(sqlite3_stmt *stmt, const struct query *query)
+{
+    bind_text(stmt, ":as_of", query->as_of[0] != '\0' ? query->as_of : DATE_LAST);
+    bind_text(stmt, ":key", query->key);
+    if (query->has_world) {
+        bind_text(stmt, ":world_min", query->world.min);
+        bind_text(stmt, ":world_max", query->world.max);
+    }
+    bind_integer(stmt, ":limit", (int64_t)query->limit + 1);
+    bind_integer(stmt, ":offset", query->offset);
+    for (size_t i = 0; query->resource->params != NULL && query->resource->params[i].name != NULL; i++) {
+        char name[64];
+
+        snprintf(name, sizeof(name), ":%s", query->resource->params[i].name);
+        bind_text(stmt, name, query->params[i]);
+        snprintf(name, sizeof(name), ":%s_id", query->resource->params[i].name);
+        bind_text(stmt, name, query->param_ids[i]);
+    }
+    for (size_t i = 0; i < query->n_terms; i++) {
+        for (size_t j = 0; j < query->terms[i].n_values; j++)
+            bind_value(stmt, &query->terms[i], query, query->terms[i].first + j);
+    }
+    bind_keyset(stmt, &query->keyset);
+}
+
+static bool open_sql(struct conn *conn, const struct query *query, const struct buffer *sql, sqlite3_stmt **ret,
+                     struct error *err)
+{
+    if (sql->broken)
+        return error_set(err, ERR_INTERNAL, NULL, "no room for the SQL of %s", query->resource->name);
+    if (!conn_stmt(conn, sql->data, ret, err))
+        return false;
+    bind(*ret, query);
+    return true;
+}
+
+bool select_open(struct conn *conn, const struct query *query, sqlite3_stmt **ret, struct error *err)
+{
+    defer(buffer_done) struct buffer sql = BUFFER_INIT(SELECT_SQL);
+
+    select_sql(query, &sql);
+    return open_sql(conn, query, &sql, ret, err);
+}
+
+bool select_count(struct conn *conn, const struct query *query, int64_t *ret, struct error *err)
+{
+    defer(buffer_done) struct buffer sql = BUFFER_INIT(SELECT_SQL);
+    defer(stmt_return) sqlite3_stmt *stmt = NULL;
+    bool is_row;
+
+    buffer_text(&sql, "SELECT count(*)");
+    add_body(&sql, query);
+    if (!open_sql(conn, query, &sql, &stmt, err) || !stmt_step(stmt, &is_row, err))
+        return false;
+    *ret = sqlite3_column_int64(stmt, 0);
+    return true;
+}
+
+bool select_by_ids(struct conn *conn, const struct query *query, const char *ids_json, sqlite3_stmt **ret,
+                   struct error *err)
+{
+    defer(buffer_done) struct buffer sql = BUFFER_INIT(SELECT_SQL);
+
+    add_fields(&sql, query);
+    add_body(&sql, query);
+    buffer_format(&sql, " AND %s IN (SELECT value FROM json_each(:ids)) ORDER BY %s", query->resource->key,
+                  query->resource->key);
+    if (!open_sql(conn, query, &sql, ret, err))
+        return false;
+    bind_text(*ret, ":ids", ids_json);
+    return true;
+}
+
+bool select_name(struct conn *conn, const char *kinds, const char *name, bool *ret_known, char *ret_id, struct error *err)
+{
+    defer(buffer_done) struct buffer sql = BUFFER_INIT(SELECT_SQL);
+    defer(stmt_return) sqlite3_stmt *stmt = NULL;
+
+    buffer_text(&sql, "SELECT id FROM names WHERE kind IN (");
+    add_kinds(&sql, kinds);
+    if (!buffer_text(&sql, ") AND name = :name ORDER BY id LIMIT 1"))
+        return error_set(err, ERR_INTERNAL, NULL, "no room for the SQL of a name");
+    if (!conn_stmt(conn, sql.data, &stmt, err))
+        return false;
+    bind_text(stmt, ":name", name);
+    if (!stmt_step(stmt, ret_known, err))
+        return false;
+    if (*ret_known && ret_id != NULL)
+        snprintf(ret_id, SELECT_ID_SIZE, "%s", (const char *)sqlite3_column_text(stmt, 0));
+    return true;
+}
+
+void select_suggest(struct conn *conn, const char *kinds, const char *name, struct error *err)
+{
+    defer(buffer_done) struct buffer sql = BUFFER_INIT(SELECT_SQL);
+    defer(stmt_return) sqlite3_stmt *stmt = NULL;
+    struct error scan = { 0 };
+    bool is_row = true;
+
+    buffer_text(&sql, "SELECT name FROM names WHERE kind IN (");
+    add_kinds(&sql, kinds);
+    if (!buffer_text(&sql, ")") || !conn_stmt(conn, sql.data, &stmt, &scan))
+        return;
+    while (stmt_step(stmt, &is_row, &scan) && is_row)
+        error_allow(&scan, name, (const char *)sqlite3_column_text(stmt, 0));
+    memcpy(err->did_you_mean, scan.did_you_mean, sizeof(err->did_you_mean));
+}
+
+/* Whether any version of the key exists, and whether one was known by as_of. */
+static bool key_history(struct conn *conn, const struct query *query, bool *ret_any, bool *ret_by_then,
+                        struct error *err)
+{
+    defer(buffer_done) struct buffer sql = BUFFER_INIT(SELECT_SQL);
+    defer(stmt_return) sqlite3_stmt *stmt = NULL;
+    const struct resource *resource = query->resource;
+    bool is_row;
+
+    if (resource->known != NULL)
+        buffer_format(&sql, "SELECT count(*), total(%sknown_from <= :as_of) FROM %s WHERE %s = :key", resource->known,
+                      resource->from, resource->key);
+    else
+        /* Facts are known through their claims: one that exists and has no row is not known yet. */
+        buffer_format(&sql, "SELECT count(*), 0 FROM %s WHERE %s = :key", resource->from, resource->key);
+    if (!open_sql(conn, query, &sql, &stmt, err) || !stmt_step(stmt, &is_row, err))
+        return false;
+    *ret_any = sqlite3_column_int64(stmt, 0) > 0;
+    *ret_by_then = sqlite3_column_int64(stmt, 1) > 0;
+    return true;
+}
+
+bool select_absence(struct conn *conn, const struct query *query, enum select_absence *ret, char ret_id[SELECT_ID_SIZE],
+                    struct error *err)
+{
+    bool is_any, is_by_then, is_named = false;
+
+    if (!key_history(conn, query, &is_any, &is_by_then, err))
+        return false;
+    if (is_any) {
+        *ret = is_by_then ? SELECT_GONE : SELECT_NOT_YET;
+        return true;
+    }
+    if (query->resource->kind != NULL) {
+        char folded[SELECT_ID_SIZE];
+
+        if (fold_name(query->key, folded, sizeof(folded)) > 0
+            && !select_name(conn, query->resource->kind, folded, &is_named, ret_id, err))
+            return false;
+    }
+    *ret = is_named ? SELECT_RENAMED : SELECT_UNKNOWN;
+    return true;
+}
+
+bool select_check(struct conn *conn, const struct resource *resource, struct error *err)
+{
+    defer(buffer_done) struct buffer sql = BUFFER_INIT(SELECT_SQL);
+    sqlite3_stmt *stmt = NULL;
+    static const struct query empty;
+    struct query query = empty;
+
+    query.resource = resource;
+    for (const struct field *field = resource->fields; field->name != NULL && query.n_fields < QUERY_FIELDS; field++) {
+        if (!(field->flags & FIELD_HIDDEN))
+            query.fields[query.n_fields++] = field;
+    }
+    if (!open_sql(conn, &query, (select_sql(&query, &sql), &sql), &stmt, err))
+        return false;
+    stmt_return(&stmt);
+    return true;
+}

@@ -1,0 +1,24 @@
+#pragma once
+
+/* Every collection the daemon serves, in the order of the API document. A new one is one line here and one file. */
+
+#include "db/resource.h"
+
+#define CATALOGUE(X) \
+    X(missions)      \
+    X(facts)         \
+    X(claims)        \
+    X(casualties)    \
+    X(actors)        \
+    X(relationships) \
+    X(events)        \
+    X(sources)       \
+    X(places)        \
+    X(releases)
+
+#define CATALOGUE_DECLARE(name) extern const struct resource name;
+CATALOGUE(CATALOGUE_DECLARE)
+#undef CATALOGUE_DECLARE
+
+/** The collections, NULL-terminated. */
+extern const struct resource *const catalogue[];

@@ -1,0 +1,44 @@
+#pragma once
+
+/* A growing text, born with a ceiling. A write past the ceiling, or without memory, marks it broken. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/** Zero-filled but for `limit`: empty. Owns `data`. */
+struct buffer {
+    char *data;    /* always ends in NUL once anything was written; NULL: nothing was */
+    size_t len;    /* bytes written, without the NUL */
+    size_t size;   /* bytes allocated */
+    size_t limit;  /* most bytes it may come to hold */
+    bool broken;   /* something did not fit or found no memory: the content is not whole */
+    bool overflow; /* broken because of `limit`, not for want of memory */
+};
+
+#define BUFFER_INIT(most) ((struct buffer){ .limit = (most) })
+
+/** Frees the content. Takes NULL and never-filled buffers. */
+void buffer_done(struct buffer *buffer);
+/** Empties the buffer and keeps its memory. */
+void buffer_clear(struct buffer *buffer);
+/** Appends len bytes. False when the buffer is broken. */
+bool buffer_add(struct buffer *buffer, const char *bytes, size_t len);
+/** Appends a NUL-terminated text. False when the buffer is broken. */
+bool buffer_text(struct buffer *buffer, const char *text);
+/** Appends one byte. False when the buffer is broken. */
+bool buffer_byte(struct buffer *buffer, char byte);
+/** Appends a formatted text. False when the buffer is broken. */
+bool buffer_format(struct buffer *buffer, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/** Appends a whole number in decimal. False when the buffer is broken. */
+bool buffer_integer(struct buffer *buffer, int64_t value);
+/** Appends a JSON string literal, quotes included, of len bytes of UTF-8. False when the buffer is broken. */
+bool buffer_json(struct buffer *buffer, const char *text, size_t len);
+/** Appends text with every byte outside RFC 3986's unreserved set (and outside `also`) percent-encoded. */
+bool buffer_percent(struct buffer *buffer, const char *text, const char *also);
+/**
+ * Hands the content to the caller, who frees it with free(); the buffer is empty afterwards.
+ *
+ * Shape: NUL-terminated, *ret_len bytes before the NUL. NULL when the buffer is broken.
+ */
+char *buffer_steal(struct buffer *buffer, size_t *ret_len);

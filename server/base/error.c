@@ -1,0 +1,34 @@
+#include "server/base/error.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "server/base/nearest.h"
+
+bool error_set(struct error *err, enum error_code code, const char *param, const char *fmt, ...)
+{
+    va_list args;
+
+    if (err->code != ERR_NONE)
+        return false;
+    err->code = code;
+    snprintf(err->param, sizeof(err->param), "%s", param ? param : "");
+    va_start(args, fmt);
+    vsnprintf(err->detail, sizeof(err->detail), fmt, args);
+    va_end(args);
+    return false;
+}
+
+void error_allow(struct error *err, const char *given, const char *right)
+{
+    size_t have = strlen(err->allowed);
+    size_t len = strlen(right);
+
+    if (have + len + 2 <= sizeof(err->allowed))
+        snprintf(err->allowed + have, sizeof(err->allowed) - have, "%s%s", have ? "\n" : "", right);
+    if (given == NULL || len >= sizeof(err->did_you_mean))
+        return;
+    if (nearest_is_closer(given, right, err->did_you_mean))
+        snprintf(err->did_you_mean, sizeof(err->did_you_mean), "%s", right);
+}

@@ -1,0 +1,127 @@
+#include "server/cursor.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+#include <nettle/base64.h>
+
+#include "server/base/cleanup.h"
+
+/* A cursor is the base64url text of a JSON array: owner, dataset, then the sort values and the id. */
+
+enum { CURSOR_MARK = 16 /* hex digits of owner and digest that a cursor carries */ };
+
+static void free_text(char **text)
+{
+    free(*text);
+}
+
+static json_t *column_new(sqlite3_stmt *row, int column)
+{
+    switch (sqlite3_column_type(row, column)) {
+    case SQLITE_NULL:
+        return json_null();
+    case SQLITE_INTEGER:
+        return json_integer(sqlite3_column_int64(row, column));
+    default:
+        return json_string((const char *)sqlite3_column_text(row, column));
+    }
+}
+
+bool cursor_write(sqlite3_stmt *row, int column, const char *owner, const char *digest,
+                  char ret[CURSOR_SIZE])
+{
+    json_auto_t *values = json_array();
+    defer(free_text) char *text = NULL;
+    struct base64_encode_ctx context;
+    int last = sqlite3_column_count(row);
+    size_t len;
+
+    json_array_append_new(values, json_stringn(owner, CURSOR_MARK));
+    json_array_append_new(values, json_stringn(digest, CURSOR_MARK));
+    for (int i = column; i < last; i++) {
+        if (json_array_append_new(values, column_new(row, i)) != 0)
+            return false;
+    }
+    text = json_dumps(values, JSON_COMPACT);
+    if (text == NULL || BASE64_ENCODE_RAW_LENGTH(strlen(text)) >= CURSOR_SIZE)
+        return false;
+    base64url_encode_init(&context);
+    len = base64_encode_update(&context, ret, strlen(text), (const uint8_t *)text);
+    len += base64_encode_final(&context, ret + len);
+    while (len > 0 && ret[len - 1] == '=') /* padding would only be percent-encoded */
+        len--;
+    ret[len] = '\0';
+    return true;
+}
+
+static json_t *decode(const char *text)
+{
+    uint8_t bytes[CURSOR_SIZE];
+    char padded[CURSOR_SIZE + 4];
+    struct base64_decode_ctx context;
+    size_t len = strlen(text), n = sizeof(bytes);
+
+    if (len == 0 || len >= CURSOR_SIZE || strchr(text, '=') != NULL)
+        return NULL;
+    memcpy(padded, text, len);
+    while (len % 4 != 0)
+        padded[len++] = '=';
+    base64url_decode_init(&context);
+    if (!base64_decode_update(&context, &n, bytes, len, padded) || !base64_decode_final(&context))
+        return NULL;
+    return json_loadb((const char *)bytes, n, 0, NULL);
+}
+
+static bool is_mark(const json_t *value, const char *right)
+{
+    return json_is_string(value) && json_string_length(value) == CURSOR_MARK
+           && strncmp(json_string_value(value), right, CURSOR_MARK) == 0;
+}
+
+/* Keeps a copy of one sort value in the query. */
+static bool take(struct query *query, const json_t *value)
+{
+    struct keyset *keyset = &query->keyset;
+    size_t i = keyset->n;
+
+    if (json_is_null(value)) {
+        keyset->is_null[i] = true;
+    } else if (json_is_integer(value)) {
+        keyset->is_integer[i] = true;
+        keyset->integers[i] = json_integer_value(value);
+    } else if (json_is_string(value)) {
+        size_t size = json_string_length(value) + 1;
+
+        if (query->text_len + size > sizeof(query->text))
+            return false;
+        keyset->texts[i] = memcpy(query->text + query->text_len, json_string_value(value), size);
+        query->text_len += size;
+    } else {
+        return false;
+    }
+    keyset->n++;
+    return true;
+}
+
+bool cursor_read(const char *text, const char *owner, const char *digest, struct query *query, struct error *err)
+{
+    static const char wrong[] = "'cursor' takes the 'next' of a reply to this very query (the same path, filters, sort"
+                                " and times); leave it out to begin anew.";
+    json_auto_t *values = decode(text);
+    bool has_id = query->n_sorts > 0 && query->sorts[query->n_sorts - 1].field->type == FIELD_ID;
+    size_t n = query->n_sorts + (has_id ? 0 : 1);
+
+    if (!json_is_array(values) || json_array_size(values) != n + 2 || !is_mark(json_array_get(values, 0), owner))
+        return error_set(err, ERR_PARAM_INVALID, "cursor", "%s", wrong);
+    if (!is_mark(json_array_get(values, 1), digest))
+        return error_set(err, ERR_CURSOR_STALE, "cursor",
+                         "The dataset has changed since this cursor was given; begin anew without it.");
+    for (size_t i = 0; i < n; i++) {
+        if (!take(query, json_array_get(values, i + 2)))
+            return error_set(err, ERR_PARAM_INVALID, "cursor", "%s", wrong);
+    }
+    query->keyset.is_set = true;
+    return true;
+}

@@ -1,0 +1,710 @@
+#include "server/openapi.h"
+
+#include <ctype.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "db/dataset.h"
+#include "db/query.h"
+#include "db/resource.h"
+#include "server/base/buffer.h"
+#include "server/base/cleanup.h"
+#include "server/type.h"
+
+enum {
+    NAME_SIZE = 128,
+    LITERAL_SIZE = 4096,
+    /* how many of the headers in add_response() an answer has */
+    HEADERS_CHECK = 1,
+    HEADERS_DATA = 3,
+    HEADERS_LIST = 5,
+};
+
+/** The document under way. */
+struct draft {
+    const struct resource *const *catalogue;
+    const struct state *state; /* NULL: codes are left open */
+    json_t *paths;             /* borrowed of the document, as are the four below */
+    json_t *schemas;
+    json_t *parameters;
+    json_t *responses;
+    json_t *headers;
+    bool broken; /* something found no memory: the document is not whole */
+};
+
+/* Parts that no declaration says. JSON with ' for ", so that they can be read here; none holds an
+ * apostrophe. */
+static const struct {
+    const char *section;
+    const char *name;
+    const char *json;
+} shared[] = {
+    {"parameters", "id",
+     "{'name': 'id', 'in': 'path', 'required': true, 'schema': {'type': 'string'},"
+     " 'description': 'Id of the item; a former id is redirected to the present one.'}"},
+    {"parameters", "at",
+     "{'name': 'at', 'in': 'query', 'schema': {'type': 'string'},"
+     " 'description': 'World time: rows that hold on a date such as 2013, 2013-04 or "
+     "2013-04-25.'}"},
+    {"parameters", "during",
+     "{'name': 'during', 'in': 'query', 'schema': {'type': 'string'},"
+     " 'description': 'World time: rows that hold in some part of a date or a span such as "
+     "2019..2023.'}"},
+    {"parameters", "from",
+     "{'name': 'from', 'in': 'query', 'schema': {'type': 'string'},"
+     " 'description': 'World time: rows that hold on a date or after it.'}"},
+    {"parameters", "to",
+     "{'name': 'to', 'in': 'query', 'schema': {'type': 'string'},"
+     " 'description': 'World time: rows that hold on a date or before it.'}"},
+    {"parameters", "certainty",
+     "{'name': 'certainty', 'in': 'query',"
+     " 'schema': {'type': 'string', 'enum': ['possible', 'definite'], 'default': 'possible'},"
+     " 'description': 'Whether a condition on an imprecise date or number has to hold possibly or "
+     "certainly.'}"},
+    {"parameters", "as_of",
+     "{'name': 'as_of', 'in': 'query', 'schema': {'type': 'string'},"
+     " 'description': 'Knowledge time: the answer as it was known on that day; default: as known "
+     "now.'}"},
+    {"parameters", "cursor",
+     "{'name': 'cursor', 'in': 'query', 'schema': {'type': 'string'},"
+     " 'description': 'Where the page begins: next of the page before. Bound to its query; not "
+     "with offset.'}"},
+    {"parameters", "count",
+     "{'name': 'count', 'in': 'query',"
+     " 'schema': {'type': 'string', 'enum': ['exact', 'none'], 'default': 'exact'},"
+     " 'description': 'Whether meta.total says how many rows there are.'}"},
+    {"parameters", "pretty",
+     "{'name': 'pretty', 'in': 'query', 'schema': {'type': 'integer', 'enum': [0, 1], 'default': "
+     "0},"
+     " 'description': 'Whether the answer is indented.'}"},
+
+    {"headers", "ETag",
+     "{'schema': {'type': 'string'}, 'description': 'Strong; for If-None-Match.'}"},
+    {"headers", "Cache-Control",
+     "{'schema': {'type': 'string'}, 'description': 'How long the answer may be kept.'}"},
+    {"headers", "Last-Modified",
+     "{'schema': {'type': 'string'}, 'description': 'Day of the release.'}"},
+    {"headers", "Link",
+     "{'schema': {'type': 'string'}, 'description': 'The next page as rel=next; missing on the "
+     "last page.'}"},
+    {"headers", "X-Total-Count",
+     "{'schema': {'type': 'integer'}, 'description': 'As meta.total; missing with count=none.'}"},
+    {"headers", "Retry-After", "{'schema': {'type': 'integer'}, 'description': 'Seconds.'}"},
+    {"headers", "Location", "{'schema': {'type': 'string'}, 'description': 'The path to use.'}"},
+
+    {"schemas", "Meta",
+     "{'type': 'object', 'description': 'What the answer rests on.', 'properties': {"
+     "'total': {'type': 'integer', 'description': 'Rows on all pages together; only on lists, not "
+     "with count=none.'},"
+     "'release': {'type': 'string', 'description': 'Newest release of the dataset.'},"
+     "'as_of': {'type': 'string', 'description': 'Day of knowledge that the answer shows.'},"
+     "'permalink': {'type': 'string', 'description': 'Path that gives this answer for good.'},"
+     "'citation': {'type': 'string', 'description': 'Ready to paste.'},"
+     "'licence': {'type': 'string', 'description': 'Under which the data may be used.'}},"
+     "'required': ['release', 'as_of', 'permalink', 'citation', 'licence'], "
+     "'additionalProperties': false}"},
+    {"schemas", "Problem",
+     "{'type': 'object', 'description': 'A failure, after RFC 9457.', 'properties': {"
+     "'type': {'type': 'string', 'description': 'URI reference that names the kind of problem.'},"
+     "'title': {'type': 'string', 'description': 'The kind of problem in words.'},"
+     "'status': {'type': 'integer', 'description': 'The HTTP status.'},"
+     "'detail': {'type': 'string', 'description': 'What was wrong with this request, and what "
+     "would be right.'},"
+     "'code': {'type': 'string', 'description': 'The kind of problem as a slug.'},"
+     "'param': {'type': 'string', 'description': 'Query parameter at fault.'},"
+     "'allowed': {'type': 'array', 'items': {'type': 'string'}, 'description': 'What would be "
+     "right.'},"
+     "'did_you_mean': {'type': 'string', 'description': 'The nearest right one.'},"
+     "'location': {'type': 'string', 'description': 'The path to use.'},"
+     "'request_id': {'type': 'string', 'description': 'Also in the X-Request-Id header and in the "
+     "log.'}},"
+     "'required': ['type', 'title', 'status', 'detail', 'code', 'request_id'], "
+     "'additionalProperties': false}"},
+    {"schemas", "Index",
+     "{'type': 'object', 'description': 'What there is, and where.', 'properties': {"
+     "'name': {'type': 'string', 'description': 'Name of the program.'},"
+     "'version': {'type': 'string', 'description': 'Version of the program.'},"
+     "'dataset': {'type': 'object', 'description': 'The dataset that answers.', 'properties': {"
+     "'release': {'type': 'string', 'description': 'Its newest release.'},"
+     "'digest': {'type': 'string', 'description': 'SHA-256 of its content.'}},"
+     "'required': ['release', 'digest'], 'additionalProperties': false},"
+     "'resources': {'type': 'array', 'items': {'type': 'object', 'properties': {"
+     "'name': {'type': 'string', 'description': 'Name of the collection.'},"
+     "'text': {'type': 'string', 'description': 'What one row is.'},"
+     "'href': {'type': 'string', 'description': 'Path of the collection.'}},"
+     "'required': ['name', 'text', 'href'], 'additionalProperties': false}},"
+     "'links': {'type': 'object', 'description': 'Other documents by what they are.',"
+     " 'additionalProperties': {'type': 'string'}}},"
+     "'required': ['name', 'version', 'dataset', 'resources', 'links'], 'additionalProperties': "
+     "false}"},
+    {"schemas", "Health",
+     "{'type': 'object', 'description': 'That the server is well.', 'properties': {"
+     "'status': {'type': 'string', 'enum': ['ok']},"
+     "'release': {'type': 'string', 'description': 'Newest release of the dataset that answers.'},"
+     "'digest': {'type': 'string', 'description': 'SHA-256 of its content.'}},"
+     "'required': ['status'], 'additionalProperties': false}"},
+
+    {"responses", "NotModified",
+     "{'description': 'The answer is the one that If-None-Match names.',"
+     " 'headers': {'ETag': {'$ref': '#/components/headers/ETag'}}}"},
+    {"responses", "Redirect",
+     "{'description': 'The item has another id now.',"
+     " 'headers': {'Location': {'$ref': '#/components/headers/Location'}},"
+     " 'content': {'application/problem+json': {'schema': {'$ref': "
+     "'#/components/schemas/Problem'}}}}"},
+    {"responses", "BadRequest",
+     "{'description': 'A parameter is unknown, stands twice, or has a value that it does not "
+     "take.',"
+     " 'content': {'application/problem+json': {'schema': {'$ref': "
+     "'#/components/schemas/Problem'}}}}"},
+    {"responses", "NotFound",
+     "{'description': 'There is no such path or item.',"
+     " 'content': {'application/problem+json': {'schema': {'$ref': "
+     "'#/components/schemas/Problem'}}}}"},
+    {"responses", "Gone",
+     "{'description': 'The item was withdrawn, or the cursor is of another dataset.',"
+     " 'content': {'application/problem+json': {'schema': {'$ref': "
+     "'#/components/schemas/Problem'}}}}"},
+    {"responses", "Unavailable",
+     "{'description': 'No dataset is open, the server is busy, or the query took too long.',"
+     " 'headers': {'Retry-After': {'$ref': '#/components/headers/Retry-After'}},"
+     " 'content': {'application/problem+json': {'schema': {'$ref': "
+     "'#/components/schemas/Problem'}}}}"},
+    {"responses", "Failure",
+     "{'description': 'Any other failure.',"
+     " 'content': {'application/problem+json': {'schema': {'$ref': "
+     "'#/components/schemas/Problem'}}}}"},
+};
+
+static const char about[] = "Facts about peacekeeping missions, each with who says so, in which "
+                            "source, and since when that was known. "
+                            "No key, read only. Every path takes GET, HEAD (the same headers, no "
+                            "body) and OPTIONS; what is not described "
+                            "here is refused and never ignored, but for utm_* and _. Filters: the "
+                            "same one repeated means or, different ones "
+                            "mean and. World time (at, during, from, to) asks when it was so, "
+                            "knowledge time (as_of) since when it was said.";
+
+static void add(struct draft *draft, json_t *object, const char *key, json_t *value)
+{
+    if (json_object_set_new(object, key, value) != 0)
+        draft->broken = true;
+}
+
+static void append(struct draft *draft, json_t *array, json_t *value)
+{
+    if (json_array_append_new(array, value) != 0)
+        draft->broken = true;
+}
+
+static json_t *ref_new(const char *section, const char *name)
+{
+    return json_pack("{s:s++}", "$ref", section, "/", name);
+}
+
+static json_t *schema_ref(const char *name) { return ref_new("#/components/schemas", name); }
+
+static json_t *response_ref(const char *name) { return ref_new("#/components/responses", name); }
+
+static json_t *literal_new(const char *text)
+{
+    char json[LITERAL_SIZE];
+    size_t len = strlen(text);
+
+    if (len >= sizeof(json))
+        return NULL;
+    for (size_t i = 0; i <= len; i++)
+        json[i] = text[i] == '\'' ? '"' : text[i];
+    return json_loads(json, 0, NULL);
+}
+
+static void add_shared(struct draft *draft, json_t *components)
+{
+    for (size_t i = 0; i < sizeof(shared) / sizeof(shared[0]); i++)
+        add(draft, json_object_get(components, shared[i].section), shared[i].name,
+            literal_new(shared[i].json));
+    add(draft, draft->parameters, "limit",
+        json_pack("{s:s, s:s, s:s, s:{s:s, s:i, s:i, s:i}}", "name", "limit", "in", "query",
+                  "description", "Most rows of one page.", "schema", "type", "integer", "minimum",
+                  1, "maximum", QUERY_LIMIT_MAX, "default", QUERY_LIMIT));
+    add(draft, draft->parameters, "offset",
+        json_pack("{s:s, s:s, s:s, s:{s:s, s:i, s:i, s:i}}", "name", "offset", "in", "query",
+                  "description", "Rows to leave out first; a cursor is faster and misses nothing.",
+                  "schema", "type", "integer", "minimum", 0, "maximum", QUERY_OFFSET_MAX, "default",
+                  0));
+}
+
+/*
+ * Names a parameter in a list. Equal parameters of several resources are one component under the
+ * parameter's own name; one that differs from it stands under the resource's name and its own.
+ */
+static void add_param(struct draft *draft, json_t *list, const struct resource *resource,
+                      json_t *param)
+{
+    const char *name = json_string_value(json_object_get(param, "name"));
+    char key[NAME_SIZE];
+    const json_t *known;
+
+    if (name == NULL) {
+        draft->broken = true;
+        return;
+    }
+    snprintf(key, sizeof(key), "%s", name);
+    known = json_object_get(draft->parameters, key);
+    if (known != NULL && !json_equal(known, param)) {
+        snprintf(key, sizeof(key), "%s.%s", resource->name, name);
+        known = json_object_get(draft->parameters, key);
+    }
+    if (known == NULL)
+        add(draft, draft->parameters, key, param);
+    else
+        json_decref(param);
+    append(draft, list, ref_new("#/components/parameters", key));
+}
+
+static void add_shared_param(struct draft *draft, json_t *list, const char *name)
+{
+    append(draft, list, ref_new("#/components/parameters", name));
+}
+
+/* A list of words with commas between them, of which each is one of `items`. */
+static json_t *list_param_new(const char *name, const char *text, json_t *items)
+{
+    return json_pack("{s:s, s:s, s:s, s:s, s:b, s:{s:s, s:o}}", "name", name, "in", "query",
+                     "description", text, "style", "form", "explode", 0, "schema", "type", "array",
+                     "items", items);
+}
+
+/* How a condition reads behind "Rows whose <field> "; dates have words of their own. */
+static const struct {
+    const char *text;
+    const char *of_dates; /* NULL: as text */
+} conditions[] = {
+    [OPERATOR_NOT] = {"is something else.", NULL},
+    [OPERATOR_GT] = {"is more than that.", "is after that."},
+    [OPERATOR_GTE] = {"is that or more.", "is that or later."},
+    [OPERATOR_LT] = {"is less than that.", "is before that."},
+    [OPERATOR_LTE] = {"is that or less.", "is that or earlier."},
+    [OPERATOR_IN] = {"is one of several, with commas between them.", NULL},
+    [OPERATOR_NOTIN] = {"is none of several, with commas between them.", NULL},
+    [OPERATOR_CONTAINS] = {"contains the words.", NULL},
+    [OPERATOR_STARTSWITH] = {"starts with the words.", NULL},
+    [OPERATOR_ISNULL] = {"is null or empty (true), or is not (false).", NULL},
+};
+
+static json_t *filter_text(const struct field *field, enum operator op)
+{
+    bool is_date = field->type == FIELD_DATE || field->type == FIELD_DAY;
+
+    if (op != OPERATOR_EQUAL)
+        return json_sprintf("Rows whose %s %s", field->name,
+                            is_date && conditions[op].of_dates != NULL ? conditions[op].of_dates
+                                                                       : conditions[op].text);
+    /* The unit belongs to the value, so it stands where the value is described. */
+    if (field->unit != NULL && field->type != FIELD_REF)
+        return json_sprintf("%s Unit: %s.", field->text, field->unit);
+    return json_string(field->text);
+}
+
+/* Whether the same filter may stand several times to mean any of several values; __in and __notin
+ * have commas. */
+static bool is_repeatable(enum operator op)
+{
+    return op == OPERATOR_EQUAL || op == OPERATOR_NOT || op == OPERATOR_CONTAINS ||
+           op == OPERATOR_STARTSWITH;
+}
+
+static json_t *filter_new(const struct draft *draft, const struct field *field, enum operator op)
+{
+    const char *suffix = operator_name(op);
+    json_t *param = json_pack("{s:s++, s:s, s:o}", "name", field->name, *suffix ? "__" : "", suffix,
+                              "in", "query", "description", filter_text(field, op));
+    json_t *schema = type_param_schema(field, op, draft->state);
+    bool is_list = op == OPERATOR_IN || op == OPERATOR_NOTIN;
+
+    if (is_list || is_repeatable(op))
+        schema = json_pack("{s:s, s:o}", "type", "array", "items", schema);
+    if (json_object_set_new(param, "schema", schema) != 0)
+        return (json_decref(param), NULL);
+    if ((is_list || is_repeatable(op)) &&
+        (json_object_set_new(param, "style", json_string("form")) != 0 ||
+         json_object_set_new(param, "explode", json_boolean(!is_list)) != 0))
+        return (json_decref(param), NULL);
+    return param;
+}
+
+static void add_filters(struct draft *draft, json_t *list, const struct resource *resource,
+                        const char *fixed)
+{
+    for (const struct field *field = resource->fields; field->name != NULL; field++) {
+        if (fixed != NULL && strcmp(field->name, fixed) == 0)
+            continue;
+        for (enum operator op = OPERATOR_EQUAL; op < OPERATOR__MAX; op++) {
+            if (type_takes(field, op))
+                add_param(draft, list, resource, filter_new(draft, field, op));
+        }
+    }
+}
+
+static void add_sort(struct draft *draft, json_t *list, const struct resource *resource)
+{
+    defer(buffer_done) struct buffer keys = BUFFER_INIT(LITERAL_SIZE);
+
+    for (const struct field *field = resource->fields; field->name != NULL; field++) {
+        if (field->flags & FIELD_SORT)
+            buffer_format(&keys, "%s%s", keys.len ? "|" : "", field->name);
+    }
+    if (keys.len == 0)
+        return;
+    if (keys.broken) {
+        draft->broken = true;
+        return;
+    }
+    add_param(draft, list, resource,
+              json_pack("{s:s, s:s, s:s, s:{s:s, s:o, s:s}}", "name", "sort", "in", "query",
+                        "description",
+                        "Sort keys with commas between them, - before one for descending; nulls "
+                        "last, ties by id.",
+                        "schema", "type", "string", "pattern",
+                        json_sprintf("^-?(%s)(,-?(%s))*$", keys.data, keys.data), "default",
+                        resource->order));
+}
+
+static void add_fields(struct draft *draft, json_t *list, const struct resource *resource)
+{
+    json_t *names = json_array();
+
+    for (const struct field *field = resource->fields; field->name != NULL; field++) {
+        if (!(field->flags & FIELD_HIDDEN))
+            append(draft, names, json_string(field->name));
+    }
+    add_param(draft, list, resource,
+              list_param_new("fields", "Fields to send; id is always among them.",
+                             json_pack("{s:s, s:o}", "type", "string", "enum", names)));
+}
+
+static void add_include(struct draft *draft, json_t *list, const struct resource *resource)
+{
+    json_t *names;
+    const char *name;
+
+    if (resource_include(resource, 0) == NULL)
+        return;
+    names = json_array();
+    for (size_t i = 0; (name = resource_include(resource, i)) != NULL; i++)
+        append(draft, names, json_string(name));
+    add_param(
+        draft, list, resource,
+        list_param_new("include",
+                       "Collections whose rows that these rows name are sent along in included.",
+                       json_pack("{s:s, s:o}", "type", "string", "enum", names)));
+}
+
+static json_t *declared_new(const struct param *param)
+{
+    json_t *choices = json_array();
+    json_t *schema;
+
+    for (size_t i = 0; param->choices[i] != NULL; i++) {
+        if (json_array_append_new(choices, json_string(param->choices[i])) != 0) {
+            json_decref(choices);
+            return NULL;
+        }
+    }
+    if (param->id_choice == NULL)
+        schema = json_pack("{s:s, s:o, s:s}", "type", "string", "enum", choices, "default",
+                           param->choices[0]);
+    else
+        schema = json_pack("{s:s, s:[{s:o}, {s:o}], s:s}", "type", "string", "anyOf", "enum",
+                           choices, "pattern", json_sprintf("^%s:.+$", param->id_choice), "default",
+                           param->choices[0]);
+    return json_pack("{s:s, s:s, s:s, s:o}", "name", param->name, "in", "query", "description",
+                     param->text, "schema", schema);
+}
+
+/* What both a list and one item take. */
+static void add_common(struct draft *draft, json_t *list, const struct resource *resource)
+{
+    for (const struct param *param = resource->params; param != NULL && param->name != NULL;
+         param++)
+        add_param(draft, list, resource, declared_new(param));
+    add_shared_param(draft, list, "as_of");
+    add_fields(draft, list, resource);
+    add_include(draft, list, resource);
+    add_shared_param(draft, list, "pretty");
+}
+
+/* fixed: the filter that the path sets; NULL: none. */
+static json_t *list_params_new(struct draft *draft, const struct resource *resource,
+                               const char *fixed)
+{
+    json_t *list = json_array();
+
+    if (fixed != NULL)
+        add_shared_param(draft, list, "id");
+    add_filters(draft, list, resource, fixed);
+    if (resource->start != NULL) {
+        add_shared_param(draft, list, "at");
+        add_shared_param(draft, list, "during");
+        add_shared_param(draft, list, "from");
+        add_shared_param(draft, list, "to");
+    }
+    add_shared_param(draft, list, "certainty");
+    add_sort(draft, list, resource);
+    add_shared_param(draft, list, "limit");
+    add_shared_param(draft, list, "cursor");
+    add_shared_param(draft, list, "offset");
+    add_shared_param(draft, list, "count");
+    add_common(draft, list, resource);
+    return list;
+}
+
+static json_t *item_params_new(struct draft *draft, const struct resource *resource)
+{
+    json_t *list = json_array();
+
+    add_shared_param(draft, list, "id");
+    add_common(draft, list, resource);
+    return list;
+}
+
+/* A row. Only id is required, because fields= may leave out any other. */
+static json_t *row_new(struct draft *draft, const struct resource *resource)
+{
+    json_t *properties = json_object();
+
+    for (const struct field *field = resource->fields; field->name != NULL; field++) {
+        if (!(field->flags & FIELD_HIDDEN))
+            add(draft, properties, field->name, type_schema(field, draft->state));
+    }
+    return json_pack("{s:s, s:s, s:o, s:[s], s:b}", "type", "object", "description", resource->text,
+                     "properties", properties, "required", "id", "additionalProperties", 0);
+}
+
+/* Rows sent along, by collection; NULL where include= has no choice. */
+static json_t *included_new(struct draft *draft, const struct resource *resource)
+{
+    json_t *properties;
+    const char *name;
+
+    if (resource_include(resource, 0) == NULL)
+        return NULL;
+    properties = json_object();
+    for (size_t i = 0; (name = resource_include(resource, i)) != NULL; i++) {
+        const struct resource *other = resource_find(draft->catalogue, name);
+
+        /* A collection that is declared and not served would be a broken promise. */
+        if (other != NULL)
+            add(draft, properties, name,
+                json_pack("{s:s, s:o}", "type", "array", "items", schema_ref(other->item)));
+    }
+    return json_pack("{s:s, s:s, s:o, s:b}", "type", "object", "description",
+                     "Rows that the data names, by collection, each once; only with include=.",
+                     "properties", properties, "additionalProperties", 0);
+}
+
+static void add_envelopes(struct draft *draft, const struct resource *resource)
+{
+    json_t *list = json_pack(
+        "{s:{s:s, s:o}, s:{s:[s, s], s:s}, s:{s:[s, s], s:s}, s:{s:s, s:s}, s:o, s:o*}", "data",
+        "type", "array", "items", schema_ref(resource->item), "next", "type", "string", "null",
+        "description", "Cursor of the next page; null: this is the last.", "next_url", "type",
+        "string", "null", "description", "Path of the next page; null: this is the last.",
+        "truncated", "type", "boolean", "description",
+        "Whether the page ended before its limit, because it grew too large.", "meta",
+        schema_ref("Meta"), "included", included_new(draft, resource));
+    json_t *item = json_pack("{s:o, s:o, s:o*}", "data", schema_ref(resource->item), "meta",
+                             schema_ref("Meta"), "included", included_new(draft, resource));
+    char name[NAME_SIZE];
+
+    snprintf(name, sizeof(name), "%sList", resource->item);
+    add(draft, draft->schemas, name,
+        json_pack("{s:s, s:o, s:[s, s, s, s, s], s:b}", "type", "object", "properties", list,
+                  "required", "data", "next", "next_url", "truncated", "meta",
+                  "additionalProperties", 0));
+    snprintf(name, sizeof(name), "%sItem", resource->item);
+    add(draft, draft->schemas, name,
+        json_pack("{s:s, s:o, s:[s, s], s:b}", "type", "object", "properties", item, "required",
+                  "data", "meta", "additionalProperties", 0));
+}
+
+/* The 200 of a path, with the first n_headers of those that answers from the dataset have. */
+static void add_response(struct draft *draft, const char *name, const char *text, size_t n_headers,
+                         json_t *schema)
+{
+    static const char *const names[] = {"Cache-Control", "ETag", "Last-Modified", "Link",
+                                        "X-Total-Count"};
+    json_t *headers = json_object();
+
+    for (size_t i = 0; i < n_headers; i++)
+        add(draft, headers, names[i], ref_new("#/components/headers", names[i]));
+    add(draft, draft->responses, name,
+        json_pack("{s:s, s:o, s:{s:{s:o}}}", "description", text, "headers", headers, "content",
+                  "application/json", "schema", schema));
+}
+
+/** Which failures a path has beside those of every path. */
+enum failure {
+    FAILS_BY_QUERY = 1 << 0,  /* its answer comes from the dataset: 304, 503 */
+    FAILS_BY_CURSOR = 1 << 1, /* the cursor may be of another dataset: 410 */
+    FAILS_BY_ID = 1 << 2,     /* the id may be another, unknown or withdrawn: 308, 404, 410 */
+};
+
+static json_t *responses_new(struct draft *draft, const char *response, unsigned failures)
+{
+    json_t *responses = json_pack("{s:o}", "200", response_ref(response));
+
+    if (failures & FAILS_BY_QUERY)
+        add(draft, responses, "304", response_ref("NotModified"));
+    if (failures & FAILS_BY_ID)
+        add(draft, responses, "308", response_ref("Redirect"));
+    add(draft, responses, "400", response_ref("BadRequest"));
+    if (failures & FAILS_BY_ID)
+        add(draft, responses, "404", response_ref("NotFound"));
+    if (failures & (FAILS_BY_ID | FAILS_BY_CURSOR))
+        add(draft, responses, "410", response_ref("Gone"));
+    if (failures & FAILS_BY_QUERY)
+        add(draft, responses, "503", response_ref("Unavailable"));
+    add(draft, responses, "default", response_ref("Failure"));
+    return responses;
+}
+
+/* id, params and responses are stolen. */
+static void add_operation(struct draft *draft, const char *path, const char *tag, json_t *id,
+                          const char *summary, json_t *params, json_t *responses)
+{
+    add(draft, draft->paths, path,
+        json_pack("{s:{s:[s], s:o, s:s, s:o, s:o}}", "get", "tags", tag, "operationId", id,
+                  "summary", summary, "parameters", params, "responses", responses));
+}
+
+static json_t *list_id_new(const char *owner, const char *name)
+{
+    return json_sprintf("list%s%c%s", owner, toupper((unsigned char)name[0]), name + 1);
+}
+
+static void add_children(struct draft *draft, const struct resource *resource)
+{
+    for (const struct child *child = resource->children; child != NULL && child->name != NULL;
+         child++) {
+        const struct resource *other = resource_find(draft->catalogue, child->name);
+        char path[NAME_SIZE];
+        char summary[NAME_SIZE];
+        char response[NAME_SIZE];
+
+        if (other == NULL)
+            continue;
+        snprintf(path, sizeof(path), "/v1/%s/{id}/%s", resource->name, child->name);
+        snprintf(summary, sizeof(summary), "The %s whose %s is the one of the path", child->name,
+                 child->filter);
+        snprintf(response, sizeof(response), "%sList", other->item);
+        add_operation(
+            draft, path, resource->name, list_id_new(resource->item, child->name), summary,
+            list_params_new(draft, other, child->filter),
+            responses_new(draft, response, FAILS_BY_QUERY | FAILS_BY_CURSOR | FAILS_BY_ID));
+    }
+}
+
+static void add_resource(struct draft *draft, const struct resource *resource)
+{
+    char path[NAME_SIZE];
+    char response[NAME_SIZE];
+
+    add(draft, draft->schemas, resource->item, row_new(draft, resource));
+    add_envelopes(draft, resource);
+
+    snprintf(path, sizeof(path), "/v1/%s", resource->name);
+    snprintf(response, sizeof(response), "%sList", resource->item);
+    add_response(draft, response, "One page of rows.", HEADERS_LIST, schema_ref(response));
+    add_operation(draft, path, resource->name, list_id_new("", resource->name), resource->text,
+                  list_params_new(draft, resource, NULL),
+                  responses_new(draft, response, FAILS_BY_QUERY | FAILS_BY_CURSOR));
+
+    snprintf(path, sizeof(path), "/v1/%s/{id}", resource->name);
+    snprintf(response, sizeof(response), "%sItem", resource->item);
+    add_response(draft, response, "One row.", HEADERS_DATA, schema_ref(response));
+    add_operation(draft, path, resource->name, json_sprintf("get%s", resource->item),
+                  resource->text, item_params_new(draft, resource),
+                  responses_new(draft, response, FAILS_BY_QUERY | FAILS_BY_ID));
+    add_children(draft, resource);
+}
+
+/* Paths that belong to no resource. */
+static void add_service(struct draft *draft)
+{
+    static const struct {
+        const char *path;
+        const char *id;
+        const char *summary;
+        const char *response;
+        unsigned failures;
+    } documents[] = {
+        {"/v1/", "getIndex", "What there is, and where", "Index", FAILS_BY_QUERY},
+        {"/openapi.json", "getOpenapi", "This document", "Document", FAILS_BY_QUERY},
+        {"/healthz", "getHealth", "Whether the server runs", "Health", 0},
+        {"/readyz", "getReady", "Whether a dataset is open", "Health", FAILS_BY_QUERY},
+    };
+
+    add_response(draft, "Index", "What there is, and where.", HEADERS_DATA, schema_ref("Index"));
+    add_response(draft, "Document", "This document.", HEADERS_DATA,
+                 json_pack("{s:s}", "type", "object"));
+    add_response(draft, "Health", "The server is well.", HEADERS_CHECK, schema_ref("Health"));
+    for (size_t i = 0; i < sizeof(documents) / sizeof(documents[0]); i++) {
+        json_t *params = json_array();
+
+        add_shared_param(draft, params, "pretty");
+        add_operation(draft, documents[i].path, "service", json_string(documents[i].id),
+                      documents[i].summary, params,
+                      responses_new(draft, documents[i].response, documents[i].failures));
+    }
+}
+
+static json_t *tags_new(struct draft *draft)
+{
+    json_t *tags = json_array();
+
+    for (const struct resource *const *resource = draft->catalogue; *resource != NULL; resource++)
+        append(draft, tags,
+               json_pack("{s:s, s:o}", "name", (*resource)->name, "description",
+                         json_sprintf("%s Source: %s.", (*resource)->text, (*resource)->source)));
+    append(draft, tags,
+           json_pack("{s:s, s:s}", "name", "service", "description",
+                     "The index, this document and health checks."));
+    return tags;
+}
+
+static json_t *shell_new(struct draft *draft, const char *version)
+{
+    return json_pack(
+        "{s:s, s:s, s:{s:s, s:s, s:s, s:{s:s, s:s}}, s:[{s:s}], s:[], s:o, s:{}, s:{s:o, "
+        "s:{}, s:{}, s:{}}}",
+        "openapi", "3.1.0", "jsonSchemaDialect", "https://json-schema.org/draft/2020-12/schema",
+        "info", "title", "bluehelm", "version", version, "description", about, "license", "name",
+        "CC0-1.0 for the compilation; the licence of each source stands in /v1/sources", "url",
+        "/v1/sources", "servers", "url", "/", "security", "tags", tags_new(draft), "paths",
+        "components", "schemas", type_schemas(draft->state), "parameters", "responses", "headers");
+}
+
+json_t *openapi_new(const struct resource *const *catalogue, const struct state *state,
+                    const char *version)
+{
+    struct draft draft = {.catalogue = catalogue, .state = state};
+    json_t *document = shell_new(&draft, version);
+    json_t *components = json_object_get(document, "components");
+
+    draft.paths = json_object_get(document, "paths");
+    draft.schemas = json_object_get(components, "schemas");
+    draft.parameters = json_object_get(components, "parameters");
+    draft.responses = json_object_get(components, "responses");
+    draft.headers = json_object_get(components, "headers");
+    add_shared(&draft, components);
+    add_service(&draft);
+    for (; *catalogue != NULL; catalogue++)
+        add_resource(&draft, *catalogue);
+    if (draft.broken) {
+        json_decref(document);
+        return NULL;
+    }
+    return document;
+}

@@ -1,0 +1,91 @@
+#include "server/problem.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "server/serve.h"
+
+static const struct problem problems[ERR__MAX] = {
+    [ERR_NONE] = { 500, "internal_error", "Internal error", 0 },
+    [ERR_PATH_UNKNOWN] = { 404, "unknown_path", "No such path", 0 },
+    [ERR_ITEM_UNKNOWN] = { 404, "unknown_id", "No such item", 0 },
+    [ERR_ITEM_GONE] = { 410, "withdrawn", "Withdrawn", 0 },
+    [ERR_METHOD] = { 405, "method_not_allowed", "Method not allowed", 0 },
+    [ERR_PARAM_UNKNOWN] = { 400, "unknown_parameter", "Unknown parameter", 0 },
+    [ERR_PARAM_INVALID] = { 400, "invalid_parameter", "Invalid parameter", 0 },
+    [ERR_PARAM_REPEATED] = { 400, "repeated_parameter", "Repeated parameter", 0 },
+    [ERR_REQUEST_MALFORMED] = { 400, "malformed_request", "Malformed request", 0 },
+    [ERR_TARGET_TOO_LONG] = { 414, "target_too_long", "Request target too long", 0 },
+    [ERR_HEADERS_TOO_LARGE] = { 431, "headers_too_large", "Request headers too large", 0 },
+    [ERR_BODY_REFUSED] = { 413, "body_refused", "Request body refused", 0 },
+    [ERR_CURSOR_STALE] = { 410, "stale_cursor", "Stale cursor", 0 },
+    [ERR_TIMEOUT] = { 503, "query_too_slow", "Query too slow", 5 },
+    [ERR_TOO_LARGE] = { 503, "reply_too_large", "Reply too large", 0 },
+    [ERR_NOT_READY] = { 503, "not_ready", "Not ready", 2 },
+    [ERR_OVERLOAD] = { 503, "overloaded", "Overloaded", 1 },
+    [ERR_INPUT] = { 400, "invalid_input", "Invalid input", 0 },
+    [ERR_INTERNAL] = { 500, "internal_error", "Internal error", 0 },
+};
+
+const struct problem *problem_of(enum error_code code)
+{
+    return &problems[code < ERR__MAX ? code : ERR_INTERNAL];
+}
+
+static json_t *allowed_new(const char *lines)
+{
+    json_t *list = json_array();
+
+    while (*lines != '\0') {
+        size_t len = strcspn(lines, "\n");
+
+        json_array_append_new(list, json_stringn(lines, len));
+        lines += len + (lines[len] == '\n' ? 1 : 0);
+    }
+    return list;
+}
+
+static json_t *document_new(const struct error *err, const struct problem *problem, int status, const char *id)
+{
+    bool is_ours = problem->status == 500;
+    char type[64];
+
+    snprintf(type, sizeof(type), "urn:bluehelm:problem:%s", problem->code);
+    return json_pack("{s:s, s:s, s:i, s:s*, s:s, s:s*, s:o*, s:s*, s:s*, s:s}", "type", type, "title",
+                     status == 308 ? "Moved permanently" : problem->title, "status", status, "detail",
+                     is_ours ? "The server failed; its log has the particulars under the request's id." : err->detail,
+                     "code", status == 308 ? "moved" : problem->code, "param", err->param[0] ? err->param : NULL, "allowed",
+                     err->allowed[0] ? allowed_new(err->allowed) : NULL, "did_you_mean",
+                     err->did_you_mean[0] ? err->did_you_mean : NULL, "location",
+                     err->location[0] ? err->location : NULL, "request_id", id);
+}
+
+void problem_render(const struct error *err, const struct request *request, struct reply *ret)
+{
+    const struct problem *problem = problem_of(err->code);
+    int status = err->location[0] != '\0' ? 308 : problem->status;
+    json_auto_t *document = document_new(err, problem, status, request->id);
+    char *text = document != NULL ? json_dumps(document, JSON_COMPACT) : NULL;
+
+    ret->status = status;
+    if (problem->status >= 500)
+        snprintf(ret->log_detail, sizeof(ret->log_detail), "%.255s", err->detail);
+    reply_header(ret, "Cache-Control", status == 308 ? "public, max-age=60" : "no-store");
+    if (status == 308)
+        reply_header(ret, "Location", err->location);
+    if (problem->retry_after > 0) {
+        char seconds[16];
+
+        snprintf(seconds, sizeof(seconds), "%d", problem->retry_after);
+        reply_header(ret, "Retry-After", seconds);
+    }
+    if (text == NULL)
+        return;
+    ret->len = strlen(text);
+    ret->body = text;
+    text[ret->len++] = '\n'; /* in the place of the NUL: every body ends in a newline */
+    ret->content_type = "application/problem+json";
+}

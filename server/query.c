@@ -1,0 +1,751 @@
+#include "server/query.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "db/dataset.h"
+#include "db/select.h"
+#include "server/base/buffer.h"
+#include "server/base/cleanup.h"
+#include "server/base/fold.h"
+#include "server/cursor.h"
+#include "server/fingerprint.h"
+#include "server/route.h"
+#include "server/target.h"
+#include "server/type.h"
+
+/** Everything that reading one parameter needs. */
+struct reader {
+    const struct resource *const *catalogue;
+    const struct state *state;
+    const struct target *target;
+    const struct route *route;
+    struct query *query;
+    struct error *err;
+};
+
+/** A parameter of the engine's own. */
+struct reserved {
+    const char *name;
+    bool (*read)(const struct reader *reader, const char *value);
+    bool on_items;  /* one item takes it as well */
+    bool is_world;  /* only where the resource has world time */
+};
+
+/* ---- small readers ---- */
+
+/* Keeps a text in the query; NULL when there is no room. */
+static const char *keep(struct query *query, const char *text, size_t len)
+{
+    char *to = query->text + query->text_len;
+
+    if (query->text_len + len + 1 > sizeof(query->text))
+        return NULL;
+    memcpy(to, text, len);
+    to[len] = '\0';
+    query->text_len += len + 1;
+    return to;
+}
+
+static bool read_integer(const char *text, int64_t *ret)
+{
+    char *end;
+    const char *digits = text + (*text == '-');
+
+    if (*digits == '\0' || strspn(digits, "0123456789") != strlen(digits))
+        return false;
+    errno = 0;
+    *ret = strtoll(text, &end, 10);
+    return errno == 0;
+}
+
+/* Reads a count of rows between two limits. */
+static bool read_count(const struct reader *reader, const char *name, const char *value, int64_t least, int64_t most,
+                       uint32_t *ret)
+{
+    int64_t number;
+
+    if (!read_integer(value, &number) || number < least || number > most)
+        return error_set(reader->err, ERR_PARAM_INVALID, name, "'%s' takes a whole number from %lld to %lld.", name,
+                         (long long)least, (long long)most);
+    *ret = (uint32_t)number;
+    return true;
+}
+
+/* Reads one of a few words; *ret is its index. */
+static bool read_word(const struct reader *reader, const char *name, const char *value, const char *const *words,
+                      size_t *ret)
+{
+    for (size_t i = 0; words[i] != NULL; i++) {
+        if (strcmp(words[i], value) == 0) {
+            *ret = i;
+            return true;
+        }
+    }
+    error_set(reader->err, ERR_PARAM_INVALID, name, "'%s' does not take '%.60s'.", name, value);
+    for (size_t i = 0; words[i] != NULL; i++)
+        error_allow(reader->err, value, words[i]);
+    return false;
+}
+
+/* Cuts the next item off a comma list; false at its end. An empty item is one as well: the caller refuses it. */
+static bool next_item(const char **list, char *ret, size_t size)
+{
+    size_t len;
+
+    if (*list == NULL)
+        return false;
+    len = strcspn(*list, ",");
+    snprintf(ret, size, "%.*s", (int)(len < size ? len : size - 1), *list);
+    *list = (*list)[len] == ',' ? *list + len + 1 : NULL;
+    return true;
+}
+
+/* ---- the engine's own parameters ---- */
+
+static bool read_sort(const struct reader *reader, const char *value)
+{
+    struct query *query = reader->query;
+    char item[80];
+
+    query->n_sorts = 0;
+    while (next_item(&value, item, sizeof(item))) {
+        bool descending = item[0] == '-';
+        const char *name = item + (descending ? 1 : 0);
+        const struct field *field = resource_field(query->resource, name);
+
+        if (field == NULL || !(field->flags & FIELD_SORT)) {
+            error_set(reader->err, ERR_PARAM_INVALID, "sort", "Rows cannot be sorted by '%.60s'.", name);
+            for (field = query->resource->fields; field->name != NULL; field++) {
+                if (field->flags & FIELD_SORT)
+                    error_allow(reader->err, name, field->name);
+            }
+            return false;
+        }
+        if (query->n_sorts == QUERY_SORTS)
+            return error_set(reader->err, ERR_PARAM_INVALID, "sort", "'sort' takes at most %d keys.", QUERY_SORTS);
+        for (size_t i = 0; i < query->n_sorts; i++) {
+            if (query->sorts[i].field == field)
+                return error_set(reader->err, ERR_PARAM_INVALID, "sort", "'sort' names '%s' twice.", name);
+        }
+        /* Nothing is left to sort behind an id. */
+        if (query->n_sorts == 0 || query->sorts[query->n_sorts - 1].field->type != FIELD_ID)
+            query->sorts[query->n_sorts++] = (struct sort){ .field = field, .descending = descending };
+    }
+    return true;
+}
+
+static bool read_limit(const struct reader *reader, const char *value)
+{
+    return read_count(reader, "limit", value, 1, QUERY_LIMIT_MAX, &reader->query->limit);
+}
+
+static bool read_offset(const struct reader *reader, const char *value)
+{
+    if (target_param(reader->target, "cursor") != NULL)
+        return error_set(reader->err, ERR_PARAM_INVALID, "offset", "'offset' and 'cursor' exclude each other.");
+    return read_count(reader, "offset", value, 0, QUERY_OFFSET_MAX, &reader->query->offset);
+}
+
+/* The cursor needs the sort keys: it is read when all else is. */
+static bool read_cursor(const struct reader *reader, const char *value)
+{
+    (void)reader;
+    (void)value;
+    return true;
+}
+
+static bool read_counted(const struct reader *reader, const char *value)
+{
+    size_t index;
+
+    if (!read_word(reader, "count", value, (const char *const[]){ "none", "exact", NULL }, &index))
+        return false;
+    reader->query->is_counted = index == 1;
+    return true;
+}
+
+static bool read_pretty(const struct reader *reader, const char *value)
+{
+    size_t index;
+
+    if (!read_word(reader, "pretty", value, (const char *const[]){ "0", "1", NULL }, &index))
+        return false;
+    reader->query->is_pretty = index == 1;
+    return true;
+}
+
+static bool read_certainty(const struct reader *reader, const char *value)
+{
+    size_t index;
+
+    if (!read_word(reader, "certainty", value, (const char *const[]){ "possible", "definite", NULL }, &index))
+        return false;
+    reader->query->is_definite = index == 1;
+    return true;
+}
+
+static void take_field(struct query *query, const struct field *field)
+{
+    if (!(field->flags & FIELD_HIDDEN) && query->n_fields < QUERY_FIELDS)
+        query->fields[query->n_fields++] = field;
+}
+
+static bool read_fields(const struct reader *reader, const char *value)
+{
+    struct query *query = reader->query;
+    bool is_wanted[QUERY_FIELDS] = { true }; /* the id comes first, and always */
+    char item[80];
+
+    while (next_item(&value, item, sizeof(item))) {
+        const struct field *field = resource_field(query->resource, item);
+
+        if (field == NULL || (field->flags & FIELD_HIDDEN)) {
+            error_set(reader->err, ERR_PARAM_INVALID, "fields", "There is no field '%.60s'.", item);
+            for (field = query->resource->fields; field->name != NULL; field++) {
+                if (!(field->flags & FIELD_HIDDEN))
+                    error_allow(reader->err, item, field->name);
+            }
+            return false;
+        }
+        is_wanted[field - query->resource->fields] = true;
+    }
+    query->n_fields = 0;
+    for (size_t i = 0; query->resource->fields[i].name != NULL; i++) {
+        if (is_wanted[i])
+            take_field(query, &query->resource->fields[i]);
+    }
+    return true;
+}
+
+static bool read_include(const struct reader *reader, const char *value)
+{
+    struct query *query = reader->query;
+    char item[80];
+    const char *name;
+
+    while (next_item(&value, item, sizeof(item))) {
+        size_t i = 0;
+
+        while ((name = resource_include(query->resource, i)) != NULL && strcmp(name, item) != 0)
+            i++;
+        if (name == NULL) {
+            error_set(reader->err, ERR_PARAM_INVALID, "include", "'%.60s' cannot be included in %s.", item,
+                      query->resource->name);
+            for (i = 0; (name = resource_include(query->resource, i)) != NULL; i++)
+                error_allow(reader->err, item, name);
+            return false;
+        }
+        for (i = 0; i < query->n_includes && strcmp(query->includes[i]->name, item) != 0; i++)
+            ;
+        if (i == query->n_includes && i < QUERY_INCLUDES)
+            query->includes[query->n_includes++] = resource_find(reader->catalogue, item);
+    }
+    return true;
+}
+
+static bool read_date(const struct reader *reader, const char *name, const char *value, struct date_span *ret)
+{
+    if (date_parse_request(value, ret))
+        return true;
+    return error_set(reader->err, ERR_PARAM_INVALID, name,
+                     "'%s' takes a date of the calendar such as 2013, 2013-04, 2013-04-25, an RFC 3339 instant or Unix"
+                     " seconds, not '%.60s'.",
+                     name, value);
+}
+
+static bool read_as_of(const struct reader *reader, const char *value)
+{
+    struct date_span span;
+
+    if (!read_date(reader, "as_of", value, &span))
+        return false;
+    /* As known by the end of the month or year, where no day is given. */
+    memcpy(reader->query->as_of, span.max, sizeof(span.max));
+    return true;
+}
+
+static bool narrow_world(const struct reader *reader, const char *name, const struct date_span *span)
+{
+    struct query *query = reader->query;
+
+    if (!query->has_world)
+        query->world = (struct date_span){ DATE_FIRST, DATE_LAST };
+    query->has_world = true;
+    if (strcmp(span->min, query->world.min) > 0)
+        memcpy(query->world.min, span->min, sizeof(span->min));
+    if (strcmp(span->max, query->world.max) < 0)
+        memcpy(query->world.max, span->max, sizeof(span->max));
+    if (strcmp(query->world.min, query->world.max) > 0)
+        return error_set(reader->err, ERR_PARAM_INVALID, name,
+                         "'%s' leaves no day: the period would begin on %s and end on %s.", name, query->world.min,
+                         query->world.max);
+    return true;
+}
+
+static bool read_at(const struct reader *reader, const char *value)
+{
+    struct date_span span;
+
+    return read_date(reader, "at", value, &span) && narrow_world(reader, "at", &span);
+}
+
+static bool read_during(const struct reader *reader, const char *value)
+{
+    const char *dots = strstr(value, "..");
+    struct date_span first, last;
+    char from[40];
+
+    if (dots == NULL)
+        return read_date(reader, "during", value, &first) && narrow_world(reader, "during", &first);
+    snprintf(from, sizeof(from), "%.*s", (int)(dots - value), value);
+    if (!read_date(reader, "during", from, &first) || !read_date(reader, "during", dots + 2, &last))
+        return false;
+    memcpy(first.max, last.max, sizeof(last.max));
+    return narrow_world(reader, "during", &first);
+}
+
+static bool read_from(const struct reader *reader, const char *value)
+{
+    struct date_span span;
+
+    if (!read_date(reader, "from", value, &span))
+        return false;
+    memcpy(span.max, DATE_LAST, sizeof(span.max));
+    return narrow_world(reader, "from", &span);
+}
+
+static bool read_to(const struct reader *reader, const char *value)
+{
+    struct date_span span;
+
+    if (!read_date(reader, "to", value, &span))
+        return false;
+    memcpy(span.min, DATE_FIRST, sizeof(span.min));
+    return narrow_world(reader, "to", &span);
+}
+
+static const struct reserved reserved[] = {
+    { .name = "at", .read = read_at, .is_world = true },
+    { .name = "during", .read = read_during, .is_world = true },
+    { .name = "from", .read = read_from, .is_world = true },
+    { .name = "to", .read = read_to, .is_world = true },
+    { .name = "as_of", .read = read_as_of, .on_items = true },
+    { .name = "certainty", .read = read_certainty },
+    { .name = "sort", .read = read_sort },
+    { .name = "limit", .read = read_limit },
+    { .name = "cursor", .read = read_cursor },
+    { .name = "offset", .read = read_offset },
+    { .name = "count", .read = read_counted },
+    { .name = "fields", .read = read_fields, .on_items = true },
+    { .name = "include", .read = read_include, .on_items = true },
+    { .name = "pretty", .read = read_pretty, .on_items = true },
+};
+enum { N_RESERVED = sizeof(reserved) / sizeof(*reserved) };
+
+const char *query_reserved(size_t index)
+{
+    return index < N_RESERVED ? reserved[index].name : NULL;
+}
+
+static bool is_taken(const struct reserved *param, const struct reader *reader)
+{
+    return (param->on_items || reader->query->key == NULL) && (!param->is_world || reader->query->resource->start != NULL);
+}
+
+/* ---- filters ---- */
+
+static bool invalid_value(const struct reader *reader, const char *name, const struct field *field, const char *text)
+{
+    return error_set(reader->err, ERR_PARAM_INVALID, name, "'%s' takes %s, not '%.60s'.", name, type_expects(field), text);
+}
+
+static bool invalid_code(const struct reader *reader, const char *name, const struct field *field, const char *text)
+{
+    error_set(reader->err, ERR_PARAM_INVALID, name, "'%s' takes one of a closed list, and '%.60s' is not in it.", name,
+              text);
+    for (size_t i = 0; i < reader->state->n_codes; i++) {
+        if (strcmp(reader->state->codes[i].list, field->codes) == 0)
+            error_allow(reader->err, text, reader->state->codes[i].id);
+    }
+    return false;
+}
+
+static bool keep_value(const struct reader *reader, const char *name, const char *text, struct value *ret)
+{
+    ret->text = keep(reader->query, text, strlen(text));
+    return ret->text != NULL
+           || error_set(reader->err, ERR_PARAM_INVALID, name, "The values of all conditions are too long together.");
+}
+
+/* Reads one value of a condition as its field's type wants it. */
+static bool read_value(const struct reader *reader, const char *name, const struct term *term, const char *text)
+{
+    const struct field *field = term->field;
+    struct query *query = reader->query;
+    struct value value = { .text = NULL };
+    const struct code *code;
+    char folded[1024];
+    char *end;
+
+    if (query->n_values == QUERY_VALUES)
+        return error_set(reader->err, ERR_PARAM_INVALID, name, "All conditions together take at most %d values.",
+                         QUERY_VALUES);
+    if (*text == '\0')
+        return error_set(reader->err, ERR_PARAM_INVALID, name,
+                         "'%s' has an empty value; it takes %s (and %s__isnull=true asks for rows without one).", name,
+                         type_expects(field), field->name);
+    switch (field->type) {
+    case FIELD_INTEGER:
+    case FIELD_NUMBER:
+        if (!read_integer(text, &value.integer))
+            return invalid_value(reader, name, field, text);
+        break;
+    case FIELD_REAL:
+        value.real = strtod(text, &end);
+        if (*end != '\0' || strspn(text, "-+.0123456789") != strlen(text))
+            return invalid_value(reader, name, field, text);
+        break;
+    case FIELD_DATE:
+    case FIELD_DAY:
+        if (!date_parse_request(text, &value.span))
+            return invalid_value(reader, name, field, text);
+        break;
+    case FIELD_CODE:
+        code = state_code(reader->state, field->codes, text);
+        if (code == NULL)
+            return invalid_code(reader, name, field, text);
+        if (!keep_value(reader, name, code->id, &value))
+            return false;
+        break;
+    case FIELD_ID:
+        if (field->kind == NULL && term->op != OPERATOR_CONTAINS && term->op != OPERATOR_STARTSWITH) {
+            if (!keep_value(reader, name, text, &value))
+                return false;
+            break;
+        }
+        /* fall through */
+    default:
+        if (field->type == FIELD_TEXTS && field->codes != NULL && term->op != OPERATOR_CONTAINS
+            && state_code(reader->state, field->codes, text) == NULL)
+            return invalid_code(reader, name, field, text);
+        if (fold_name(text, folded, sizeof(folded)) == 0)
+            return invalid_value(reader, name, field, text);
+        if (!keep_value(reader, name, folded, &value))
+            return false;
+    }
+    query->values[query->n_values++] = value;
+    return true;
+}
+
+static bool read_is_null(const struct reader *reader, const char *name, struct term *term, const char *text)
+{
+    size_t index;
+
+    if (!read_word(reader, name, text, (const char *const[]){ "false", "true", "0", "1", NULL }, &index))
+        return false;
+    term->is_null = index % 2 == 1;
+    return true;
+}
+
+/* Reads all values of one parameter: they stand together, and any of them may hold. */
+static bool read_term(const struct reader *reader, const char *name, const struct field *field, enum operator op)
+{
+    struct query *query = reader->query;
+    struct term *term = &query->terms[query->n_terms];
+    const struct target *target = reader->target;
+
+    if (query->n_terms == QUERY_TERMS)
+        return error_set(reader->err, ERR_PARAM_INVALID, name, "A request takes at most %d conditions.", QUERY_TERMS);
+    *term = (struct term){ .field = field, .op = op, .first = query->n_values };
+    query->n_terms++;
+    for (size_t i = 0; i < target->n_params; i++) {
+        const char *value = target->params[i].value;
+
+        if (strcmp(target->params[i].name, name) != 0)
+            continue;
+        if (op == OPERATOR_ISNULL) {
+            if (!read_is_null(reader, name, term, value))
+                return false;
+        } else if (op == OPERATOR_IN || op == OPERATOR_NOTIN) {
+            char item[1024];
+
+            while (next_item(&value, item, sizeof(item))) {
+                if (!read_value(reader, name, term, item))
+                    return false;
+            }
+        } else if (!read_value(reader, name, term, value)) {
+            return false;
+        }
+    }
+    term->n_values = query->n_values - term->first;
+    return true;
+}
+
+static bool unknown_operator(const struct reader *reader, const char *name, const struct field *field)
+{
+    char right[128];
+    bool is_any = false;
+
+    error_set(reader->err, ERR_PARAM_UNKNOWN, name, "'%.60s' is no way to filter by '%s'.", name, field->name);
+    for (int op = 0; op < OPERATOR__MAX; op++) {
+        if (!type_takes(field, (enum operator)op))
+            continue;
+        snprintf(right, sizeof(right), "%s%s%s", field->name, op == OPERATOR_EQUAL ? "" : "__",
+                 operator_name((enum operator)op));
+        error_allow(reader->err, name, right);
+        is_any = true;
+    }
+    if (!is_any)
+        snprintf(reader->err->detail, sizeof(reader->err->detail), "Rows cannot be filtered by '%s'.", field->name);
+    return false;
+}
+
+static bool unknown_param(const struct reader *reader, const char *name)
+{
+    const struct resource *resource = reader->query->resource;
+
+    error_set(reader->err, ERR_PARAM_UNKNOWN, name, "There is no parameter '%.60s' here.", name);
+    if (reader->query->key == NULL) {
+        for (const struct field *field = resource->fields; field->name != NULL; field++) {
+            if (type_takes(field, OPERATOR_EQUAL) && field != reader->route->filter)
+                error_allow(reader->err, name, field->name);
+        }
+    }
+    for (const struct param *param = resource->params; param != NULL && param->name != NULL; param++)
+        error_allow(reader->err, name, param->name);
+    for (size_t i = 0; i < N_RESERVED; i++) {
+        if (is_taken(&reserved[i], reader))
+            error_allow(reader->err, name, reserved[i].name);
+    }
+    return false;
+}
+
+/* Reads a parameter that is a field, or a field with an operator. */
+static bool read_filter(const struct reader *reader, const char *name)
+{
+    const char *mark = strstr(name, "__");
+    enum operator op = OPERATOR_EQUAL;
+    const struct field *field;
+    char stem[64];
+
+    snprintf(stem, sizeof(stem), "%.*s", (int)(mark != NULL ? (size_t)(mark - name) : strlen(name)), name);
+    field = reader->query->key == NULL ? resource_field(reader->query->resource, stem) : NULL;
+    if (field == NULL)
+        return unknown_param(reader, name);
+    if (field == reader->route->filter)
+        return error_set(reader->err, ERR_PARAM_INVALID, name, "'%s' is set by the path here.", name);
+    if ((mark != NULL && !operator_find(mark + 2, &op)) || !type_takes(field, op))
+        return unknown_operator(reader, name, field);
+    return read_term(reader, name, field, op);
+}
+
+/* ---- declared parameters ---- */
+
+static bool read_declared(const struct reader *reader, size_t index, const char *value)
+{
+    const struct param *param = &reader->query->resource->params[index];
+    struct query *query = reader->query;
+    size_t len = param->id_choice != NULL ? strlen(param->id_choice) : 0;
+
+    for (size_t i = 0; param->choices[i] != NULL; i++) {
+        if (strcmp(param->choices[i], value) == 0) {
+            query->params[index] = param->choices[i];
+            return true;
+        }
+    }
+    if (len > 0 && strncmp(value, param->id_choice, len) == 0 && value[len] == ':' && value[len + 1] != '\0') {
+        char folded[SELECT_ID_SIZE];
+
+        query->params[index] = param->id_choice;
+        if (fold_name(value + len + 1, folded, sizeof(folded)) > 0)
+            query->param_ids[index] = keep(query, folded, strlen(folded));
+        if (query->param_ids[index] != NULL)
+            return true;
+    }
+    error_set(reader->err, ERR_PARAM_INVALID, param->name, "'%s' does not take '%.60s'.", param->name, value);
+    for (size_t i = 0; param->choices[i] != NULL; i++)
+        error_allow(reader->err, value, param->choices[i]);
+    if (len > 0) {
+        char right[64];
+
+        snprintf(right, sizeof(right), "%s:ID", param->id_choice);
+        error_allow(reader->err, NULL, right);
+    }
+    return false;
+}
+
+static bool find_declared(const struct resource *resource, const char *name, size_t *ret)
+{
+    for (size_t i = 0; resource->params != NULL && resource->params[i].name != NULL; i++) {
+        if (strcmp(resource->params[i].name, name) == 0) {
+            *ret = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- the whole ---- */
+
+static bool is_first(const struct target *target, size_t index)
+{
+    for (size_t i = 0; i < index; i++) {
+        if (strcmp(target->params[i].name, target->params[index].name) == 0)
+            return false;
+    }
+    return true;
+}
+
+static bool read_param(const struct reader *reader, size_t index)
+{
+    const char *name = reader->target->params[index].name;
+    const char *value = reader->target->params[index].value;
+    const struct reserved *own = NULL;
+    size_t declared = 0;
+
+    for (size_t i = 0; i < N_RESERVED; i++) {
+        if (strcmp(reserved[i].name, name) == 0)
+            own = &reserved[i];
+    }
+    if (own != NULL && !is_taken(own, reader))
+        return unknown_param(reader, name);
+    if (own == NULL && !find_declared(reader->query->resource, name, &declared))
+        return !is_first(reader->target, index) || read_filter(reader, name);
+    if (!is_first(reader->target, index))
+        return error_set(reader->err, ERR_PARAM_REPEATED, name, "'%s' may stand only once.", name);
+    return own != NULL ? own->read(reader, value) : read_declared(reader, declared, value);
+}
+
+static void set_defaults(const struct reader *reader)
+{
+    struct query *query = reader->query;
+    const struct resource *resource = query->resource;
+
+    query->limit = QUERY_LIMIT;
+    query->is_counted = query->key == NULL;
+    for (const struct field *field = resource->fields; field->name != NULL; field++)
+        take_field(query, field);
+    for (size_t i = 0; resource->params != NULL && resource->params[i].name != NULL; i++)
+        query->params[i] = resource->params[i].choices[0];
+    if (query->key == NULL)
+        read_sort(reader, resource->order);
+}
+
+/* The condition that the path of a sub-collection sets. */
+static bool set_parent(const struct reader *reader)
+{
+    struct query *query = reader->query;
+    char folded[SELECT_ID_SIZE];
+
+    query->parent = reader->route->parent;
+    query->parent_key = reader->route->id;
+    query->terms[query->n_terms++]
+        = (struct term){ .field = reader->route->filter, .op = OPERATOR_EQUAL, .first = query->n_values, .n_values = 1 };
+    if (fold_name(query->parent_key, folded, sizeof(folded)) == 0)
+        return error_set(reader->err, ERR_ITEM_UNKNOWN, NULL, "There is no such id.");
+    query->values[query->n_values++].text = keep(query, folded, strlen(folded));
+    return true;
+}
+
+void query_owner(const struct target *target, char ret[33])
+{
+    static const char *const shape[] = { "cursor", "limit", "offset", "count", "fields", "include", "pretty", NULL };
+    defer(buffer_done) struct buffer canonical = BUFFER_INIT(4 * TARGET_TEXT);
+
+    target_canonical(target, shape, &canonical);
+    fingerprint((const char *const[]){ canonical.broken ? "" : canonical.data, NULL }, ret);
+}
+
+bool query_parse(const struct resource *const *catalogue, const struct state *state, const struct target *target,
+                 const struct route *route, struct query *ret, struct error *err)
+{
+    const struct reader reader = { catalogue, state, target, route, ret, err };
+    const char *cursor = target_param(target, "cursor");
+    char owner[FINGERPRINT_SIZE];
+
+    memset(ret, 0, offsetof(struct query, text));
+    ret->text_len = 0;
+    ret->resource = route->resource;
+    ret->key = route->kind == ROUTE_ITEM ? route->id : NULL;
+    set_defaults(&reader);
+    if (route->kind == ROUTE_CHILD && !set_parent(&reader))
+        return false;
+    for (size_t i = 0; i < target->n_params; i++) {
+        if (!read_param(&reader, i))
+            return false;
+    }
+    if (cursor == NULL)
+        return true;
+    query_owner(target, owner);
+    return cursor_read(cursor, owner, state->digest, ret, err);
+}
+
+/* What parameter a term came from. */
+static void term_name(const struct term *term, char *ret, size_t size)
+{
+    snprintf(ret, size, "%s%s%s", term->field->name, term->op == OPERATOR_EQUAL ? "" : "__", operator_name(term->op));
+}
+
+static bool resolve_value(struct conn *conn, const char *param, const char *kinds, const char *text, char *ret_id,
+                          struct error *err)
+{
+    bool is_known;
+
+    if (!select_name(conn, kinds, text, &is_known, ret_id, err))
+        return false;
+    if (is_known)
+        return true;
+    error_set(err, ERR_PARAM_INVALID, param,
+              "'%s' takes an id or another exact name (an acronym, an alias, an ISO or M49 code), and '%.60s' names"
+              " nothing here.",
+              param, text);
+    select_suggest(conn, kinds, text, err);
+    return false;
+}
+
+bool query_resolve(struct conn *conn, struct query *query, struct error *err)
+{
+    for (size_t i = 0; i < query->n_terms; i++) {
+        const struct term *term = &query->terms[i];
+        char name[64];
+
+        /* A name that no row has is an answer ("none"); a thing that does not exist is a mistake. */
+        if (term->field->type != FIELD_REF && term->field->type != FIELD_REFS)
+            continue;
+        if (i == 0 && query->parent != NULL)
+            continue;
+        term_name(term, name, sizeof(name));
+        for (size_t j = 0; j < term->n_values; j++) {
+            if (!resolve_value(conn, name, term->field->kind, query->values[term->first + j].text, NULL, err))
+                return false;
+        }
+    }
+    for (size_t i = 0; query->resource->params != NULL && query->resource->params[i].name != NULL; i++) {
+        const struct param *param = &query->resource->params[i];
+        char id[SELECT_ID_SIZE];
+
+        if (query->param_ids[i] == NULL)
+            continue;
+        if (!resolve_value(conn, param->name, param->id_kind, query->param_ids[i], id, err))
+            return false;
+        query->param_ids[i] = keep(query, id, strlen(id));
+        if (query->param_ids[i] == NULL)
+            return error_set(err, ERR_PARAM_INVALID, param->name, "The values of all parameters are too long together.");
+    }
+    return true;
+}
+
+void query_included(const struct resource *resource, const struct query *query, struct query *ret)
+{
+    memset(ret, 0, offsetof(struct query, text));
+    ret->text_len = 0;
+    ret->resource = resource;
+    memcpy(ret->as_of, query->as_of, sizeof(ret->as_of));
+    for (const struct field *field = resource->fields; field->name != NULL; field++)
+        take_field(ret, field);
+    for (size_t i = 0; resource->params != NULL && resource->params[i].name != NULL; i++)
+        ret->params[i] = resource->params[i].choices[0];
+}

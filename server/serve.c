@@ -1,0 +1,558 @@
+#define _GNU_SOURCE /* strptime, timegm, strdup */
+#include "server/serve.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "db/conn.h"
+#include "db/dataset.h"
+#include "db/select.h"
+#include "server/base/buffer.h"
+#include "server/base/cleanup.h"
+#include "server/cursor.h"
+#include "server/documents.h"
+#include "server/fingerprint.h"
+#include "server/openapi.h"
+#include "server/problem.h"
+#include "server/query.h"
+#include "server/render_json.h"
+#include "server/route.h"
+#include "server/target.h"
+
+enum {
+    SERVE_TAIL = 64 << 10, /* bytes of a body that no page's rows may use: one large row, and what follows the rows */
+    SERVE_URL = 4 * TARGET_TEXT, /* bytes of a URL of ours: every byte of a target may come to be three */
+};
+
+/** The work on one request, from step to step. */
+struct work {
+    const struct service *service;
+    const struct request *request;
+    struct target target;
+    struct route route;
+    struct conn *conn;
+    struct query query;
+    char etag[FINGERPRINT_SIZE + 2];
+    struct reply *reply;
+    struct error *err;
+};
+
+/* ---- replies ---- */
+
+bool reply_header(struct reply *reply, const char *name, const char *value)
+{
+    char *copy;
+
+    if (reply->n_headers == REPLY_HEADERS)
+        return false;
+    copy = strdup(value);
+    if (copy == NULL)
+        return false;
+    reply->headers[reply->n_headers++] = (struct header){ name, copy };
+    return true;
+}
+
+void reply_done(struct reply *reply)
+{
+    if (reply == NULL)
+        return;
+    free(reply->body);
+    for (size_t i = 0; i < reply->n_headers; i++)
+        free(reply->headers[i].value);
+    reply->body = NULL;
+    reply->n_headers = 0;
+}
+
+/* ---- headers that say what the body is a state of ---- */
+
+static void set_etag(struct work *work)
+{
+    defer(buffer_done) struct buffer canonical = BUFFER_INIT(SERVE_URL);
+    char digest[FINGERPRINT_SIZE];
+
+    target_canonical(&work->target, NULL, &canonical);
+    fingerprint((const char *const[]){ conn_state(work->conn)->digest, BLUEHELM_VERSION,
+                                       canonical.broken ? "" : canonical.data, NULL },
+                digest);
+    snprintf(work->etag, sizeof(work->etag), "\"%s\"", digest);
+}
+
+static bool is_not_modified(const struct work *work)
+{
+    const char *tags = work->request->if_none_match;
+
+    if (tags == NULL)
+        return false;
+    while (*tags == ' ' || *tags == '\t')
+        tags++;
+    /* An opaque tag cannot hold a quote, so ours between its quotes is found only as a whole tag, weak or strong. */
+    return strcmp(tags, "*") == 0 || strstr(tags, work->etag) != NULL;
+}
+
+static void add_release_date(struct work *work)
+{
+    struct tm day = { 0 };
+    char text[40];
+
+    if (strptime(conn_state(work->conn)->release, "%Y-%m-%d", &day) == NULL)
+        return;
+    timegm(&day); /* fills in the day of the week */
+    strftime(text, sizeof(text), "%a, %d %b %Y 00:00:00 GMT", &day);
+    reply_header(work->reply, "Last-Modified", text);
+}
+
+static void add_validators(struct work *work)
+{
+    const char *as_of = work->query.as_of;
+    bool is_past = as_of[0] != '\0' && strcmp(as_of, conn_state(work->conn)->release) < 0;
+
+    reply_header(work->reply, "ETag", work->etag);
+    add_release_date(work);
+    reply_header(work->reply, "Cache-Control",
+                 is_past ? "public, max-age=31536000, immutable"
+                         : "public, max-age=60, stale-while-revalidate=600");
+}
+
+/* ---- bodies ---- */
+
+static bool take_body(struct work *work, struct buffer *body)
+{
+    buffer_byte(body, '\n');
+    if (body->broken)
+        return body->overflow ? error_set(work->err, ERR_TOO_LARGE, "limit",
+                                          "The answer is larger than %zu bytes; ask for fewer rows, fields or includes.",
+                                          body->limit)
+                              : error_set(work->err, ERR_INTERNAL, NULL, "no memory for the body");
+    work->reply->body = buffer_steal(body, &work->reply->len);
+    work->reply->content_type = "application/json";
+    work->reply->status = 200;
+    return true;
+}
+
+/* Sends a jansson document; steals it. NULL: there was no memory for it. */
+static bool send_document(struct work *work, json_t *stolen, bool is_pretty)
+{
+    json_auto_t *document = stolen;
+    defer(buffer_done) struct buffer body = BUFFER_INIT(work->service->body_limit);
+    char *text = document != NULL ? json_dumps(document, is_pretty ? JSON_INDENT(2) : JSON_COMPACT) : NULL;
+
+    if (text == NULL)
+        return error_set(work->err, ERR_INTERNAL, NULL, "no memory for a document");
+    buffer_text(&body, text);
+    free(text);
+    return take_body(work, &body);
+}
+
+/* Sends JSON text as it is, or indented. */
+static bool send_text(struct work *work, struct buffer *body)
+{
+    json_t *document;
+
+    if (!work->query.is_pretty || body->broken)
+        return take_body(work, body);
+    document = json_loadb(body->data, body->len, 0, NULL);
+    if (document == NULL)
+        return error_set(work->err, ERR_INTERNAL, NULL, "the body is not JSON");
+    return send_document(work, document, true);
+}
+
+static void add_string(struct buffer *body, const char *text)
+{
+    buffer_json(body, text, strlen(text));
+}
+
+/* "meta": what the rows are a state of, and how to cite them. total < 0: not counted. */
+static void add_meta(const struct work *work, int64_t total, struct buffer *body)
+{
+    static const char *const without[] = { "as_of", "cursor", NULL };
+    defer(buffer_done) struct buffer link = BUFFER_INIT(SERVE_URL);
+    defer(buffer_done) struct buffer citation = BUFFER_INIT(SERVE_URL + 256);
+    const struct state *state = conn_state(work->conn);
+    const char *as_of = work->query.as_of[0] != '\0' ? work->query.as_of : state->release;
+
+    /* A page deep in a walk is cited as the whole answer: its cursor would not outlive the dataset. */
+    target_write(&work->target, without, &link);
+    buffer_format(&link, "%cas_of=%s", strchr(link.data != NULL ? link.data : "", '?') != NULL ? '&' : '?', as_of);
+    buffer_format(&citation, "bluehelm dataset, release %s (SHA-256 %.12s), as known on %s: %s", state->release,
+                  state->digest, as_of, link.broken ? "" : link.data);
+    buffer_text(body, "\"meta\":{");
+    if (total >= 0)
+        buffer_format(body, "\"total\":%lld,", (long long)total);
+    buffer_text(body, "\"release\":");
+    add_string(body, state->release);
+    buffer_text(body, ",\"as_of\":");
+    add_string(body, as_of);
+    buffer_text(body, ",\"permalink\":");
+    add_string(body, link.broken ? "" : link.data);
+    buffer_text(body, ",\"citation\":");
+    add_string(body, citation.broken ? "" : citation.data);
+    buffer_text(body, ",\"licence\":");
+    add_string(body, "CC0-1.0 for the compilation; the licence of each source stands in /v1/sources");
+    buffer_byte(body, '}');
+}
+
+static bool add_included_rows(struct work *work, const struct resource *resource, json_t *ids, struct buffer *body)
+{
+    defer(stmt_return) sqlite3_stmt *rows = NULL;
+    json_auto_t *list = json_array();
+    const char *id;
+    json_t *unused;
+    struct query query;
+    char *text;
+    bool is_row, is_fine = true;
+
+    json_object_foreach (ids, id, unused)
+        json_array_append_new(list, json_string(id));
+    text = json_dumps(list, JSON_COMPACT);
+    if (text == NULL)
+        return error_set(work->err, ERR_INTERNAL, NULL, "no memory for included ids");
+    query_included(resource, &work->query, &query);
+    is_fine = select_by_ids(work->conn, &query, text, &rows, work->err);
+    for (size_t n = 0; is_fine && (is_fine = stmt_step(rows, &is_row, work->err)) && is_row; n++) {
+        buffer_text(body, n > 0 ? "," : "");
+        render_json_row(&query, rows, body, NULL);
+    }
+    stmt_return(&rows);
+    free(text);
+    return is_fine;
+}
+
+/* "included": the whole rows of what the data names, by collection. */
+static bool add_included(struct work *work, struct mentions *mentions, struct buffer *body)
+{
+    if (work->query.n_includes == 0)
+        return true;
+    buffer_text(body, "\"included\":{");
+    for (size_t i = 0; i < work->query.n_includes; i++) {
+        buffer_format(body, "%s\"%s\":[", i > 0 ? "," : "", work->query.includes[i]->name);
+        if (mentions->ids[i] != NULL
+            && !add_included_rows(work, work->query.includes[i], mentions->ids[i], body))
+            return false;
+        buffer_byte(body, ']');
+    }
+    buffer_text(body, "},");
+    return true;
+}
+
+/* ---- one page ---- */
+
+/** How a page ended. */
+struct page {
+    char cursor[CURSOR_SIZE]; /* behind the last row; "": there is nothing behind it */
+    bool is_truncated;        /* it ended early, for its size */
+};
+
+static bool add_rows(struct work *work, const char *owner, struct buffer *body, struct mentions *mentions,
+                     struct page *page)
+{
+    defer(stmt_return) sqlite3_stmt *rows = NULL;
+    const struct query *query = &work->query;
+    int width = render_width(query);
+    uint32_t n = 0;
+    bool is_row, is_full = false;
+
+    if (!select_open(work->conn, query, &rows, work->err))
+        return false;
+    for (;;) {
+        if (!stmt_step(rows, &is_row, work->err))
+            return false;
+        if (!is_row || is_full)
+            break;
+        buffer_text(body, n > 0 ? "," : "");
+        render_json_row(query, rows, body, mentions);
+        n++;
+        is_full = n == query->limit || body->len + SERVE_TAIL > body->limit;
+        if (is_full
+            && !cursor_write(rows, width, owner, conn_state(work->conn)->digest, page->cursor))
+            return error_set(work->err, ERR_INTERNAL, NULL, "no room for a cursor");
+    }
+    page->is_truncated = is_row && n < query->limit;
+    if (!is_row)
+        page->cursor[0] = '\0';
+    return true;
+}
+
+/* "next", "next_url" and the Link header. */
+static void add_next(struct work *work, const struct page *page, struct buffer *body)
+{
+    static const char *const without[] = { "cursor", "offset", NULL };
+    defer(buffer_done) struct buffer url = BUFFER_INIT(SERVE_URL);
+    defer(buffer_done) struct buffer link = BUFFER_INIT(SERVE_URL + 32);
+
+    if (page->cursor[0] == '\0') {
+        buffer_text(body, "\"next\":null,\"next_url\":null,");
+    } else {
+        target_write(&work->target, without, &url);
+        buffer_format(&url, "%ccursor=%s", strchr(url.data != NULL ? url.data : "", '?') != NULL ? '&' : '?',
+                      page->cursor);
+        buffer_text(body, "\"next\":");
+        add_string(body, page->cursor);
+        buffer_text(body, ",\"next_url\":");
+        add_string(body, url.broken ? "" : url.data);
+        buffer_byte(body, ',');
+        if (buffer_format(&link, "<%s>; rel=\"next\"", url.broken ? "" : url.data))
+            reply_header(work->reply, "Link", link.data);
+    }
+    buffer_format(body, "\"truncated\":%s,", page->is_truncated ? "true" : "false");
+}
+
+static bool serve_page(struct work *work)
+{
+    defer(buffer_done) struct buffer body = BUFFER_INIT(work->service->body_limit);
+    defer(mentions_done) struct mentions mentions = { 0 };
+    struct page page = { .cursor = "" };
+    char owner[FINGERPRINT_SIZE];
+    int64_t total = -1;
+
+    if (work->query.is_counted && !select_count(work->conn, &work->query, &total, work->err))
+        return false;
+    query_owner(&work->target, owner);
+    buffer_text(&body, "{\"data\":[");
+    if (!add_rows(work, owner, &body, &mentions, &page))
+        return false;
+    buffer_text(&body, "],");
+    add_next(work, &page, &body);
+    if (!add_included(work, &mentions, &body))
+        return false;
+    add_meta(work, total, &body);
+    buffer_byte(&body, '}');
+    if (total >= 0) {
+        char text[24];
+
+        snprintf(text, sizeof(text), "%lld", (long long)total);
+        reply_header(work->reply, "X-Total-Count", text);
+    }
+    return send_text(work, &body);
+}
+
+/* ---- one item ---- */
+
+/* Says why there is no row of that key: never was, not known yet, withdrawn, or called something else. */
+static bool absent(struct work *work, const struct query *query)
+{
+    enum select_absence absence;
+    struct error *err = work->err;
+    char id[SELECT_ID_SIZE];
+
+    if (!select_absence(work->conn, query, &absence, id, err))
+        return false;
+    switch (absence) {
+    case SELECT_NOT_YET:
+        return error_set(err, ERR_ITEM_UNKNOWN, NULL, "'%.100s' was not known on %s; it became known later.", query->key,
+                         query->as_of[0] != '\0' ? query->as_of : "that day");
+    case SELECT_GONE:
+        return error_set(err, ERR_ITEM_GONE, NULL,
+                         "'%.100s' was withdrawn: its source no longer says so; as_of= an earlier day shows it.",
+                         query->key);
+    case SELECT_RENAMED: {
+        defer(buffer_done) struct buffer path = BUFFER_INIT(sizeof(err->location) - 1);
+
+        work->target.segments[2] = id;
+        target_write(&work->target, NULL, &path);
+        error_set(err, ERR_ITEM_UNKNOWN, NULL, "'%.100s' is another name of '%s'.", query->key, id);
+        if (!path.broken)
+            snprintf(err->location, sizeof(err->location), "%s", path.data);
+        return false;
+    }
+    default:
+        error_set(err, ERR_ITEM_UNKNOWN, NULL, "There is no '%.100s' in /v1/%s.", query->key, query->resource->name);
+        if (query->resource->kind != NULL)
+            select_suggest(work->conn, query->resource->kind, query->key, err);
+        return false;
+    }
+}
+
+static bool serve_item(struct work *work)
+{
+    defer(buffer_done) struct buffer body = BUFFER_INIT(work->service->body_limit);
+    defer(mentions_done) struct mentions mentions = { 0 };
+    defer(stmt_return) sqlite3_stmt *rows = NULL;
+    bool is_row;
+
+    if (!select_open(work->conn, &work->query, &rows, work->err) || !stmt_step(rows, &is_row, work->err))
+        return false;
+    if (!is_row) {
+        stmt_return(&rows);
+        return absent(work, &work->query);
+    }
+    buffer_text(&body, "{\"data\":");
+    render_json_row(&work->query, rows, &body, &mentions);
+    buffer_byte(&body, ',');
+    if (!add_included(work, &mentions, &body))
+        return false;
+    add_meta(work, -1, &body);
+    buffer_byte(&body, '}');
+    return send_text(work, &body);
+}
+
+/* The item whose sub-collection is asked for must be one. */
+static bool check_parent(struct work *work)
+{
+    defer(stmt_return) sqlite3_stmt *rows = NULL;
+    struct query query;
+    bool is_row;
+
+    query_included(work->route.parent, &work->query, &query);
+    query.n_fields = 1;
+    query.key = work->route.id;
+    if (!select_open(work->conn, &query, &rows, work->err) || !stmt_step(rows, &is_row, work->err))
+        return false;
+    stmt_return(&rows);
+    return is_row || absent(work, &query);
+}
+
+/* ---- the steps ---- */
+
+static bool serve_rows(struct work *work)
+{
+    if (!query_parse(work->service->catalogue, conn_state(work->conn), &work->target, &work->route, &work->query,
+                     work->err)
+        || (work->route.kind == ROUTE_CHILD && !check_parent(work)) || !query_resolve(work->conn, &work->query, work->err))
+        return false;
+    set_etag(work);
+    if (is_not_modified(work)) {
+        work->reply->status = 304;
+        add_validators(work);
+        return true;
+    }
+    if (!(work->route.kind == ROUTE_ITEM ? serve_item(work) : serve_page(work)))
+        return false;
+    add_validators(work);
+    return true;
+}
+
+static bool read_document_params(struct work *work)
+{
+    work->query.is_pretty = false;
+    work->query.as_of[0] = '\0';
+    for (size_t i = 0; i < work->target.n_params; i++) {
+        const struct target_param *param = &work->target.params[i];
+
+        if (strcmp(param->name, "pretty") != 0) {
+            error_set(work->err, ERR_PARAM_UNKNOWN, param->name, "There is no parameter '%.60s' here.", param->name);
+            error_allow(work->err, param->name, "pretty");
+            return false;
+        }
+        if (strcmp(param->value, "0") != 0 && strcmp(param->value, "1") != 0)
+            return error_set(work->err, ERR_PARAM_INVALID, "pretty", "'pretty' takes 0 or 1.");
+        work->query.is_pretty = param->value[0] == '1';
+    }
+    return true;
+}
+
+static bool serve_document(struct work *work)
+{
+    const struct state *state;
+    bool is_pretty;
+
+    if (!read_document_params(work))
+        return false;
+    is_pretty = work->query.is_pretty;
+    if (work->route.kind == ROUTE_HEALTH || work->route.kind == ROUTE_READY) {
+        state = work->route.kind == ROUTE_READY ? conn_state(work->conn) : NULL;
+        reply_header(work->reply, "Cache-Control", "no-store");
+        return send_document(work, health_new(state), is_pretty);
+    }
+    state = conn_state(work->conn);
+    set_etag(work);
+    if (is_not_modified(work)) {
+        work->reply->status = 304;
+        add_validators(work);
+        return true;
+    }
+    add_validators(work);
+    return send_document(work,
+                         work->route.kind == ROUTE_INDEX
+                             ? index_new(work->service->catalogue, state, BLUEHELM_VERSION)
+                             : openapi_new(work->service->catalogue, state, BLUEHELM_VERSION),
+                         is_pretty);
+}
+
+static bool serve_options(struct work *work)
+{
+    work->reply->status = 204;
+    reply_header(work->reply, "Allow", "GET, HEAD, OPTIONS");
+    if (work->request->preflight != NULL) {
+        reply_header(work->reply, "Access-Control-Allow-Methods", "GET, HEAD, OPTIONS");
+        reply_header(work->reply, "Access-Control-Allow-Headers", "*");
+        reply_header(work->reply, "Access-Control-Max-Age", "86400");
+    }
+    reply_header(work->reply, "Cache-Control", "public, max-age=86400");
+    return true;
+}
+
+static bool is_method(const struct request *request, const char *method)
+{
+    return strcmp(request->method, method) == 0;
+}
+
+static bool run(struct work *work)
+{
+    const struct request *request = work->request;
+
+    if (is_method(request, "OPTIONS") && strcmp(request->target, "*") == 0)
+        return serve_options(work);
+    if (!target_parse(request->target, &work->target, work->err)
+        || !route_find(work->service->catalogue, &work->target, &work->route, work->err))
+        return false;
+    route_template(&work->route, work->reply->route, sizeof(work->reply->route));
+    if (is_method(request, "OPTIONS"))
+        return serve_options(work);
+    if (!is_method(request, "GET") && !is_method(request, "HEAD")) {
+        reply_header(work->reply, "Allow", "GET, HEAD, OPTIONS");
+        return error_set(work->err, ERR_METHOD, NULL, "'%.20s' is not taken here; GET, HEAD and OPTIONS are.",
+                         request->method);
+    }
+    if (work->route.kind != ROUTE_HEALTH) {
+        if (!dataset_conn(work->service->dataset, &work->conn, work->err))
+            return false;
+        conn_deadline(work->conn, work->service->deadline_ms);
+    }
+    return work->route.kind == ROUTE_COLLECTION || work->route.kind == ROUTE_ITEM || work->route.kind == ROUTE_CHILD
+               ? serve_rows(work)
+               : serve_document(work);
+}
+
+void serve_problem(const struct service *service, const struct request *request, const struct error *err,
+                   struct reply *ret)
+{
+    (void)service;
+    *ret = (struct reply){ 0 };
+    problem_render(err, request, ret);
+}
+
+/* Leaves nothing of a reply that was begun but its route and what says which methods there are. */
+static void restart(struct reply *reply, bool keeps_headers)
+{
+    struct reply fresh = { 0 };
+
+    memcpy(fresh.route, reply->route, sizeof(fresh.route));
+    if (keeps_headers) {
+        memcpy(fresh.headers, reply->headers, sizeof(fresh.headers));
+        fresh.n_headers = reply->n_headers;
+        reply->n_headers = 0;
+    }
+    reply_done(reply);
+    *reply = fresh;
+}
+
+void serve(const struct service *service, const struct request *request, struct reply *ret)
+{
+    struct error err = { 0 };
+    struct work work;
+
+    *ret = (struct reply){ 0 };
+    work.service = service;
+    work.request = request;
+    work.conn = NULL;
+    work.reply = ret;
+    work.err = &err;
+    if (!run(&work)) {
+        restart(ret, err.code == ERR_METHOD);
+        problem_render(&err, request, ret);
+    }
+    if (work.conn != NULL)
+        conn_deadline(work.conn, 0);
+}

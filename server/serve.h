@@ -1,0 +1,72 @@
+#pragma once
+
+/* The pure function under the socket: (catalogue, dataset, request) -> reply. Knows nothing of libmicrohttpd. */
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "server/base/error.h"
+
+struct dataset;
+struct resource;
+
+/** What the edge knows of one request. Borrows every text; all may be hostile. */
+struct request {
+    const char *method;        /* "GET", "HEAD", ... as it came */
+    const char *target;        /* raw request target, still percent-encoded: "/v1/missions?category=pko" */
+    const char *if_none_match; /* header value; NULL: not sent */
+    const char *preflight;     /* Access-Control-Request-Method; NULL: not sent */
+    const char *id;            /* request id, of the client or ours; never NULL */
+};
+
+enum { REPLY_HEADERS = 16 /* most headers that a reply carries beyond those of the edge */ };
+
+/** One header of a reply. */
+struct header {
+    const char *name; /* literal */
+    char *value;      /* owned by the reply */
+};
+
+/** A whole reply. Owns body and header values; reply_done() frees them. */
+struct reply {
+    int status;
+    const char *content_type; /* literal; NULL: no body */
+    char *body;               /* malloc'ed; NULL: no body */
+    size_t len;               /* bytes of body */
+    struct header headers[REPLY_HEADERS];
+    size_t n_headers;
+    char route[96];            /* path template for the log, as "/v1/missions/{id}"; "": none */
+    char log_detail[256];     /* for the log only; "": nothing to say */
+};
+
+/** What all requests share. Owns nothing. */
+struct service {
+    const struct resource *const *catalogue; /* NULL-terminated */
+    struct dataset *dataset;                 /* where the current dataset is found */
+    unsigned deadline_ms;                    /* most time one query may take; 0: no limit */
+    size_t body_limit;                       /* most bytes of a reply's body */
+};
+
+/**
+ * Answers one request.
+ *
+ * Shape: GET, HEAD and OPTIONS; a HEAD reply has the headers and the body of GET (the edge leaves the body out).
+ * Errors: never fails; a failure is a problem document (RFC 9457) in *ret. Without memory ret->body is NULL and the
+ * status 500 or 503.
+ * Lifetime: *ret owns its texts until reply_done(); safe in any thread, holds no lock while it renders.
+ */
+void serve(const struct service *service, const struct request *request, struct reply *ret);
+
+/**
+ * Makes the problem document of a failure that the edge found before serve() could be asked.
+ *
+ * Lifetime: as in serve().
+ */
+void serve_problem(const struct service *service, const struct request *request, const struct error *err,
+                   struct reply *ret);
+
+/** Frees what a reply owns. Takes NULL and zeroed replies. */
+void reply_done(struct reply *reply);
+
+/** Adds a header; the value is copied. False without memory or room. */
+bool reply_header(struct reply *reply, const char *name, const char *value);
