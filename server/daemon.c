@@ -108,8 +108,8 @@ struct client {
     char id[REQUEST_ID_SIZE];
     int status;                 /* 0: nothing was answered */
     size_t len;                 /* bytes of body */
-    const char *route;          /* for the log; "": none */
-    char detail[256];           /* for the log; "": none */
+    char route[sizeof(((struct reply *)0)->route)];       /* for the log; "": none */
+    char detail[sizeof(((struct reply *)0)->log_detail)]; /* same */
 };
 
 /* Clients that wait for the same thing for the same time: the first has waited longest. */
@@ -375,7 +375,6 @@ static void on_connect(struct worker *worker, struct MHD_Connection *conn, void 
     client->fd = info != NULL ? info->connect_fd : -1;
     client->peer = worker->reserved;
     client->target = client->near;
-    client->route = "";
     queue_enter(&worker->fresh, client, now_us());
     *socket_context = client;
 }
@@ -421,7 +420,7 @@ static void *on_target(void *cls, const char *uri, struct MHD_Connection *conn)
     client->if_none_match = client->preflight = NULL;
     client->status = 0;
     client->len = 0;
-    client->route = client->detail;
+    client->route[0] = '\0';
     client->detail[0] = '\0';
     client->id[0] = '\0';
 
@@ -597,10 +596,10 @@ static bool add_edge_headers(struct MHD_Response *response)
 }
 
 static bool add_headers(struct MHD_Response *response, const struct client *client, const struct reply *reply,
-                        bool is_last)
+                        const char *content_type, bool is_last)
 {
-    if (reply->content_type != NULL && reply->body != NULL &&
-        MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, reply->content_type) == MHD_NO)
+    if (content_type != NULL &&
+        MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, content_type) == MHD_NO)
         return false;
     for (size_t i = 0; i < reply->n_headers; i++)
         if (MHD_add_response_header(response, reply->headers[i].name, reply->headers[i].value) == MHD_NO)
@@ -613,22 +612,628 @@ static bool add_headers(struct MHD_Response *response, const struct client *clie
 /* A reply as libmicrohttpd's object, which takes the body. NULL: no memory. */
 static struct MHD_Response *response_new(const struct client *client, struct reply *reply, bool is_last)
 {
+    const char *content_type = reply->body != NULL ? reply->content_type : NULL;
     struct MHD_Response *response =
         reply->body != NULL ? MHD_create_response_from_buffer_with_free_callback(reply->len, reply->body, free)
                             : MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
-    char *body = reply->body;
 
     if (response == NULL)
         return NULL;
     reply->body = NULL;
-    /* add_headers() asks whether there is a body, which has just moved. */
-    if (!add_headers(response, client, &(struct reply){ .content_type = body != NULL ? reply->content_type : NULL,
-                                                        .body = body,
-                                                        .n_headers = 0 },
-                     is_last)) {
+    if (!add_headers(response, client, reply, content_type, is_last)) {
         MHD_destroy_response(response);
         return NULL;
     }
     return response;
 }
 
+/* Hands a reply to libmicrohttpd, whole or as a bare 503. Takes its body; the rest stays with the caller. */
+static enum MHD_Result send_reply(struct worker *worker, struct MHD_Connection *conn, struct client *client,
+                                  struct reply *reply)
+{
+    struct MHD_Response *response;
+    enum MHD_Result result;
+
+    client->phase = PHASE_ANSWERED;
+    client->status = reply->status;
+    client->len = strcmp(client->method, MHD_HTTP_METHOD_HEAD) == 0 ? 0 : reply->len;
+    memcpy(client->route, reply->route, sizeof(client->route));
+    memcpy(client->detail, reply->log_detail, sizeof(client->detail));
+    response = response_new(client, reply, worker->is_draining);
+    if (response == NULL) {
+        client->status = MHD_HTTP_SERVICE_UNAVAILABLE;
+        client->len = 0;
+        snprintf(client->detail, sizeof(client->detail), "No memory for the reply, or a header that cannot be sent.");
+        return MHD_queue_response(conn, MHD_HTTP_SERVICE_UNAVAILABLE, worker->exhausted);
+    }
+    result = MHD_queue_response(conn, (unsigned)reply->status, response);
+    MHD_destroy_response(response);
+    return result;
+}
+
+/* What serve() is to know of the client's request. Borrows from it. */
+static struct request request_of(const struct client *client, const char *method)
+{
+    return (struct request){
+        .method = method,
+        .target = client->target != NULL ? client->target : "/",
+        .if_none_match = client->if_none_match,
+        .preflight = client->preflight,
+        .id = client->id,
+    };
+}
+
+static enum MHD_Result answer(struct worker *worker, struct MHD_Connection *conn, struct client *client,
+                              const char *method)
+{
+    struct request request = request_of(client, method);
+    struct reply reply = { .status = 0 };
+    enum MHD_Result result;
+
+    serve(worker->daemon->service, &request, &reply);
+    result = send_reply(worker, conn, client, &reply);
+    reply_done(&reply);
+    return result;
+}
+
+static enum MHD_Result refuse(struct worker *worker, struct MHD_Connection *conn, struct client *client,
+                              const char *method, const struct error *err)
+{
+    struct request request = request_of(client, method);
+    struct reply reply = { .status = 0 };
+    enum MHD_Result result;
+
+    serve_problem(worker->daemon->service, &request, err, &reply);
+    result = send_reply(worker, conn, client, &reply);
+    reply_done(&reply);
+    return result;
+}
+
+/* The head is whole: names the request, and refuses it unless it can be read in one way only. */
+static enum MHD_Result begin(struct worker *worker, struct MHD_Connection *conn, struct client *client,
+                             const char *method, const char *version)
+{
+    struct head head = { .n = 0 };
+    struct error err = { .code = ERR_NONE };
+
+    client->phase = PHASE_HEAD;
+    queue_move(&worker->busy, client, client->began);
+    MHD_get_connection_values_n(conn, MHD_HEADER_KIND, on_field, &head);
+    snprintf(client->method, sizeof(client->method), "%s", method);
+    client->if_none_match = head.if_none_match;
+    client->preflight = head.preflight;
+    if (head.id != NULL && request_id_is_good(head.id))
+        snprintf(client->id, sizeof(client->id), "%s", head.id);
+    else
+        request_id_next(&worker->ids, client->id);
+    if (!check_head(&head, client, method, version, &worker->daemon->settings, &err))
+        return refuse(worker, conn, client, method, &err);
+    return MHD_YES;
+}
+
+/*
+ * libmicrohttpd calls this once when the head is whole and once more when the (empty) body is. A reply given in the
+ * first call ends the connection, so only refusals are.
+ */
+static enum MHD_Result on_request(void *cls, struct MHD_Connection *conn, const char *url, const char *method,
+                                  const char *version, const char *upload_data, size_t *upload_data_size,
+                                  void **con_cls)
+{
+    struct worker *worker = cls;
+    struct client *client = *con_cls;
+
+    (void)url;
+    (void)upload_data;
+    if (client == NULL)
+        return MHD_NO; /* no memory when it connected */
+    if (client->phase == PHASE_LINE)
+        return begin(worker, conn, client, method, version);
+    if (*upload_data_size != 0 || client->phase != PHASE_HEAD)
+        return MHD_NO; /* bodies were refused in begin(): nothing of the kind should come */
+    return answer(worker, conn, client, method);
+}
+
+static const char *end_text(enum MHD_RequestTerminationCode code)
+{
+    switch (code) {
+    case MHD_REQUEST_TERMINATED_COMPLETED_OK:
+        return "";
+    case MHD_REQUEST_TERMINATED_TIMEOUT_REACHED:
+        return "timeout";
+    case MHD_REQUEST_TERMINATED_DAEMON_SHUTDOWN:
+        return "shutdown";
+    case MHD_REQUEST_TERMINATED_WITH_ERROR:
+    case MHD_REQUEST_TERMINATED_READ_ERROR:
+    case MHD_REQUEST_TERMINATED_CLIENT_ABORT:
+        break;
+    }
+    return "aborted";
+}
+
+static void log_address(struct log_line *line, const struct sockaddr *address)
+{
+    char text[INET6_ADDRSTRLEN] = "";
+
+    if (address->sa_family == AF_INET6)
+        inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr, text, sizeof(text));
+    else if (address->sa_family == AF_INET)
+        inet_ntop(AF_INET, &((const struct sockaddr_in *)(const void *)address)->sin_addr, text, sizeof(text));
+    log_text(line, "addr", text, sizeof(text));
+}
+
+static void log_request(const struct client *client, struct MHD_Connection *conn, int64_t now,
+                        enum MHD_RequestTerminationCode code)
+{
+    enum log_level level = client->status >= 500 ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO;
+    const union MHD_ConnectionInfo *info;
+    struct log_line line;
+
+    if (!log_wants(level))
+        return;
+    log_begin(&line, level, "request");
+    log_text(&line, "id", client->id, sizeof(client->id));
+    log_text(&line, "method", client->method, sizeof(client->method));
+    log_text(&line, "route", client->route, TARGET_LOGGED);
+    log_text(&line, "path", client->target, TARGET_LOGGED);
+    log_number(&line, "status", client->status);
+    log_number(&line, "bytes", (int64_t)client->len);
+    log_number(&line, "us", now - client->began);
+    info = MHD_get_connection_info(conn, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    if (info != NULL && info->client_addr != NULL)
+        log_address(&line, info->client_addr);
+    log_text(&line, "end", end_text(code), TARGET_LOGGED);
+    log_text(&line, "detail", client->detail, sizeof(client->detail));
+    log_end(&line);
+}
+
+static void on_done(void *cls, struct MHD_Connection *conn, void **con_cls, enum MHD_RequestTerminationCode code)
+{
+    struct worker *worker = cls;
+    struct client *client = *con_cls;
+    int64_t now;
+
+    *con_cls = NULL;
+    if (client == NULL)
+        return;
+    now = now_us();
+    if (client->phase == PHASE_LINE || client->phase == PHASE_HEAD) {
+        /* libmicrohttpd answered by itself, or the client left before we could. */
+        const union MHD_ConnectionInfo *info = MHD_get_connection_info(conn, MHD_CONNECTION_INFO_HTTP_STATUS);
+
+        client->status = info != NULL ? (int)info->http_status : 0;
+        snprintf(client->detail, sizeof(client->detail), "The request never came in whole, or could not be read.");
+    }
+    log_request(client, conn, now, code);
+    client_forget_target(client);
+    client->if_none_match = client->preflight = NULL;
+    client->phase = PHASE_QUIET;
+    if (client->queue != &worker->doomed)
+        queue_move(&worker->kept, client, now);
+    if (worker->is_draining)
+        shutdown(client->fd, SHUT_RD); /* its reply said nothing of closing, if it was given before */
+}
+
+static void on_message(void *cls, const char *fmt, va_list args)
+{
+    char text[512];
+    struct log_line line;
+
+    (void)cls;
+    if (!log_wants(LOG_LEVEL_DEBUG))
+        return;
+    vsnprintf(text, sizeof(text), fmt, args);
+    text[strcspn(text, "\n")] = '\0';
+    log_begin(&line, LOG_LEVEL_DEBUG, "libmicrohttpd");
+    log_text(&line, "detail", text, sizeof(text));
+    log_end(&line);
+}
+
+/* Time. */
+
+/* Ends the connections of a queue whose time is up. libmicrohttpd sees the end of the stream and closes them. */
+static void expire_queue(struct worker *worker, struct queue *queue, int64_t now)
+{
+    /* The one refusal that no reply can carry: libmicrohttpd still waits for the head. Nothing else was sent. */
+    static const char late[] = "HTTP/1.1 408 Request Timeout\r\n"
+                               "Connection: close\r\n"
+                               "Content-Type: application/problem+json\r\n"
+                               "Access-Control-Allow-Origin: *\r\n"
+                               "X-Content-Type-Options: nosniff\r\n"
+                               "Content-Length: 121\r\n"
+                               "\r\n"
+                               "{\"type\":\"about:blank\",\"title\":\"Request Timeout\",\"status\":408,"
+                               "\"detail\":\"The request head did not come in whole in time.\"}\n";
+
+    while (queue_due(queue) <= now) {
+        struct client *client = queue->first;
+
+        if (client->phase == PHASE_LINE)
+            send(client->fd, late, sizeof(late) - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+        shutdown(client->fd, SHUT_RDWR);
+        queue_move(&worker->doomed, client, now);
+    }
+}
+
+static void log_refused(struct worker *worker, int64_t now)
+{
+    struct log_line line;
+
+    /* A flood of connections must not become a flood of lines. */
+    if (worker->n_refused == 0 || now - worker->refused_logged < REFUSALS_EVERY)
+        return;
+    log_begin(&line, LOG_LEVEL_WARNING, "connections refused");
+    log_number(&line, "count", worker->n_refused);
+    log_end(&line);
+    worker->n_refused = 0;
+    worker->refused_logged = now;
+}
+
+static void expire(struct worker *worker)
+{
+    int64_t now = now_us();
+
+    expire_queue(worker, &worker->fresh, now);
+    expire_queue(worker, &worker->kept, now);
+    expire_queue(worker, &worker->busy, now);
+    log_refused(worker, now);
+}
+
+/* Milliseconds that the worker may sleep; -1: until something happens. */
+static int sleep_ms(const struct worker *worker)
+{
+    MHD_UNSIGNED_LONG_LONG theirs;
+    int64_t due = queue_due(&worker->fresh);
+    int64_t now = now_us();
+    int64_t ms;
+
+    if (MHD_get_timeout(worker->mhd, &theirs) == MHD_YES) {
+        if (theirs == 0)
+            return 0;
+        if (theirs < INT32_MAX && now + (int64_t)theirs * 1000 < due)
+            due = now + (int64_t)theirs * 1000;
+    }
+    if (queue_due(&worker->kept) < due)
+        due = queue_due(&worker->kept);
+    if (queue_due(&worker->busy) < due)
+        due = queue_due(&worker->busy);
+    if (worker->is_draining && worker->drain_end < due)
+        due = worker->drain_end;
+    if (due == INT64_MAX)
+        return -1;
+    ms = (due - now + 999) / 1000;
+    return ms < 0 ? 0 : ms > INT32_MAX ? INT32_MAX : (int)ms;
+}
+
+/* Workers. */
+
+static void stop_listening(struct worker *worker)
+{
+    struct daemon *daemon = worker->daemon;
+
+    MHD_quiesce_daemon(worker->mhd); /* leaves the socket to us */
+    if (atomic_fetch_sub(&daemon->n_listening, 1) == 1) {
+        close(daemon->listen_fd);
+        daemon->listen_fd = -1;
+    }
+}
+
+static void end_reading(const struct queue *queue)
+{
+    for (const struct client *client = queue->first; client != NULL; client = client->next)
+        shutdown(client->fd, SHUT_RD);
+}
+
+static void begin_drain(struct worker *worker)
+{
+    worker->is_draining = true;
+    worker->drain_end = now_us() + worker->daemon->settings.drain_timeout * 1000000;
+    MHD_run_wait(worker->mhd, 0); /* whoever has already connected or asked */
+    stop_listening(worker);
+    /* What a client has sent in whole can still be read after this; then comes the end of its stream. */
+    end_reading(&worker->fresh);
+    end_reading(&worker->kept);
+}
+
+static bool is_at_end(struct worker *worker)
+{
+    int order = atomic_load(&worker->daemon->order);
+
+    if (order == ORDER_STOP)
+        return true;
+    if (order == ORDER_DRAIN && !worker->is_draining)
+        begin_drain(worker);
+    return worker->is_draining && (!is_any_client(worker) || now_us() >= worker->drain_end);
+}
+
+/*
+ * The event loop. libmicrohttpd 0.9.75 calls epoll_wait() again, with the same timeout, whenever it got exactly 128
+ * events: with its own wait 128 busy connections stand still. So the waiting is ours and its timeout always 0.
+ */
+static bool run(struct worker *worker)
+{
+    const union MHD_DaemonInfo *info = MHD_get_daemon_info(worker->mhd, MHD_DAEMON_INFO_EPOLL_FD);
+    struct pollfd fds[] = {
+        { .fd = info != NULL ? info->epoll_fd : -1, .events = POLLIN },
+        { .fd = worker->wake_fd, .events = POLLIN },
+    };
+    uint64_t n;
+
+    if (fds[0].fd < 0)
+        return false;
+    while (!is_at_end(worker)) {
+        if (poll(fds, 2, sleep_ms(worker)) < 0 && errno != EINTR)
+            return false;
+        if (fds[1].revents != 0 && read(worker->wake_fd, &n, sizeof(n)) < 0 && errno != EAGAIN)
+            return false;
+        if (MHD_run_wait(worker->mhd, 0) == MHD_NO)
+            return false;
+        expire(worker);
+    }
+    return true;
+}
+
+static void notify(int fd)
+{
+    uint64_t one = 1;
+
+    /* Fails only when the counter is full: then it is readable anyway. */
+    if (write(fd, &one, sizeof(one)) < 0)
+        return;
+}
+
+static void *worker_main(void *cls)
+{
+    struct worker *worker = cls;
+    struct daemon *daemon = worker->daemon;
+    bool is_whole = run(worker);
+
+    if (!worker->is_draining)
+        stop_listening(worker);
+    MHD_stop_daemon(worker->mhd);
+    worker->mhd = NULL;
+    dataset_leave(daemon->service->dataset);
+    if (!is_whole) {
+        atomic_store(&daemon->has_failed, true);
+        log_event(LOG_LEVEL_ERROR, "worker failed", "Its event loop broke: %s.", strerror(errno));
+    }
+    if (atomic_fetch_sub(&daemon->n_running, 1) == 1 || !is_whole)
+        notify(daemon->end_fd);
+    return NULL;
+}
+
+static struct MHD_Response *exhausted_new(void)
+{
+    struct MHD_Response *response = MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
+
+    if (response == NULL)
+        return NULL;
+    if (!add_edge_headers(response) || MHD_add_response_header(response, MHD_HTTP_HEADER_RETRY_AFTER, "5") == MHD_NO) {
+        MHD_destroy_response(response);
+        return NULL;
+    }
+    return response;
+}
+
+/* The limit of a kept connection begins with its last reply: idle first, then a head. libmicrohttpd ends idle ones. */
+static void set_limits(struct worker *worker, const struct settings *settings)
+{
+    worker->fresh.limit = settings->head_timeout * 1000000;
+    worker->kept.limit = (settings->idle_timeout + settings->head_timeout) * 1000000;
+    worker->busy.limit = settings->send_timeout * 1000000;
+    worker->doomed.limit = INT64_MAX;
+}
+
+static bool worker_init(struct worker *worker, struct daemon *daemon, struct error *err)
+{
+    const struct settings *settings = &daemon->settings;
+
+    worker->daemon = daemon;
+    set_limits(worker, settings);
+    request_id_seed(&worker->ids);
+    worker->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (worker->wake_fd < 0)
+        return error_set(err, ERR_INTERNAL, NULL, "No event descriptor for a worker: %s.", strerror(errno));
+    worker->exhausted = exhausted_new();
+    if (worker->exhausted == NULL)
+        return error_set(err, ERR_INTERNAL, NULL, "No memory for a worker.");
+    /* Strict -1: white space in header names is refused. Spaces in targets and Host are ours to check (begin()). */
+    worker->mhd = MHD_start_daemon(
+        MHD_USE_EPOLL | MHD_USE_ERROR_LOG, 0, on_accept, worker, on_request, worker,
+        /* first, so that it hears of the others */
+        MHD_OPTION_EXTERNAL_LOGGER, on_message, NULL,
+        MHD_OPTION_LISTEN_SOCKET, daemon->listen_fd,
+        MHD_OPTION_STRICT_FOR_CLIENT, -1,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)settings->connection_memory,
+        /* The crowd limits all workers together; each by itself must not stop before. */
+        MHD_OPTION_CONNECTION_LIMIT, (unsigned)settings->connections + 1,
+        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)settings->idle_timeout,
+        MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1,
+        MHD_OPTION_URI_LOG_CALLBACK, on_target, worker,
+        MHD_OPTION_NOTIFY_COMPLETED, on_done, worker,
+        MHD_OPTION_NOTIFY_CONNECTION, on_connection, worker,
+        MHD_OPTION_END);
+    if (worker->mhd == NULL)
+        return error_set(err, ERR_INTERNAL, NULL, "libmicrohttpd does not start: %s.", strerror(errno));
+    return true;
+}
+
+static void worker_done(struct worker *worker)
+{
+    if (worker->is_started)
+        pthread_join(worker->thread, NULL);
+    if (worker->mhd != NULL) { /* never ran */
+        MHD_quiesce_daemon(worker->mhd);
+        MHD_stop_daemon(worker->mhd);
+    }
+    if (worker->exhausted != NULL)
+        MHD_destroy_response(worker->exhausted);
+    if (worker->wake_fd >= 0)
+        close(worker->wake_fd);
+}
+
+/* The daemon. */
+
+static bool listen_open(struct daemon *daemon, struct error *err)
+{
+    const struct address *wanted = &daemon->settings.listen;
+    struct address real = { .len = sizeof(real.socket) };
+    int on = 1;
+    int off = 0;
+    int size = SEND_BUFFER;
+    int fd = socket(wanted->socket.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+    daemon->listen_fd = fd;
+    address_format(wanted, daemon->address);
+    if (fd < 0)
+        return error_set(err, ERR_INPUT, NULL, "No socket for %s: %s.", daemon->address, strerror(errno));
+    /* Best effort: without them only restarts are slower, and [::] does not take IPv4. Connections inherit the size. */
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+    if (wanted->socket.ss_family == AF_INET6)
+        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
+    if (bind(fd, (const struct sockaddr *)&wanted->socket, wanted->len) < 0 ||
+        listen(fd, (int)daemon->settings.backlog) < 0 ||
+        getsockname(fd, (struct sockaddr *)&real.socket, &real.len) < 0)
+        return error_set(err, ERR_INPUT, NULL, "Cannot listen on %s: %s.", daemon->address, strerror(errno));
+    address_format(&real, daemon->address);
+    return true;
+}
+
+/* One connection takes one descriptor, and the usual limit is 1,024. */
+static void raise_file_limit(int64_t connections)
+{
+    struct rlimit limit;
+    rlim_t need = (rlim_t)connections + FILES_BESIDE;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= need)
+        return;
+    limit.rlim_cur = need < limit.rlim_max ? need : limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur < need)
+        log_event(LOG_LEVEL_WARNING, "few descriptors",
+                  "%" PRId64 " connections need %ju descriptors; the system allows %ju.", connections,
+                  (uintmax_t)need, (uintmax_t)limit.rlim_cur);
+}
+
+static bool start_threads(struct daemon *daemon, struct error *err)
+{
+    for (unsigned i = 0; i < daemon->n_workers; i++) {
+        struct worker *worker = &daemon->workers[i];
+        char name[24];
+        int failure;
+
+        atomic_fetch_add(&daemon->n_running, 1);
+        failure = pthread_create(&worker->thread, NULL, worker_main, worker);
+        if (failure != 0) {
+            atomic_fetch_sub(&daemon->n_running, 1);
+            return error_set(err, ERR_INTERNAL, NULL, "No thread for a worker: %s.", strerror(failure));
+        }
+        worker->is_started = true;
+        snprintf(name, sizeof(name), "worker-%u", i); /* 256 workers at most: it fits into the kernel's 16 bytes */
+        pthread_setname_np(worker->thread, name);
+    }
+    return true;
+}
+
+static unsigned count_workers(const struct settings *settings)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+    if (settings->workers > 0)
+        return (unsigned)settings->workers;
+    return cores < 1 ? 1 : cores > 256 ? 256 : (unsigned)cores;
+}
+
+static bool start(struct daemon *daemon, struct error *err)
+{
+    daemon->end_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (daemon->end_fd < 0)
+        return error_set(err, ERR_INTERNAL, NULL, "No event descriptor: %s.", strerror(errno));
+    raise_file_limit(daemon->settings.connections);
+    if (!listen_open(daemon, err))
+        return false;
+    for (unsigned i = 0; i < daemon->n_workers; i++)
+        if (!worker_init(&daemon->workers[i], daemon, err))
+            return false;
+    atomic_store(&daemon->n_listening, daemon->n_workers);
+    return start_threads(daemon, err);
+}
+
+bool daemon_new(const struct settings *settings, const struct service *service, struct daemon **ret,
+                struct error *err)
+{
+    unsigned n_workers = count_workers(settings);
+    struct daemon *daemon = calloc(1, sizeof(*daemon) + n_workers * sizeof(daemon->workers[0]));
+
+    if (daemon == NULL || !crowd_init(&daemon->crowd, settings->connections, settings->connections_per_address)) {
+        free(daemon);
+        return error_set(err, ERR_INTERNAL, NULL, "No memory for the daemon.");
+    }
+    daemon->settings = *settings;
+    daemon->service = service;
+    daemon->n_workers = n_workers;
+    daemon->listen_fd = daemon->end_fd = -1;
+    for (unsigned i = 0; i < n_workers; i++)
+        daemon->workers[i].wake_fd = -1;
+    if (!start(daemon, err)) {
+        daemon_free(daemon);
+        return false;
+    }
+    *ret = daemon;
+    return true;
+}
+
+const char *daemon_address(const struct daemon *daemon)
+{
+    return daemon->address;
+}
+
+unsigned daemon_workers(const struct daemon *daemon)
+{
+    return daemon->n_workers;
+}
+
+static void give_order(struct daemon *daemon, enum order order)
+{
+    int old = atomic_load(&daemon->order);
+
+    while (old < (int)order && !atomic_compare_exchange_weak(&daemon->order, &old, order))
+        continue;
+    for (unsigned i = 0; i < daemon->n_workers; i++)
+        if (daemon->workers[i].wake_fd >= 0)
+            notify(daemon->workers[i].wake_fd);
+}
+
+void daemon_drain(struct daemon *daemon)
+{
+    give_order(daemon, ORDER_DRAIN);
+}
+
+void daemon_stop(struct daemon *daemon)
+{
+    give_order(daemon, ORDER_STOP);
+}
+
+int daemon_end_fd(const struct daemon *daemon)
+{
+    return daemon->end_fd;
+}
+
+bool daemon_free(struct daemon *daemon)
+{
+    bool is_whole;
+
+    if (daemon == NULL)
+        return true;
+    daemon_stop(daemon);
+    for (unsigned i = 0; i < daemon->n_workers; i++)
+        worker_done(&daemon->workers[i]);
+    is_whole = !atomic_load(&daemon->has_failed);
+    if (daemon->listen_fd >= 0)
+        close(daemon->listen_fd);
+    if (daemon->end_fd >= 0)
+        close(daemon->end_fd);
+    pthread_mutex_destroy(&daemon->crowd.lock);
+    free(daemon->crowd.seats);
+    free(daemon);
+    return is_whole;
+}

@@ -124,25 +124,38 @@ static json_t *with(json_t *object, const char *key, json_t *value)
     return NULL;
 }
 
+/* The ids of a list's codes, with null behind them where a field may be null; NULL without memory.
+ */
+static json_t *codes_new(const char *list, bool or_null, const struct state *state)
+{
+    json_t *codes = json_array();
+    bool is_whole = codes != NULL;
+
+    for (size_t i = 0; i < state->n_codes && is_whole; i++) {
+        if (strcmp(state->codes[i].list, list) == 0)
+            is_whole = json_array_append_new(codes, json_string(state->codes[i].id)) == 0;
+    }
+    if (is_whole && or_null && json_array_size(codes) > 0)
+        is_whole = json_array_append_new(codes, json_null()) == 0;
+    if (is_whole)
+        return codes;
+    json_decref(codes);
+    return NULL;
+}
+
 static json_t *with_codes(json_t *schema, const char *list, bool or_null, const struct state *state)
 {
     json_t *codes;
 
     if (list == NULL || state == NULL)
         return schema;
-    codes = json_array();
-    for (size_t i = 0; i < state->n_codes; i++) {
-        if (strcmp(state->codes[i].list, list) == 0 &&
-            json_array_append_new(codes, json_string(state->codes[i].id)) != 0)
-            return with(schema, "enum", (json_decref(codes), NULL));
-    }
-    /* An empty enum admits nothing at all, and is not valid either. */
-    if (json_array_size(codes) == 0) {
+    codes = codes_new(list, or_null, state);
+    /* An empty enum admits nothing at all, and is not valid either: a list without codes stays
+     * open. */
+    if (codes != NULL && json_array_size(codes) == 0) {
         json_decref(codes);
         return schema;
     }
-    if (or_null && json_array_append_new(codes, json_null()) != 0)
-        return with(schema, "enum", (json_decref(codes), NULL));
     return with(schema, "enum", codes);
 }
 
