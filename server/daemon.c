@@ -1,16 +1,24 @@
 /*
  * What this file promises:
  *
- *  1. A connection belongs to one worker from accept to close. Between the first byte of a request and its reply no
- *     lock of ours is taken and nothing is shared; the one lock (struct crowd) is taken when connections come and go.
- *  2. No number of connections stalls a worker: it waits itself, and libmicrohttpd only ever polls (see run()).
- *  3. A request that two readers could read differently never reaches serve(): it is refused and the connection ends.
- *  4. Every refusal that is ours is a problem document, and every reply carries the headers in edge_headers[].
- *  5. Bodies are not taken. Nothing of a client is kept beyond its connection but one bounded, escaped log line.
+ *  1. A connection belongs to one worker from accept to close. Between the first byte of a request
+ * and its reply no lock of ours is taken and nothing is shared; the one lock (struct crowd) is
+ * taken when connections come and go.
+ *  2. No number of connections stalls a worker: it waits itself, and libmicrohttpd only ever polls
+ * (see run()).
+ *  3. A request in which two readers could see two things is refused and its connection ends, as
+ * far as it can still be told behind libmicrohttpd's parser: check_head() is the second line,
+ * behind whoever looks at the bytes.
+ *  4. Every refusal that is ours is a problem document, and every reply carries the headers in
+ * edge_headers[].
+ *  5. Bodies are not taken. Nothing of a client is kept beyond its connection but one bounded,
+ * escaped log line.
  *  6. Connections are limited in all and for each address, over all workers (IPv6 by /64).
- *  7. Every phase of a connection ends: the head, the reply, the idleness in between. Dripping bytes buys no time.
+ *  7. Every phase of a connection ends: the head, the reply, the idleness in between. Dripping
+ * bytes buys no time.
  *  8. A reply leaves with all its headers or not at all.
- *  9. The end is orderly: no new connections, idle ones closed, whole requests answered, the rest cut at a set time.
+ *  9. The end is orderly: no new connections, idle ones closed, whole requests answered, the rest
+ * cut at a set time.
  * 10. The listening socket is ours; it is closed once, when the last worker has let go of it.
  */
 
@@ -42,17 +50,24 @@
 #include "server/request_id.h"
 
 enum {
-    TARGET_NEAR = 256,      /* bytes of a target that need no allocation: nearly all */
-    TARGET_LOGGED = 256,    /* bytes of a target in the log */
-    SEND_BUFFER = 262144,   /* bytes for each socket in the kernel: larger ones let slow readers stall others */
-    FILES_BESIDE = 64,      /* descriptors of the process that are no connections: dataset files, epoll, log */
+    TARGET_NEAR = 256,   /* bytes of a target that need no allocation: nearly all */
+    TARGET_LOGGED = 256, /* bytes of a target in the log */
+    SEND_BUFFER =
+        262144, /* bytes for each socket in the kernel: larger ones let slow readers stall others */
+    REPLY_ROOM = 2048, /* bytes of a connection's memory that our headers, and libmicrohttpd's, must
+                          find free */
+    FIELD_COST =
+        64, /* bytes of it that each header field and query parameter takes beside its text */
+    FILES_BESIDE =
+        64, /* descriptors of the process that are no connections: dataset files, epoll, log */
     REFUSALS_EVERY = 1000000, /* microseconds between log lines about refused connections */
 };
 
 /* On every reply. nosniff: text of ours must never be taken for a page of ours. */
 static const char *const edge_headers[][2] = {
     { "Access-Control-Allow-Origin", "*" },
-    { "Access-Control-Expose-Headers", "ETag, Link, X-Total-Count, RateLimit, Content-Digest, X-Request-Id" },
+    { "Access-Control-Expose-Headers",
+      "ETag, Link, X-Total-Count, RateLimit, Content-Digest, X-Request-Id" },
     { "X-Content-Type-Options", "nosniff" },
 };
 
@@ -98,16 +113,17 @@ struct client {
     int fd;                     /* borrowed from libmicrohttpd: only ever shut down, never closed */
     struct peer peer;
     enum phase phase;
-    int64_t began;              /* microseconds: when the request line was whole */
-    char *target;               /* near, or allocated; NULL: no memory for it */
-    size_t target_len;          /* bytes that the client sent, even where we kept fewer */
+    int64_t began;     /* microseconds: when the request line was whole */
+    char *target;      /* near, or allocated; NULL: no memory for it */
+    size_t target_len; /* bytes that the client sent, even where we kept fewer */
     char near[TARGET_NEAR];
-    char method[16];            /* for the log, cut */
-    const char *if_none_match;  /* borrowed from libmicrohttpd until the request is done; NULL: not sent */
-    const char *preflight;      /* same */
+    char method[16]; /* for the log, cut */
+    const char
+        *if_none_match; /* borrowed from libmicrohttpd until the request is done; NULL: not sent */
+    const char *preflight; /* same */
     char id[REQUEST_ID_SIZE];
-    int status;                 /* 0: nothing was answered */
-    size_t len;                 /* bytes of body */
+    int status;                                           /* 0: nothing was answered */
+    size_t len;                                           /* bytes of body */
     char route[sizeof(((struct reply *)0)->route)];       /* for the log; "": none */
     char detail[sizeof(((struct reply *)0)->log_detail)]; /* same */
 };
@@ -125,20 +141,20 @@ struct worker {
     struct daemon *daemon;
     struct MHD_Daemon *mhd;
     pthread_t thread;
-    bool is_started;                 /* thread is to be joined */
-    int wake_fd;                     /* eventfd: an order was given */
-    struct MHD_Response *exhausted;  /* ready reply for when there is no memory */
+    bool is_started;                /* thread is to be joined */
+    int wake_fd;                    /* eventfd: an order was given */
+    struct MHD_Response *exhausted; /* ready reply for when there is no memory */
     struct id_source ids;
-    struct queue fresh;              /* no request yet */
-    struct queue busy;               /* head whole, reply not yet sent */
-    struct queue kept;               /* answered, and no whole head since */
-    struct queue doomed;             /* shut down; libmicrohttpd is about to notice */
-    bool has_reserved;               /* the crowd has counted a connection that libmicrohttpd has not begun yet */
+    struct queue fresh;  /* no request yet */
+    struct queue busy;   /* head whole, reply not yet sent */
+    struct queue kept;   /* answered, and no whole head since */
+    struct queue doomed; /* shut down; libmicrohttpd is about to notice */
+    bool has_reserved; /* the crowd has counted a connection that libmicrohttpd has not begun yet */
     struct peer reserved;
     bool is_draining;
-    int64_t drain_end;               /* microseconds */
-    int64_t n_refused;               /* connections over a limit since the last line about them */
-    int64_t refused_logged;          /* microseconds: when that was */
+    int64_t drain_end;      /* microseconds */
+    int64_t n_refused;      /* connections over a limit since the last line about them */
+    int64_t refused_logged; /* microseconds: when that was */
 };
 
 struct daemon {
@@ -322,8 +338,8 @@ static int64_t queue_due(const struct queue *queue)
 
 static bool is_any_client(const struct worker *worker)
 {
-    return worker->fresh.first != NULL || worker->busy.first != NULL || worker->kept.first != NULL ||
-           worker->doomed.first != NULL;
+    return worker->fresh.first != NULL || worker->busy.first != NULL || worker->kept.first != NULL
+           || worker->doomed.first != NULL;
 }
 
 /* What libmicrohttpd calls when connections come and go. */
@@ -346,7 +362,8 @@ static enum MHD_Result on_accept(void *cls, const struct sockaddr *address, sock
 
 static struct client *client_of(struct MHD_Connection *conn)
 {
-    const union MHD_ConnectionInfo *info = MHD_get_connection_info(conn, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(conn, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
 
     return info != NULL ? info->socket_context : NULL;
 }
@@ -362,7 +379,8 @@ static void client_forget_target(struct client *client)
 
 static void on_connect(struct worker *worker, struct MHD_Connection *conn, void **socket_context)
 {
-    const union MHD_ConnectionInfo *info = MHD_get_connection_info(conn, MHD_CONNECTION_INFO_CONNECTION_FD);
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(conn, MHD_CONNECTION_INFO_CONNECTION_FD);
     struct client *client = calloc(1, sizeof(*client));
 
     worker->has_reserved = false; /* from here on_close() counts */
@@ -403,7 +421,8 @@ static void on_connection(void *cls, struct MHD_Connection *conn, void **socket_
 
 /* The head of a request. */
 
-/* The raw target, before libmicrohttpd decodes it in place. What is returned becomes *con_cls of on_request(). */
+/* The raw target, before libmicrohttpd decodes it in place. What is returned becomes *con_cls of
+ * on_request(). */
 static void *on_target(void *cls, const char *uri, struct MHD_Connection *conn)
 {
     struct worker *worker = cls;
@@ -449,6 +468,7 @@ struct head {
     bool has_coding;   /* Transfer-Encoding */
     bool is_malformed; /* a field has no proper name, or control characters in its value */
     int64_t n;         /* fields */
+    int64_t len;       /* bytes of the head, request line included */
 };
 
 static bool is_token(const char *text, size_t len)
@@ -476,8 +496,8 @@ static bool is_field_value(const char *text, size_t len)
     return true;
 }
 
-static enum MHD_Result on_field(void *cls, enum MHD_ValueKind kind, const char *name, size_t name_len,
-                                const char *value, size_t value_len)
+static enum MHD_Result on_field(void *cls, enum MHD_ValueKind kind, const char *name,
+                                size_t name_len, const char *value, size_t value_len)
 {
     struct head *head = cls;
 
@@ -509,35 +529,66 @@ static enum MHD_Result on_field(void *cls, enum MHD_ValueKind kind, const char *
     return MHD_YES;
 }
 
-/* Letters, digits and marks of names, addresses and ports; whatever else could be read in two ways. */
+/* Letters, digits and marks of names, addresses and ports; whatever else could be read in two ways.
+ */
 static bool is_host(const char *text)
 {
-    static const char good[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~:[]%";
+    static const char good[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~:[]%";
 
     return text[0] != '\0' && text[strspn(text, good)] == '\0';
 }
 
-static bool check_target(const struct client *client, const char *method, const struct settings *settings,
-                         struct error *err)
+static bool check_target(const struct client *client, const char *method,
+                         const struct settings *settings, struct error *err)
 {
     if (client->target_len > (size_t)settings->target_limit)
         return error_set(err, ERR_TARGET_TOO_LONG, NULL,
-                         "The request target has %zu bytes; %" PRId64 " are the most.", client->target_len,
-                         settings->target_limit);
+                         "The request target has %zu bytes; %" PRId64 " are the most.",
+                         client->target_len, settings->target_limit);
     if (client->target == NULL)
         return error_set(err, ERR_OVERLOAD, NULL, "No memory for the request target.");
     if (strcmp(client->target, "*") == 0 && strcmp(method, "OPTIONS") == 0)
         return true;
     if (client->target[0] != '/')
-        return error_set(err, ERR_REQUEST_MALFORMED, NULL, "The request target must begin with '/'.");
+        return error_set(err, ERR_REQUEST_MALFORMED, NULL,
+                         "The request target must begin with '/'.");
     for (const char *c = client->target; *c != '\0'; c++) {
         if ((unsigned char)*c <= ' ' || (unsigned char)*c >= 0x7f)
-            return error_set(err, ERR_REQUEST_MALFORMED, NULL,
-                             "The request target holds the byte 0x%02x; it must be percent-encoded.",
-                             (unsigned char)*c);
+            return error_set(
+                err, ERR_REQUEST_MALFORMED, NULL,
+                "The request target holds the byte 0x%02x; it must be percent-encoded.",
+                (unsigned char)*c);
         if (*c == '#')
-            return error_set(err, ERR_REQUEST_MALFORMED, NULL, "The request target holds a fragment ('#').");
+            return error_set(err, ERR_REQUEST_MALFORMED, NULL,
+                             "The request target holds a fragment ('#').");
     }
+    return true;
+}
+
+/*
+ * A head that leaves too little of the connection's memory for the reply would get none:
+ * libmicrohttpd closes the connection without a word. So it is refused while there is still room
+ * for the refusal.
+ */
+static bool check_room(const struct head *head, const struct client *client,
+                       const struct settings *settings, struct error *err)
+{
+    int64_t most = settings->connection_memory - REPLY_ROOM;
+    int64_t used = head->len + head->n * FIELD_COST;
+
+    for (const char *c = strchr(client->target, '?'); c != NULL; c = strchr(c + 1, '&'))
+        used += FIELD_COST;
+    if (head->n > settings->header_limit)
+        return error_set(err, ERR_HEADERS_TOO_LARGE, NULL,
+                         "The request has %" PRId64 " headers; %" PRId64 " are the most.", head->n,
+                         settings->header_limit);
+    if (used > most)
+        return error_set(err, ERR_HEADERS_TOO_LARGE, NULL,
+                         "The request head takes %" PRId64
+                         " bytes, %d of them for each header and parameter; "
+                         "%" PRId64 " are the most.",
+                         used, FIELD_COST, most);
     return true;
 }
 
@@ -547,41 +598,45 @@ static bool check_body(const struct head *head, struct error *err)
         return error_set(err, ERR_REQUEST_MALFORMED, NULL,
                          "The request has both Content-Length and Transfer-Encoding.");
     if (head->n_content_length > 1)
-        return error_set(err, ERR_REQUEST_MALFORMED, NULL, "The request has %d Content-Length headers; one may stand.",
+        return error_set(err, ERR_REQUEST_MALFORMED, NULL,
+                         "The request has %d Content-Length headers; one may stand.",
                          head->n_content_length);
-    if (head->n_content_length == 1 &&
-        (head->content_length[0] == '\0' || head->content_length[strspn(head->content_length, "0123456789")] != '\0'))
-        return error_set(err, ERR_REQUEST_MALFORMED, NULL, "Content-Length takes a whole number of bytes.");
-    if (head->has_coding || (head->n_content_length == 1 && strspn(head->content_length, "0") !=
-                                                                strlen(head->content_length)))
-        return error_set(err, ERR_BODY_REFUSED, NULL, "No request body is taken here: ask by the path and its query.");
+    if (head->n_content_length == 1
+        && (head->content_length[0] == '\0'
+            || head->content_length[strspn(head->content_length, "0123456789")] != '\0'))
+        return error_set(err, ERR_REQUEST_MALFORMED, NULL,
+                         "Content-Length takes a whole number of bytes.");
+    if (head->has_coding
+        || (head->n_content_length == 1
+            && strspn(head->content_length, "0") != strlen(head->content_length)))
+        return error_set(err, ERR_BODY_REFUSED, NULL,
+                         "No request body is taken here: ask by the path and its query.");
     return true;
 }
 
-static bool check_head(const struct head *head, const struct client *client, const char *method, const char *version,
-                       const struct settings *settings, struct error *err)
+static bool check_head(const struct head *head, const struct client *client, const char *method,
+                       const char *version, const struct settings *settings, struct error *err)
 {
     bool is_old = strcmp(version, MHD_HTTP_VERSION_1_0) == 0;
 
     if (!is_old && strcmp(version, MHD_HTTP_VERSION_1_1) != 0)
-        return error_set(err, ERR_REQUEST_MALFORMED, NULL, "HTTP/1.1 and HTTP/1.0 are spoken here.");
+        return error_set(err, ERR_REQUEST_MALFORMED, NULL,
+                         "HTTP/1.1 and HTTP/1.0 are spoken here.");
     if (!is_token(method, strlen(method)))
         return error_set(err, ERR_REQUEST_MALFORMED, NULL, "The method is not a token.");
-    if (!check_target(client, method, settings, err))
+    if (!check_target(client, method, settings, err) || !check_room(head, client, settings, err))
         return false;
-    if (head->n > settings->header_limit)
-        return error_set(err, ERR_HEADERS_TOO_LARGE, NULL,
-                         "The request has %" PRId64 " headers; %" PRId64 " are the most.", head->n,
-                         settings->header_limit);
     if (head->is_malformed)
-        return error_set(err, ERR_REQUEST_MALFORMED, NULL, "A header has no proper name, or a control character.");
+        return error_set(err, ERR_REQUEST_MALFORMED, NULL,
+                         "A header has no proper name, or a control character.");
     if (head->n_host > 1)
-        return error_set(err, ERR_REQUEST_MALFORMED, NULL, "The request has %d Host headers; one must stand.",
-                         head->n_host);
+        return error_set(err, ERR_REQUEST_MALFORMED, NULL,
+                         "The request has %d Host headers; one must stand.", head->n_host);
     if (head->n_host == 0 && !is_old)
         return error_set(err, ERR_REQUEST_MALFORMED, NULL, "The Host header is missing.");
     if (head->n_host == 1 && !is_host(head->host))
-        return error_set(err, ERR_REQUEST_MALFORMED, NULL, "The Host header takes a name or address, and a port.");
+        return error_set(err, ERR_REQUEST_MALFORMED, NULL,
+                         "The Host header takes a name or address, and a port.");
     return check_body(head, err);
 }
 
@@ -595,27 +650,31 @@ static bool add_edge_headers(struct MHD_Response *response)
     return true;
 }
 
-static bool add_headers(struct MHD_Response *response, const struct client *client, const struct reply *reply,
-                        const char *content_type, bool is_last)
+static bool add_headers(struct MHD_Response *response, const struct client *client,
+                        const struct reply *reply, const char *content_type, bool is_last)
 {
-    if (content_type != NULL &&
-        MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, content_type) == MHD_NO)
+    if (content_type != NULL
+        && MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, content_type) == MHD_NO)
         return false;
     for (size_t i = 0; i < reply->n_headers; i++)
-        if (MHD_add_response_header(response, reply->headers[i].name, reply->headers[i].value) == MHD_NO)
+        if (MHD_add_response_header(response, reply->headers[i].name, reply->headers[i].value)
+            == MHD_NO)
             return false;
     if (is_last && MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close") == MHD_NO)
         return false;
-    return add_edge_headers(response) && MHD_add_response_header(response, "X-Request-Id", client->id) == MHD_YES;
+    return add_edge_headers(response)
+           && MHD_add_response_header(response, "X-Request-Id", client->id) == MHD_YES;
 }
 
 /* A reply as libmicrohttpd's object, which takes the body. NULL: no memory. */
-static struct MHD_Response *response_new(const struct client *client, struct reply *reply, bool is_last)
+static struct MHD_Response *response_new(const struct client *client, struct reply *reply,
+                                         bool is_last)
 {
     const char *content_type = reply->body != NULL ? reply->content_type : NULL;
     struct MHD_Response *response =
-        reply->body != NULL ? MHD_create_response_from_buffer_with_free_callback(reply->len, reply->body, free)
-                            : MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
+        reply->body != NULL
+            ? MHD_create_response_from_buffer_with_free_callback(reply->len, reply->body, free)
+            : MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
 
     if (response == NULL)
         return NULL;
@@ -627,9 +686,10 @@ static struct MHD_Response *response_new(const struct client *client, struct rep
     return response;
 }
 
-/* Hands a reply to libmicrohttpd, whole or as a bare 503. Takes its body; the rest stays with the caller. */
-static enum MHD_Result send_reply(struct worker *worker, struct MHD_Connection *conn, struct client *client,
-                                  struct reply *reply)
+/* Hands a reply to libmicrohttpd, whole or as a bare 503. Takes its body; the rest stays with the
+ * caller. */
+static enum MHD_Result send_reply(struct worker *worker, struct MHD_Connection *conn,
+                                  struct client *client, struct reply *reply)
 {
     struct MHD_Response *response;
     enum MHD_Result result;
@@ -643,7 +703,8 @@ static enum MHD_Result send_reply(struct worker *worker, struct MHD_Connection *
     if (response == NULL) {
         client->status = MHD_HTTP_SERVICE_UNAVAILABLE;
         client->len = 0;
-        snprintf(client->detail, sizeof(client->detail), "No memory for the reply, or a header that cannot be sent.");
+        snprintf(client->detail, sizeof(client->detail),
+                 "No memory for the reply, or a header that cannot be sent.");
         return MHD_queue_response(conn, MHD_HTTP_SERVICE_UNAVAILABLE, worker->exhausted);
     }
     result = MHD_queue_response(conn, (unsigned)reply->status, response);
@@ -663,8 +724,8 @@ static struct request request_of(const struct client *client, const char *method
     };
 }
 
-static enum MHD_Result answer(struct worker *worker, struct MHD_Connection *conn, struct client *client,
-                              const char *method)
+static enum MHD_Result answer(struct worker *worker, struct MHD_Connection *conn,
+                              struct client *client, const char *method)
 {
     struct request request = request_of(client, method);
     struct reply reply = { .status = 0 };
@@ -676,8 +737,8 @@ static enum MHD_Result answer(struct worker *worker, struct MHD_Connection *conn
     return result;
 }
 
-static enum MHD_Result refuse(struct worker *worker, struct MHD_Connection *conn, struct client *client,
-                              const char *method, const struct error *err)
+static enum MHD_Result refuse(struct worker *worker, struct MHD_Connection *conn,
+                              struct client *client, const char *method, const struct error *err)
 {
     struct request request = request_of(client, method);
     struct reply reply = { .status = 0 };
@@ -690,10 +751,12 @@ static enum MHD_Result refuse(struct worker *worker, struct MHD_Connection *conn
 }
 
 /* The head is whole: names the request, and refuses it unless it can be read in one way only. */
-static enum MHD_Result begin(struct worker *worker, struct MHD_Connection *conn, struct client *client,
-                             const char *method, const char *version)
+static enum MHD_Result begin(struct worker *worker, struct MHD_Connection *conn,
+                             struct client *client, const char *method, const char *version)
 {
-    struct head head = { .n = 0 };
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(conn, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+    struct head head = { .len = info != NULL ? (int64_t)info->header_size : 0 };
     struct error err = { .code = ERR_NONE };
 
     client->phase = PHASE_HEAD;
@@ -712,12 +775,12 @@ static enum MHD_Result begin(struct worker *worker, struct MHD_Connection *conn,
 }
 
 /*
- * libmicrohttpd calls this once when the head is whole and once more when the (empty) body is. A reply given in the
- * first call ends the connection, so only refusals are.
+ * libmicrohttpd calls this once when the head is whole and once more when the (empty) body is. A
+ * reply given in the first call ends the connection, so only refusals are.
  */
-static enum MHD_Result on_request(void *cls, struct MHD_Connection *conn, const char *url, const char *method,
-                                  const char *version, const char *upload_data, size_t *upload_data_size,
-                                  void **con_cls)
+static enum MHD_Result on_request(void *cls, struct MHD_Connection *conn, const char *url,
+                                  const char *method, const char *version, const char *upload_data,
+                                  size_t *upload_data_size, void **con_cls)
 {
     struct worker *worker = cls;
     struct client *client = *con_cls;
@@ -755,9 +818,11 @@ static void log_address(struct log_line *line, const struct sockaddr *address)
     char text[INET6_ADDRSTRLEN] = "";
 
     if (address->sa_family == AF_INET6)
-        inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr, text, sizeof(text));
+        inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr, text,
+                  sizeof(text));
     else if (address->sa_family == AF_INET)
-        inet_ntop(AF_INET, &((const struct sockaddr_in *)(const void *)address)->sin_addr, text, sizeof(text));
+        inet_ntop(AF_INET, &((const struct sockaddr_in *)(const void *)address)->sin_addr, text,
+                  sizeof(text));
     log_text(line, "addr", text, sizeof(text));
 }
 
@@ -786,7 +851,8 @@ static void log_request(const struct client *client, struct MHD_Connection *conn
     log_end(&line);
 }
 
-static void on_done(void *cls, struct MHD_Connection *conn, void **con_cls, enum MHD_RequestTerminationCode code)
+static void on_done(void *cls, struct MHD_Connection *conn, void **con_cls,
+                    enum MHD_RequestTerminationCode code)
 {
     struct worker *worker = cls;
     struct client *client = *con_cls;
@@ -798,10 +864,12 @@ static void on_done(void *cls, struct MHD_Connection *conn, void **con_cls, enum
     now = now_us();
     if (client->phase == PHASE_LINE || client->phase == PHASE_HEAD) {
         /* libmicrohttpd answered by itself, or the client left before we could. */
-        const union MHD_ConnectionInfo *info = MHD_get_connection_info(conn, MHD_CONNECTION_INFO_HTTP_STATUS);
+        const union MHD_ConnectionInfo *info =
+            MHD_get_connection_info(conn, MHD_CONNECTION_INFO_HTTP_STATUS);
 
         client->status = info != NULL ? (int)info->http_status : 0;
-        snprintf(client->detail, sizeof(client->detail), "The request never came in whole, or could not be read.");
+        snprintf(client->detail, sizeof(client->detail),
+                 "The request never came in whole, or could not be read.");
     }
     log_request(client, conn, now, code);
     client_forget_target(client);
@@ -810,10 +878,12 @@ static void on_done(void *cls, struct MHD_Connection *conn, void **con_cls, enum
     if (client->queue != &worker->doomed)
         queue_move(&worker->kept, client, now);
     if (worker->is_draining)
-        shutdown(client->fd, SHUT_RD); /* its reply said nothing of closing, if it was given before */
+        shutdown(client->fd,
+                 SHUT_RD); /* its reply said nothing of closing, if it was given before */
 }
 
-static void on_message(void *cls, const char *fmt, va_list args)
+static __attribute__((format(printf, 2, 0))) void on_message(void *cls, const char *fmt,
+                                                             va_list args)
 {
     char text[512];
     struct log_line line;
@@ -830,19 +900,22 @@ static void on_message(void *cls, const char *fmt, va_list args)
 
 /* Time. */
 
-/* Ends the connections of a queue whose time is up. libmicrohttpd sees the end of the stream and closes them. */
+/* Ends the connections of a queue whose time is up. libmicrohttpd sees the end of the stream and
+ * closes them. */
 static void expire_queue(struct worker *worker, struct queue *queue, int64_t now)
 {
-    /* The one refusal that no reply can carry: libmicrohttpd still waits for the head. Nothing else was sent. */
-    static const char late[] = "HTTP/1.1 408 Request Timeout\r\n"
-                               "Connection: close\r\n"
-                               "Content-Type: application/problem+json\r\n"
-                               "Access-Control-Allow-Origin: *\r\n"
-                               "X-Content-Type-Options: nosniff\r\n"
-                               "Content-Length: 121\r\n"
-                               "\r\n"
-                               "{\"type\":\"about:blank\",\"title\":\"Request Timeout\",\"status\":408,"
-                               "\"detail\":\"The request head did not come in whole in time.\"}\n";
+    /* The one refusal that no reply can carry: libmicrohttpd still waits for the head. Nothing else
+     * was sent. */
+    static const char late[] =
+        "HTTP/1.1 408 Request Timeout\r\n"
+        "Connection: close\r\n"
+        "Content-Type: application/problem+json\r\n"
+        "Access-Control-Allow-Origin: *\r\n"
+        "X-Content-Type-Options: nosniff\r\n"
+        "Content-Length: 121\r\n"
+        "\r\n"
+        "{\"type\":\"about:blank\",\"title\":\"Request Timeout\",\"status\":408,"
+        "\"detail\":\"The request head did not come in whole in time.\"}\n";
 
     while (queue_due(queue) <= now) {
         struct client *client = queue->first;
@@ -929,7 +1002,8 @@ static void begin_drain(struct worker *worker)
     worker->drain_end = now_us() + worker->daemon->settings.drain_timeout * 1000000;
     MHD_run_wait(worker->mhd, 0); /* whoever has already connected or asked */
     stop_listening(worker);
-    /* What a client has sent in whole can still be read after this; then comes the end of its stream. */
+    /* What a client has sent in whole can still be read after this; then comes the end of its
+     * stream. */
     end_reading(&worker->fresh);
     end_reading(&worker->kept);
 }
@@ -946,8 +1020,9 @@ static bool is_at_end(struct worker *worker)
 }
 
 /*
- * The event loop. libmicrohttpd 0.9.75 calls epoll_wait() again, with the same timeout, whenever it got exactly 128
- * events: with its own wait 128 busy connections stand still. So the waiting is ours and its timeout always 0.
+ * The event loop. libmicrohttpd 0.9.75 calls epoll_wait() again, with the same timeout, whenever it
+ * got exactly 128 events: with its own wait 128 busy connections stand still. So the waiting is
+ * ours and its timeout always 0.
  */
 static bool run(struct worker *worker)
 {
@@ -987,15 +1062,15 @@ static void *worker_main(void *cls)
     struct daemon *daemon = worker->daemon;
     bool is_whole = run(worker);
 
+    if (!is_whole) {
+        log_event(LOG_LEVEL_ERROR, "worker failed", "Its event loop broke: %s.", strerror(errno));
+        atomic_store(&daemon->has_failed, true);
+    }
     if (!worker->is_draining)
         stop_listening(worker);
     MHD_stop_daemon(worker->mhd);
     worker->mhd = NULL;
     dataset_leave(daemon->service->dataset);
-    if (!is_whole) {
-        atomic_store(&daemon->has_failed, true);
-        log_event(LOG_LEVEL_ERROR, "worker failed", "Its event loop broke: %s.", strerror(errno));
-    }
     if (atomic_fetch_sub(&daemon->n_running, 1) == 1 || !is_whole)
         notify(daemon->end_fd);
     return NULL;
@@ -1003,18 +1078,21 @@ static void *worker_main(void *cls)
 
 static struct MHD_Response *exhausted_new(void)
 {
-    struct MHD_Response *response = MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
 
     if (response == NULL)
         return NULL;
-    if (!add_edge_headers(response) || MHD_add_response_header(response, MHD_HTTP_HEADER_RETRY_AFTER, "5") == MHD_NO) {
+    if (!add_edge_headers(response)
+        || MHD_add_response_header(response, MHD_HTTP_HEADER_RETRY_AFTER, "5") == MHD_NO) {
         MHD_destroy_response(response);
         return NULL;
     }
     return response;
 }
 
-/* The limit of a kept connection begins with its last reply: idle first, then a head. libmicrohttpd ends idle ones. */
+/* The limit of a kept connection begins with its last reply: idle first, then a head. libmicrohttpd
+ * ends idle ones. */
 static void set_limits(struct worker *worker, const struct settings *settings)
 {
     worker->fresh.limit = settings->head_timeout * 1000000;
@@ -1032,19 +1110,23 @@ static bool worker_init(struct worker *worker, struct daemon *daemon, struct err
     request_id_seed(&worker->ids);
     worker->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (worker->wake_fd < 0)
-        return error_set(err, ERR_INTERNAL, NULL, "No event descriptor for a worker: %s.", strerror(errno));
+        return error_set(err, ERR_INTERNAL, NULL, "No event descriptor for a worker: %s.",
+                         strerror(errno));
     worker->exhausted = exhausted_new();
     if (worker->exhausted == NULL)
         return error_set(err, ERR_INTERNAL, NULL, "No memory for a worker.");
-    /* Strict -1: white space in header names is refused. Spaces in targets and Host are ours to check (begin()). */
+    /*
+     * Strict -1: white space in header names is refused; spaces in targets and Host are ours to
+     * check (check_head()). The crowd limits all workers together, so each by itself must not stop
+     * before.
+     */
+    /* clang-format off */
     worker->mhd = MHD_start_daemon(
         MHD_USE_EPOLL | MHD_USE_ERROR_LOG, 0, on_accept, worker, on_request, worker,
-        /* first, so that it hears of the others */
-        MHD_OPTION_EXTERNAL_LOGGER, on_message, NULL,
+        MHD_OPTION_EXTERNAL_LOGGER, on_message, NULL, /* first, so that it hears of the others */
         MHD_OPTION_LISTEN_SOCKET, daemon->listen_fd,
         MHD_OPTION_STRICT_FOR_CLIENT, -1,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)settings->connection_memory,
-        /* The crowd limits all workers together; each by itself must not stop before. */
         MHD_OPTION_CONNECTION_LIMIT, (unsigned)settings->connections + 1,
         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)settings->idle_timeout,
         MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1,
@@ -1052,8 +1134,10 @@ static bool worker_init(struct worker *worker, struct daemon *daemon, struct err
         MHD_OPTION_NOTIFY_COMPLETED, on_done, worker,
         MHD_OPTION_NOTIFY_CONNECTION, on_connection, worker,
         MHD_OPTION_END);
+    /* clang-format on */
     if (worker->mhd == NULL)
-        return error_set(err, ERR_INTERNAL, NULL, "libmicrohttpd does not start: %s.", strerror(errno));
+        return error_set(err, ERR_INTERNAL, NULL, "libmicrohttpd does not start: %s.",
+                         strerror(errno));
     return true;
 }
 
@@ -1085,16 +1169,19 @@ static bool listen_open(struct daemon *daemon, struct error *err)
     daemon->listen_fd = fd;
     address_format(wanted, daemon->address);
     if (fd < 0)
-        return error_set(err, ERR_INPUT, NULL, "No socket for %s: %s.", daemon->address, strerror(errno));
-    /* Best effort: without them only restarts are slower, and [::] does not take IPv4. Connections inherit the size. */
+        return error_set(err, ERR_INPUT, NULL, "No socket for %s: %s.", daemon->address,
+                         strerror(errno));
+    /* Best effort: without them only restarts are slower, and [::] does not take IPv4. Connections
+     * inherit the size. */
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
     setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
     if (wanted->socket.ss_family == AF_INET6)
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
-    if (bind(fd, (const struct sockaddr *)&wanted->socket, wanted->len) < 0 ||
-        listen(fd, (int)daemon->settings.backlog) < 0 ||
-        getsockname(fd, (struct sockaddr *)&real.socket, &real.len) < 0)
-        return error_set(err, ERR_INPUT, NULL, "Cannot listen on %s: %s.", daemon->address, strerror(errno));
+    if (bind(fd, (const struct sockaddr *)&wanted->socket, wanted->len) < 0
+        || listen(fd, (int)daemon->settings.backlog) < 0
+        || getsockname(fd, (struct sockaddr *)&real.socket, &real.len) < 0)
+        return error_set(err, ERR_INPUT, NULL, "Cannot listen on %s: %s.", daemon->address,
+                         strerror(errno));
     address_format(&real, daemon->address);
     return true;
 }
@@ -1110,8 +1197,8 @@ static void raise_file_limit(int64_t connections)
     limit.rlim_cur = need < limit.rlim_max ? need : limit.rlim_max;
     if (setrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur < need)
         log_event(LOG_LEVEL_WARNING, "few descriptors",
-                  "%" PRId64 " connections need %ju descriptors; the system allows %ju.", connections,
-                  (uintmax_t)need, (uintmax_t)limit.rlim_cur);
+                  "%" PRId64 " connections need %ju descriptors; the system allows %ju.",
+                  connections, (uintmax_t)need, (uintmax_t)limit.rlim_cur);
 }
 
 static bool start_threads(struct daemon *daemon, struct error *err)
@@ -1125,10 +1212,12 @@ static bool start_threads(struct daemon *daemon, struct error *err)
         failure = pthread_create(&worker->thread, NULL, worker_main, worker);
         if (failure != 0) {
             atomic_fetch_sub(&daemon->n_running, 1);
-            return error_set(err, ERR_INTERNAL, NULL, "No thread for a worker: %s.", strerror(failure));
+            return error_set(err, ERR_INTERNAL, NULL, "No thread for a worker: %s.",
+                             strerror(failure));
         }
         worker->is_started = true;
-        snprintf(name, sizeof(name), "worker-%u", i); /* 256 workers at most: it fits into the kernel's 16 bytes */
+        snprintf(name, sizeof(name), "worker-%u",
+                 i); /* 256 workers at most: it fits into the kernel's 16 bytes */
         pthread_setname_np(worker->thread, name);
     }
     return true;
@@ -1164,7 +1253,8 @@ bool daemon_new(const struct settings *settings, const struct service *service, 
     unsigned n_workers = count_workers(settings);
     struct daemon *daemon = calloc(1, sizeof(*daemon) + n_workers * sizeof(daemon->workers[0]));
 
-    if (daemon == NULL || !crowd_init(&daemon->crowd, settings->connections, settings->connections_per_address)) {
+    if (daemon == NULL
+        || !crowd_init(&daemon->crowd, settings->connections, settings->connections_per_address)) {
         free(daemon);
         return error_set(err, ERR_INTERNAL, NULL, "No memory for the daemon.");
     }

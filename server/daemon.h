@@ -1,6 +1,7 @@
 #pragma once
 
-/* The HTTP edge: sockets, connections, limits and time. Turns bytes into struct request and struct reply into bytes. */
+/* The HTTP edge: sockets, connections, limits and time. Turns bytes into struct request and struct
+ * reply into bytes. */
 
 #include <stdbool.h>
 
@@ -15,8 +16,8 @@ struct daemon;
  *
  * Shape: of settings those of `bluehelm serve` count.
  * Errors: ERR_INPUT when the address cannot be had, ERR_INTERNAL; the sentence says why.
- * Lifetime: copies settings, borrows service and what it points to until daemon_free(). Block the signals that the
- * caller waits for before, so that no worker gets them; ignore SIGPIPE.
+ * Lifetime: copies settings, borrows service and what it points to until daemon_free(). Block the
+ * signals that the caller waits for before, so that no worker gets them; ignore SIGPIPE.
  */
 bool daemon_new(const struct settings *settings, const struct service *service, struct daemon **ret,
                 struct error *err);
@@ -28,17 +29,21 @@ const char *daemon_address(const struct daemon *daemon);
 unsigned daemon_workers(const struct daemon *daemon);
 
 /**
- * Begins the end: takes no more connections, closes idle ones, lets requests under way finish (drain_timeout at most).
+ * Begins the end: takes no more connections, closes idle ones, lets requests under way finish
+ * (drain_timeout at most).
  *
  * Returns at once; the end is reached when daemon_end_fd() is readable. Safe in any thread.
  */
 void daemon_drain(struct daemon *daemon);
 
-/** Ends it now: workers leave after the request in their hands; connections are cut. Returns at once. */
+/** Ends it now: workers leave after the request in their hands; connections are cut. Returns at
+ * once. */
 void daemon_stop(struct daemon *daemon);
 
-/** A descriptor to poll: readable once all workers have ended, or one has failed. Lives as long as the daemon. */
+/** A descriptor to poll: readable once all workers have ended, or one has failed. Lives as long as
+ * the daemon. */
 int daemon_end_fd(const struct daemon *daemon);
 
-/** Stops it if it runs, waits for its workers and frees it. Takes NULL. True when no worker had failed. */
+/** Stops it if it runs, waits for its workers and frees it. Takes NULL. True when no worker had
+ * failed. */
 bool daemon_free(struct daemon *daemon);

@@ -48,7 +48,8 @@ static bool is_plain(unsigned char c)
     return c > ' ' && c < 0x7f && c != '"' && c != '=' && c != '\\';
 }
 
-/* Everything that a terminal or a log reader could mistake for something else leaves as an escape. */
+/* Everything that a terminal or a log reader could mistake for something else leaves as an escape.
+ */
 static bool add_escaped(struct log_line *line, unsigned char c)
 {
     char escaped[LOG_ESCAPED + 1];
@@ -92,8 +93,8 @@ void log_text(struct log_line *line, const char *key, const char *value, size_t 
     if (line->room == 0 || value == NULL || value[0] == '\0')
         return;
     len = strnlen(value, most);
-    if (!add_text(line, " ") || !add_text(line, key) || !add_text(line, "=") ||
-        !add_value(line, value, len, value[len] != '\0'))
+    if (!add_text(line, " ") || !add_text(line, key) || !add_text(line, "=")
+        || !add_value(line, value, len, value[len] != '\0'))
         line->len = before;
 }
 
@@ -126,9 +127,9 @@ void log_begin(struct log_line *line, enum log_level level, const char *msg)
     line->room = sizeof(line->text) - 1;
     clock_gettime(CLOCK_REALTIME, &now);
     gmtime_r(&now.tv_sec, &day);
-    len = snprintf(line->text, line->room, "time=%04d-%02d-%02dT%02d:%02d:%02d.%03ldZ level=%s", day.tm_year + 1900,
-                   day.tm_mon + 1, day.tm_mday, day.tm_hour, day.tm_min, day.tm_sec, now.tv_nsec / 1000000,
-                   names[level]);
+    len = snprintf(line->text, line->room, "time=%04d-%02d-%02dT%02d:%02d:%02d.%03ldZ level=%s",
+                   day.tm_year + 1900, day.tm_mon + 1, day.tm_mday, day.tm_hour, day.tm_min,
+                   day.tm_sec, now.tv_nsec / 1000000, names[level]);
     line->len = len > 0 ? (size_t)len : 0;
     log_text(line, "msg", msg, LOG_DETAIL_SIZE);
 }

@@ -1,6 +1,7 @@
 #pragma once
 
-/* The log: one bounded logfmt line for each event, on standard error. A client's text cannot break a line or forge one. */
+/* The log: one bounded logfmt line for each event, on standard error. A client's text cannot break
+ * a line or forge one. */
 
 #include <stdarg.h>
 #include <stdbool.h>
@@ -17,24 +18,28 @@ enum log_level {
 };
 
 enum {
-    LOG_LINE_SIZE = 2048 /* most bytes of a line: less than PIPE_BUF, so that lines of threads never mix in a pipe */
+    LOG_LINE_SIZE = 2048 /* most bytes of a line: less than PIPE_BUF, so that lines of threads never
+                            mix in a pipe */
 };
 
 /** A line in the making. Needs no destructor. */
 struct log_line {
     char text[LOG_LINE_SIZE];
     size_t len;  /* bytes so far */
-    size_t room; /* bytes that it may come to: always leaves place for the newline; 0: nobody wants the line */
+    size_t room; /* bytes that it may come to: always leaves place for the newline; 0: nobody wants
+                    the line */
 };
 
-/** Sets the least level that is written, and where to (2: standard error). Call before there are threads. */
+/** Sets the least level that is written, and where to (2: standard error). Call before there are
+ * threads. */
 void log_open(enum log_level least, int fd);
 
 /** Tells whether events of a level are written. Safe in any thread. */
 bool log_wants(enum log_level level);
 
 /**
- * Begins a line with time, level and msg. When nobody wants the level the line stays empty, and all below do nothing.
+ * Begins a line with time, level and msg. When nobody wants the level the line stays empty, and all
+ * below do nothing.
  *
  * Shape: msg is a literal.
  */
@@ -43,8 +48,8 @@ void log_begin(struct log_line *line, enum log_level level, const char *msg);
 /**
  * Adds key=value; value is quoted and escaped where it must be.
  *
- * Shape: key is a literal; of value at most `most` bytes are used, and a cut one ends in "...". NULL and "" add
- * nothing. A value that does not fit into the line is left out whole.
+ * Shape: key is a literal; of value at most `most` bytes are used, and a cut one ends in "...".
+ * NULL and "" add nothing. A value that does not fit into the line is left out whole.
  */
 void log_text(struct log_line *line, const char *key, const char *value, size_t most);
 
@@ -55,4 +60,5 @@ void log_number(struct log_line *line, const char *key, int64_t value);
 void log_end(struct log_line *line);
 
 /** A whole line at once: msg, and a formatted sentence as detail. */
-void log_event(enum log_level level, const char *msg, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+void log_event(enum log_level level, const char *msg, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));

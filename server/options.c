@@ -17,27 +17,32 @@
 const struct command commands[COMMAND__MAX] = {
     [COMMAND_SERVE] = { .name = "serve",
                         .operands = "",
-                        .text = "Serves a dataset over HTTP until SIGTERM or SIGINT. SIGHUP opens the dataset file "
+                        .text = "Serves a dataset over HTTP until SIGTERM or SIGINT. SIGHUP opens "
+                                "the dataset file "
                                 "anew." },
     [COMMAND_GET] = { .name = "get",
                       .operands = "PATH",
                       .least = 1,
                       .most = 1,
-                      .text = "Answers one path without a socket: prints the body that the server would send. The exit "
+                      .text = "Answers one path without a socket: prints the body that the server "
+                              "would send. The exit "
                               "status is 0 for 2xx and 3xx, else 1." },
     [COMMAND_BUILD] = { .name = "build",
                         .operands = "[TEXT_DIR]",
                         .most = 1,
-                        .text = "Makes a dataset file from text files (default: db/dataset). Faults go to standard "
+                        .text = "Makes a dataset file from text files (default: db/dataset). "
+                                "Faults go to standard "
                                 "error, one a line." },
     [COMMAND_CHECK] = { .name = "check",
                         .operands = "FILE",
                         .least = 1,
                         .most = 1,
-                        .text = "Checks a dataset file from end to end. Faults go to standard error, one a line." },
+                        .text = "Checks a dataset file from end to end. Faults go to standard "
+                                "error, one a line." },
     [COMMAND_VERSION] = { .name = "version",
                           .operands = "",
-                          .text = "Prints the version of the program and of the libraries it runs with." },
+                          .text = "Prints the version of the program and of the libraries it runs "
+                                  "with." },
     [COMMAND_HELP] = { .name = "help",
                        .operands = "[COMMAND]",
                        .most = 1,
@@ -60,7 +65,8 @@ const struct option options[] = {
       .commands = SERVE,
       MEMBER(listen),
       .initial = "127.0.0.1:8080",
-      .text = "Where to listen; IPv6 as [::1]:8080; port 0 takes a free one, which the log tells." },
+      .text =
+          "Where to listen; IPv6 as [::1]:8080; port 0 takes a free one, which the log tells." },
     { .name = "dataset",
       .type = OPTION_FILE,
       .commands = SERVE | GET,
@@ -107,7 +113,8 @@ const struct option options[] = {
       .low = 4096,
       .high = 1048576,
       .unit = "bytes",
-      .text = "Memory of a connection for the heads of request and reply; a larger request head is refused." },
+      .text = "Memory of a connection for the heads of request and reply; a larger request head is "
+              "refused." },
     { .name = "target-limit",
       .type = OPTION_INTEGER,
       .commands = SERVE,
@@ -121,7 +128,7 @@ const struct option options[] = {
       .type = OPTION_INTEGER,
       .commands = SERVE,
       MEMBER(header_limit),
-      .initial = "100",
+      .initial = "64",
       .low = 8,
       .high = 10000,
       .unit = "headers",
@@ -229,9 +236,10 @@ const struct option options[] = {
 
 enum {
     OPTIONS_MAX = sizeof(options) / sizeof(options[0]),
-    ENV_SIZE = 64,     /* most bytes of an environment name and its NUL */
-    ORIGIN_SIZE = 320, /* most bytes of "file:line: name" and its NUL; a longer path is cut in the message */
-    HELP_COLUMN = 42,  /* where the sentences of --help begin */
+    ENV_SIZE = 64, /* most bytes of an environment name and its NUL */
+    ORIGIN_SIZE =
+        320, /* most bytes of "file:line: name" and its NUL; a longer path is cut in the message */
+    HELP_COLUMN = 36, /* where the sentences of --help begin */
 };
 
 /* The environment name of an option: BLUEHELM_IDLE_TIMEOUT. */
@@ -247,8 +255,11 @@ static void option_env(const struct option *option, char ret[static ENV_SIZE])
 static const char *option_value(const struct option *option)
 {
     static const char *const values[] = {
-        [OPTION_FLAG] = "",          [OPTION_FILE] = "FILE", [OPTION_INTEGER] = "N",
-        [OPTION_CHOICE] = "LEVEL",   [OPTION_ADDRESS] = "ADDRESS:PORT",
+        [OPTION_FLAG] = "",
+        [OPTION_FILE] = "FILE",
+        [OPTION_INTEGER] = "N",
+        [OPTION_CHOICE] = "LEVEL",
+        [OPTION_ADDRESS] = "ADDRESS:PORT",
     };
 
     return values[option->type];
@@ -295,7 +306,8 @@ bool address_parse(const char *text, struct address *ret)
         v4->sin_family = AF_INET;
         v4->sin_port = htons((uint16_t)port);
         address.len = sizeof(*v4);
-        if (inet_pton(AF_INET, strcmp(host, "localhost") == 0 ? "127.0.0.1" : host, &v4->sin_addr) != 1)
+        if (inet_pton(AF_INET, strcmp(host, "localhost") == 0 ? "127.0.0.1" : host, &v4->sin_addr)
+            != 1)
             return false;
     }
     *ret = address;
@@ -348,7 +360,8 @@ static bool read_integer(const struct option *option, const char *value, int64_t
     return true;
 }
 
-static bool refuse_choice(const struct option *option, const char *value, const char *origin, struct error *err)
+static bool refuse_choice(const struct option *option, const char *value, const char *origin,
+                          struct error *err)
 {
     char right[128] = "";
 
@@ -363,9 +376,10 @@ static bool refuse_choice(const struct option *option, const char *value, const 
     return false;
 }
 
-/* Gives an option its value; origin says in messages where the value was found: "--workers", "x.conf:3: workers". */
-static bool option_set(const struct option *option, const char *value, const char *origin, struct settings *settings,
-                       struct error *err)
+/* Gives an option its value; origin says in messages where the value was found: "--workers",
+ * "x.conf:3: workers". */
+static bool option_set(const struct option *option, const char *value, const char *origin,
+                       struct settings *settings, struct error *err)
 {
     void *member = (char *)settings + option->offset;
     char *copy;
@@ -379,8 +393,9 @@ static bool option_set(const struct option *option, const char *value, const cha
         if (read_integer(option, value, member))
             return true;
         return error_set(err, ERR_INPUT, NULL,
-                         "%s takes a whole number of %s from %" PRId64 " to %" PRId64 ", not '%.80s'.", origin,
-                         option->unit, option->low, option->high, value);
+                         "%s takes a whole number of %s from %" PRId64 " to %" PRId64
+                         ", not '%.80s'.",
+                         origin, option->unit, option->low, option->high, value);
     case OPTION_CHOICE:
         for (size_t i = 0; option->choices[i] != NULL; i++) {
             if (strcmp(value, option->choices[i]) == 0) {
@@ -392,11 +407,14 @@ static bool option_set(const struct option *option, const char *value, const cha
     case OPTION_ADDRESS:
         if (address_parse(value, member))
             return true;
-        return error_set(err, ERR_INPUT, NULL,
-                         "%s takes ADDRESS:PORT, such as 127.0.0.1:8080 or [::1]:8080, not '%.80s'.", origin, value);
+        return error_set(
+            err, ERR_INPUT, NULL,
+            "%s takes ADDRESS:PORT, such as 127.0.0.1:8080 or [::1]:8080, not '%.80s'.", origin,
+            value);
     case OPTION_FILE:
         if (value[0] == '\0')
-            return error_set(err, ERR_INPUT, NULL, "%s takes the name of a file, not an empty text.", origin);
+            return error_set(err, ERR_INPUT, NULL,
+                             "%s takes the name of a file, not an empty text.", origin);
         copy = strdup(value);
         if (copy == NULL)
             return error_set(err, ERR_INTERNAL, NULL, "No memory for %s.", origin);
@@ -435,8 +453,8 @@ void settings_done(struct settings *settings)
 struct config {
     const char *name; /* file, for messages */
     FILE *file;
-    int line;         /* of what the handler sees; from 1 */
-    bool is_broken;   /* a line was too long: reading has stopped */
+    int line;       /* of what the handler sees; from 1 */
+    bool is_broken; /* a line was too long: reading has stopped */
     struct settings *settings;
     struct error *err;
 };
@@ -453,8 +471,8 @@ static char *config_line(char *str, int num, void *stream)
     len = strlen(str);
     if (len + 1 == (size_t)num && str[len - 1] != '\n') {
         config->is_broken = true;
-        error_set(config->err, ERR_INPUT, NULL, "%.200s:%d: The line is longer than %d bytes.", config->name,
-                  config->line, num - 2);
+        error_set(config->err, ERR_INPUT, NULL, "%.200s:%d: The line is longer than %d bytes.",
+                  config->name, config->line, num - 2);
         return NULL;
     }
     /* inih takes an indented line for more of the value above it; nobody means that here. */
@@ -469,38 +487,46 @@ static int config_value(void *user, const char *section, const char *name, const
     char origin[ORIGIN_SIZE];
 
     if (section[0] != '\0' && strcmp(section, "serve") != 0)
-        return error_set(config->err, ERR_INPUT, NULL, "%.200s:%d: Settings stand in no section or in [serve], not in "
-                         "[%.80s].", config->name, config->line, section);
+        return error_set(config->err, ERR_INPUT, NULL,
+                         "%.200s:%d: Settings stand in no section or in [serve], not in "
+                         "[%.80s].",
+                         config->name, config->line, section);
     for (const struct option *option = options; option->name != NULL; option++) {
         if (strcmp(name, option->name) != 0 || option->is_flag_only)
             continue;
         if (option->offset == offsetof(struct settings, config))
-            return error_set(config->err, ERR_INPUT, NULL, "%.200s:%d: A file of settings cannot name another one.",
-                             config->name, config->line);
+            return error_set(config->err, ERR_INPUT, NULL,
+                             "%.200s:%d: A file of settings cannot name another one.", config->name,
+                             config->line);
         snprintf(origin, sizeof(origin), "%.200s:%d: %s", config->name, config->line, name);
         return option_set(option, value, origin, config->settings, config->err);
     }
-    error_set(config->err, ERR_INPUT, NULL, "%.200s:%d: There is no setting '%.80s'.", config->name, config->line,
-              name);
+    error_set(config->err, ERR_INPUT, NULL, "%.200s:%d: There is no setting '%.80s'.", config->name,
+              config->line, name);
     for (const struct option *option = options; option->name != NULL; option++)
         if (!option->is_flag_only)
             error_allow(config->err, name, option->name);
     return 0;
 }
 
-static bool config_read(const char *name, bool is_optional, struct settings *settings, struct error *err)
+static bool config_read(const char *name, bool is_optional, struct settings *settings,
+                        struct error *err)
 {
-    struct config config = { .name = name, .file = fopen(name, "re"), .settings = settings, .err = err };
+    struct config config = {
+        .name = name, .file = fopen(name, "re"), .settings = settings, .err = err
+    };
     int line;
 
     if (config.file == NULL) {
         if (is_optional && errno == ENOENT)
             return true;
-        return error_set(err, ERR_INPUT, NULL, "%.300s: The settings cannot be read: %s.", name, strerror(errno));
+        return error_set(err, ERR_INPUT, NULL, "%.300s: The settings cannot be read: %s.", name,
+                         strerror(errno));
     }
     line = ini_parse_stream(config_line, &config, config_value, &config);
     if (line > 0)
-        error_set(err, ERR_INPUT, NULL, "%.300s:%d: This is neither `name = value` nor a section nor a comment.", name,
+        error_set(err, ERR_INPUT, NULL,
+                  "%.300s:%d: This is neither `name = value` nor a section nor a comment.", name,
                   line);
     else if (line < 0 || ferror(config.file))
         error_set(err, ERR_INPUT, NULL, "%.300s: The settings cannot be read.", name);
@@ -513,9 +539,10 @@ static bool config_read(const char *name, bool is_optional, struct settings *set
 struct line {
     int argc;
     char *const *argv;
-    int next;                       /* argument to look at */
-    const char *given[OPTIONS_MAX]; /* value of each option, in the order of the table; NULL: not given */
-    char origin[OPTIONS_MAX][32];   /* as it was typed, for messages */
+    int next; /* argument to look at */
+    const char
+        *given[OPTIONS_MAX]; /* value of each option, in the order of the table; NULL: not given */
+    char origin[OPTIONS_MAX][32]; /* as it was typed, for messages */
 };
 
 static bool refuse_option(const char *typed, size_t len, enum command_id command, struct error *err)
@@ -527,9 +554,11 @@ static bool refuse_option(const char *typed, size_t len, enum command_id command
         if (name[0] == '-' && name[1] == '-' && strcmp(name + 2, option->name) == 0)
             for (size_t i = 0; i < COMMAND__MAX; i++)
                 if (takes((enum command_id)i, option))
-                    return error_set(err, ERR_INPUT, NULL, "'%s' is an option of `bluehelm %s`, not of `bluehelm %s`.",
+                    return error_set(err, ERR_INPUT, NULL,
+                                     "'%s' is an option of `bluehelm %s`, not of `bluehelm %s`.",
                                      name, commands[i].name, commands[command].name);
-    error_set(err, ERR_INPUT, NULL, "`bluehelm %s` has no option '%s'.", commands[command].name, name);
+    error_set(err, ERR_INPUT, NULL, "`bluehelm %s` has no option '%s'.", commands[command].name,
+              name);
     for (const struct option *option = options; option->name != NULL; option++) {
         char right[48];
 
@@ -550,7 +579,8 @@ static const struct option *find_option(const char *typed, enum command_id comma
     for (const struct option *option = options; option->name != NULL; option++) {
         if (!takes(command, option))
             continue;
-        if (is_long ? strlen(option->name) == *ret_len - 2 && memcmp(option->name, typed + 2, *ret_len - 2) == 0
+        if (is_long ? strlen(option->name) == *ret_len - 2
+                          && memcmp(option->name, typed + 2, *ret_len - 2) == 0
                     : option->letter != 0 && option->letter == typed[1])
             return option;
     }
@@ -575,8 +605,9 @@ static bool take_option(struct line *line, enum command_id command, struct error
     else if (typed[len] != '\0' && option->type != OPTION_FLAG)
         value = typed + len; /* -oFILE */
     else if (typed[len] != '\0')
-        return error_set(err, ERR_INPUT, NULL, "Options of one letter stand alone: '-%c', not '%.80s'.",
-                         option->letter, typed);
+        return error_set(err, ERR_INPUT, NULL,
+                         "Options of one letter stand alone: '-%c', not '%.80s'.", option->letter,
+                         typed);
 
     if (option->type == OPTION_FLAG) {
         if (value != NULL)
@@ -628,7 +659,8 @@ static bool count_operands(const struct settings *settings, size_t n, struct err
 
     if (settings->is_help || n >= command->least)
         return true;
-    return error_set(err, ERR_INPUT, NULL, "`bluehelm %s` needs %s.", command->name, command->operands);
+    return error_set(err, ERR_INPUT, NULL, "`bluehelm %s` needs %s.", command->name,
+                     command->operands);
 }
 
 static bool read_line(struct line *line, struct settings *settings, struct error *err)
@@ -638,7 +670,8 @@ static bool read_line(struct line *line, struct settings *settings, struct error
     size_t n_operands = 0;
 
     if (line->argc < 2)
-        return error_set(err, ERR_INPUT, NULL, "A command is missing: `bluehelm serve`, for example.");
+        return error_set(err, ERR_INPUT, NULL,
+                         "A command is missing: `bluehelm serve`, for example.");
     if (!find_command(line->argv[1], &settings->command, err))
         return false;
     command = &commands[settings->command];
@@ -658,7 +691,8 @@ static bool read_line(struct line *line, struct settings *settings, struct error
             settings->operands[n_operands++] = argument;
             line->next++;
         } else {
-            return error_set(err, ERR_INPUT, NULL, "`bluehelm %s` has no use for '%.80s'.", command->name, argument);
+            return error_set(err, ERR_INPUT, NULL, "`bluehelm %s` has no use for '%.80s'.",
+                             command->name, argument);
         }
     }
     return count_operands(settings, n_operands, err);
@@ -687,7 +721,8 @@ static bool read_config(const struct line *line, struct settings *settings, stru
         const char *name = line->given[option - options];
         char env[ENV_SIZE];
 
-        if (option->offset != offsetof(struct settings, config) || !takes(settings->command, option))
+        if (option->offset != offsetof(struct settings, config)
+            || !takes(settings->command, option))
             continue;
         option_env(option, env);
         if (name == NULL)
@@ -706,7 +741,8 @@ static bool check_settings(const struct settings *settings, struct error *err)
         return true;
     if (settings->target_limit > settings->connection_memory / 2)
         return error_set(err, ERR_INPUT, NULL,
-                         "--target-limit (%" PRId64 ") may be at most half of --connection-memory (%" PRId64 ").",
+                         "--target-limit (%" PRId64
+                         ") may be at most half of --connection-memory (%" PRId64 ").",
                          settings->target_limit, settings->connection_memory);
     return true;
 }
@@ -722,7 +758,8 @@ bool options_read(int argc, char *const argv[], struct settings *ret, struct err
     if (!read_config(&line, ret, err) || !read_environment(ret, err))
         return false;
     for (size_t i = 0; i < OPTIONS_MAX; i++)
-        if (line.given[i] != NULL && !option_set(&options[i], line.given[i], line.origin[i], ret, err))
+        if (line.given[i] != NULL
+            && !option_set(&options[i], line.given[i], line.origin[i], ret, err))
             return false;
     if (ret->is_quiet && ret->log_level < LOG_LEVEL_WARNING)
         ret->log_level = LOG_LEVEL_WARNING;
@@ -757,25 +794,29 @@ static void print_wrapped(FILE *out, const char *text, size_t column, size_t ind
 /* The bracket behind the sentence: default, limits, choices, environment. */
 static void print_facts(const struct option *option, FILE *out)
 {
-    const char *comma = "";
+    char text[256];
     char env[ENV_SIZE];
+    size_t len = 0;
 
     if (option->initial == NULL && option->is_flag_only)
         return;
-    fprintf(out, "%*s[", HELP_COLUMN, "");
-    if (option->initial != NULL) {
-        fprintf(out, "default %s", option->initial);
-        comma = "; ";
-    }
+    text[len] = '\0';
+    if (option->initial != NULL)
+        len += (size_t)snprintf(text, sizeof(text), "; default %s", option->initial);
     if (option->type == OPTION_INTEGER)
-        fprintf(out, "%s%" PRId64 " to %" PRId64 " %s", comma, option->low, option->high, option->unit);
+        len += (size_t)snprintf(text + len, sizeof(text) - len, "; %" PRId64 " to %" PRId64 " %s",
+                                option->low, option->high, option->unit);
     for (size_t i = 0; option->type == OPTION_CHOICE && option->choices[i] != NULL; i++)
-        fprintf(out, "%s%s", i == 0 ? comma : ", ", option->choices[i]);
+        len += (size_t)snprintf(text + len, sizeof(text) - len, "%s %s", i == 0 ? ";" : ",",
+                                option->choices[i]);
     if (!option->is_flag_only) {
         option_env(option, env);
-        fprintf(out, "%s%s", comma, env);
+        len += (size_t)snprintf(text + len, sizeof(text) - len, "; %s", env);
     }
-    fputs("]\n", out);
+    snprintf(text + len, sizeof(text) - len, "]");
+    text[1] = '['; /* in place of the first separator */
+    fprintf(out, "%*s", HELP_COLUMN, "");
+    print_wrapped(out, text + 1, HELP_COLUMN, HELP_COLUMN);
 }
 
 static void print_option(const struct option *option, FILE *out)
@@ -794,7 +835,7 @@ static void print_option(const struct option *option, FILE *out)
 static void print_program(FILE *out)
 {
     fputs("Usage: bluehelm COMMAND [OPTION]... [OPERAND]\n\n"
-          "Serves checked facts about peacekeeping over HTTP.\n\n"
+          "Serves datasets of checked facts over HTTP.\n\n"
           "Commands:\n",
           out);
     for (size_t i = 0; i < COMMAND__MAX; i++) {
@@ -814,8 +855,9 @@ void options_help(enum command_id command, FILE *out)
     }
     for (const struct option *option = options; option->name != NULL; option++)
         has_options = has_options || takes(command, option);
-    fprintf(out, "Usage: bluehelm %s%s%s%s\n\n", commands[command].name, has_options ? " [OPTION]..." : "",
-            commands[command].operands[0] != '\0' ? " " : "", commands[command].operands);
+    fprintf(out, "Usage: bluehelm %s%s%s%s\n\n", commands[command].name,
+            has_options ? " [OPTION]..." : "", commands[command].operands[0] != '\0' ? " " : "",
+            commands[command].operands);
     print_wrapped(out, commands[command].text, 0, 0);
     fputs("\nOptions:\n", out);
     for (const struct option *option = options; option->name != NULL; option++)
@@ -824,7 +866,8 @@ void options_help(enum command_id command, FILE *out)
     fprintf(out, "  -h, --help%*sPrints this.\n", HELP_COLUMN - 12, "");
     if (takes(command, &options[0]))
         print_wrapped(out,
-                      "\nA setting comes from the command line, else from the environment, else from the file of "
+                      "\nA setting comes from the command line, else from the environment, else "
+                      "from the file of "
                       "--config (by the same name, without the dashes), else from the default.",
                       0, 0);
 }

@@ -1,6 +1,7 @@
 #pragma once
 
-/* The command line: one table of commands, one of options. Flags, environment, file and --help all follow from them. */
+/* The command line: one table of commands, one of options. Flags, environment, file and --help all
+ * follow from them. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -44,16 +45,17 @@ enum option_type {
 
 /** One option: the master copy of its names, limits and prose. Its place in settings is .offset. */
 struct option {
-    const char *name;           /* "--name" on the command line, "name" in the file, BLUEHELM_NAME in the environment */
-    char letter;                /* "-x" as well; 0: none */
-    enum option_type type;      /* decides the type of the member at .offset */
-    unsigned commands;          /* which commands take it: bits 1 << COMMAND_... */
-    bool is_flag_only;          /* not in environment and file: it asks for one answer, it is no setting */
-    size_t offset;              /* of its member in struct settings */
-    const char *initial;        /* default, as one would type it; NULL: none */
-    int64_t low;                /* OPTION_INTEGER: least value */
-    int64_t high;               /* OPTION_INTEGER: greatest value */
-    const char *unit;           /* OPTION_INTEGER: what is counted, "seconds" */
+    const char *name;      /* "--name" on the command line, "name" in the file, BLUEHELM_NAME in the
+                              environment */
+    char letter;           /* "-x" as well; 0: none */
+    enum option_type type; /* decides the type of the member at .offset */
+    unsigned commands;     /* which commands take it: bits 1 << COMMAND_... */
+    bool is_flag_only;   /* not in environment and file: it asks for one answer, it is no setting */
+    size_t offset;       /* of its member in struct settings */
+    const char *initial; /* default, as one would type it; NULL: none */
+    int64_t low;         /* OPTION_INTEGER: least value */
+    int64_t high;        /* OPTION_INTEGER: greatest value */
+    const char *unit;    /* OPTION_INTEGER: what is counted, "seconds" */
     const char *const *choices; /* OPTION_CHOICE: the right values, NULL-terminated */
     const char *text;           /* one sentence of help */
 };
@@ -81,21 +83,21 @@ struct settings {
     int64_t workers;                 /* threads; 0: one for each core */
     int64_t connections;             /* most at a time */
     int64_t connections_per_address; /* most at a time, of one IPv4 address or one IPv6 /64 */
-    int64_t connection_memory;       /* bytes for the request head and reply head of one connection */
-    int64_t target_limit;            /* most bytes of a request target */
-    int64_t header_limit;            /* most header fields of a request */
-    int64_t idle_timeout;            /* seconds */
-    int64_t head_timeout;            /* seconds */
-    int64_t send_timeout;            /* seconds */
-    int64_t drain_timeout;           /* seconds */
-    int64_t backlog;                 /* connections */
-    int64_t query_deadline;          /* milliseconds; 0: no limit */
-    int64_t reply_limit;             /* bytes */
-    int64_t log_level;               /* enum log_level */
-    bool is_quiet;                   /* warnings and errors only */
-    bool is_include;                 /* get: status line and headers before the body */
-    bool is_head;                    /* get: status line and headers alone, by HEAD */
-    char *output;                    /* build: file to make */
+    int64_t connection_memory; /* bytes for the request head and reply head of one connection */
+    int64_t target_limit;      /* most bytes of a request target */
+    int64_t header_limit;      /* most header fields of a request */
+    int64_t idle_timeout;      /* seconds */
+    int64_t head_timeout;      /* seconds */
+    int64_t send_timeout;      /* seconds */
+    int64_t drain_timeout;     /* seconds */
+    int64_t backlog;           /* connections */
+    int64_t query_deadline;    /* milliseconds; 0: no limit */
+    int64_t reply_limit;       /* bytes */
+    int64_t log_level;         /* enum log_level */
+    bool is_quiet;             /* warnings and errors only */
+    bool is_include;           /* get: status line and headers before the body */
+    bool is_head;              /* get: status line and headers alone, by HEAD */
+    char *output;              /* build: file to make */
 };
 
 /** Fills in the defaults of the table. False without memory. */
@@ -105,11 +107,13 @@ bool settings_init(struct settings *ret, struct error *err);
 void settings_done(struct settings *settings);
 
 /**
- * Reads the command line, and what environment and file say; the first that speaks wins, in this order.
+ * Reads the command line, and what environment and file say; the first that speaks wins, in this
+ * order.
  *
- * Shape: argv as main() got it. The file is that of --config or BLUEHELM_CONFIG, else CONFIG_FILE if it exists.
- * Errors: ERR_INPUT with a sentence that names the culprit and what would be right; a suggestion in err->did_you_mean.
- * Lifetime: *ret borrows argv and is to be freed either way. Reads the environment: call it before there are threads.
+ * Shape: argv as main() got it. The file is that of --config or BLUEHELM_CONFIG, else CONFIG_FILE
+ * if it exists. Errors: ERR_INPUT with a sentence that names the culprit and what would be right; a
+ * suggestion in err->did_you_mean. Lifetime: *ret borrows argv and is to be freed either way. Reads
+ * the environment: call it before there are threads.
  */
 bool options_read(int argc, char *const argv[], struct settings *ret, struct error *err);
 

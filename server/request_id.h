@@ -18,5 +18,6 @@ void request_id_seed(struct id_source *source);
 /** Makes an id: 16 lower-case hexadecimal digits, another one with each call. */
 void request_id_next(struct id_source *source, char ret[static REQUEST_ID_SIZE]);
 
-/** Tells whether a client's own id may be used: 1 to 64 of A-Z a-z 0-9 . _ - (so it needs no escaping anywhere). */
+/** Tells whether a client's own id may be used: 1 to 64 of A-Z a-z 0-9 . _ - (so it needs no
+ * escaping anywhere). */
 bool request_id_is_good(const char *id);

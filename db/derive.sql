@@ -1,0 +1,126 @@
+-- What follows from the text: run by `bluehelm build` after the rows of the text files are in, in the same transaction.
+-- Every statement has an ORDER BY where its order could reach the file, so that the same text gives the same bytes.
+-- fold() is fold_name() of server/base/fold.h.
+
+-- A mission is an actor with the same id.
+INSERT INTO actors (id, name, type, known_from)
+SELECT id, acronym, 'un_mission', min(known_from) FROM missions GROUP BY id ORDER BY id;
+INSERT INTO actor_sources (actor, source, position)
+SELECT mission, source, position FROM mission_sources s
+WHERE version = (SELECT max(version) FROM missions m WHERE m.id = s.mission) ORDER BY mission, source;
+INSERT INTO aliases (kind, id, alias, former, position)
+SELECT 'actor', id, name, 0, 0 FROM missions m
+WHERE name IS NOT NULL AND version = (SELECT max(version) FROM missions o WHERE o.id = m.id) ORDER BY id;
+INSERT OR IGNORE INTO aliases (kind, id, alias, former, position)
+SELECT 'actor', id, alias, former, position + 1 FROM aliases WHERE kind = 'mission' ORDER BY id, alias;
+
+-- Each place with every place it lies in.
+WITH RECURSIVE closure (ancestor, place) AS (
+    SELECT id, id FROM places
+    UNION
+    SELECT closure.ancestor, places.id FROM closure JOIN places ON places.part_of = closure.place
+)
+INSERT INTO place_closure SELECT ancestor, place FROM closure ORDER BY ancestor, place;
+
+-- What to call things.
+INSERT INTO labels (kind, id, name)
+SELECT kind, id, name FROM (
+    SELECT 'actor' AS kind, id, name FROM actors
+    UNION ALL SELECT 'claim', c.id, f.name FROM claims c JOIN facts f ON f.id = c.fact
+    UNION ALL SELECT 'definition', id, name FROM definitions
+    UNION ALL SELECT 'event', id, name FROM events
+    UNION ALL SELECT 'fact', id, name FROM facts
+    UNION ALL SELECT 'mission', id, max(acronym) FROM missions GROUP BY id
+    UNION ALL SELECT 'place', id, name FROM places
+    UNION ALL SELECT 'release', id, title FROM releases
+    UNION ALL SELECT 'series', id, name FROM series
+    UNION ALL SELECT 'source', id, title FROM sources
+) ORDER BY kind, id;
+
+-- Under which names things are found.
+INSERT OR IGNORE INTO names (kind, name, id)
+SELECT kind, folded, id FROM (
+    SELECT kind, fold(id) AS folded, id FROM labels WHERE kind <> 'release'
+    UNION SELECT kind, fold(name), id FROM labels WHERE kind IN ('actor', 'definition', 'event', 'mission', 'place', 'series', 'source')
+    UNION SELECT kind, fold(alias), id FROM aliases
+    UNION SELECT 'mission', fold(name), id FROM missions WHERE name IS NOT NULL
+    UNION SELECT 'place', fold(iso2), id FROM places WHERE iso2 IS NOT NULL
+    UNION SELECT 'place', fold(iso3), id FROM places WHERE iso3 IS NOT NULL
+    UNION SELECT 'place', CAST(m49 AS TEXT), id FROM places WHERE m49 IS NOT NULL
+    UNION SELECT 'place', printf('%03d', m49), id FROM places WHERE m49 IS NOT NULL
+    UNION SELECT 'actor', fold(iso3), id FROM actors WHERE iso3 IS NOT NULL AND type = 'state'
+) WHERE folded IS NOT NULL AND folded <> '' ORDER BY kind, folded, id;
+
+-- Lists, ready to send.
+UPDATE releases SET sources_json = (
+    SELECT json_group_array(json_object('id', id, 'name', name)) FROM (
+        SELECT b.id, b.name FROM release_sources l JOIN labels b ON b.kind = 'source' AND b.id = l.source
+        WHERE l.release = releases.id ORDER BY l.position));
+UPDATE places SET sources_json = (
+    SELECT json_group_array(json_object('id', id, 'name', name)) FROM (
+        SELECT b.id, b.name FROM place_sources l JOIN labels b ON b.kind = 'source' AND b.id = l.source
+        WHERE l.place = places.id ORDER BY l.position)),
+    aliases_json = (
+    SELECT json_group_array(alias) FROM (
+        SELECT alias FROM aliases WHERE kind = 'place' AND id = places.id AND former = 0 ORDER BY position, alias));
+UPDATE actors SET sources_json = (
+    SELECT json_group_array(json_object('id', id, 'name', name)) FROM (
+        SELECT b.id, b.name FROM actor_sources l JOIN labels b ON b.kind = 'source' AND b.id = l.source
+        WHERE l.actor = actors.id ORDER BY l.position)),
+    aliases_json = (
+    SELECT json_group_array(alias) FROM (
+        SELECT alias FROM aliases WHERE kind = 'actor' AND id = actors.id AND former = 0 ORDER BY position, alias));
+UPDATE missions SET sources_json = (
+    SELECT json_group_array(json_object('id', id, 'name', name)) FROM (
+        SELECT b.id, b.name FROM mission_sources l JOIN labels b ON b.kind = 'source' AND b.id = l.source
+        WHERE l.mission = missions.id AND l.version = missions.version ORDER BY l.position)),
+    places_json = (
+    SELECT json_group_array(CASE WHEN iso3 IS NULL THEN json_object('id', id, 'name', name)
+                                 ELSE json_object('id', id, 'name', name, 'iso3', iso3) END) FROM (
+        SELECT p.id, p.name, p.iso3 FROM mission_places l JOIN places p ON p.id = l.place
+        WHERE l.mission = missions.id AND l.version = missions.version ORDER BY l.position)),
+    components_json = (
+    SELECT json_group_array(json_object('id', id, 'name', name)) FROM (
+        SELECT b.id, b.name FROM mission_components l JOIN labels b ON b.kind = 'mission' AND b.id = l.component
+        WHERE l.mission = missions.id AND l.version = missions.version ORDER BY l.position)),
+    aliases_json = (
+    SELECT json_group_array(alias) FROM (
+        SELECT alias FROM aliases WHERE kind = 'mission' AND id = missions.id AND former = 0 ORDER BY position, alias));
+UPDATE events SET sources_json = (
+    SELECT json_group_array(json_object('id', id, 'name', name)) FROM (
+        SELECT b.id, b.name FROM event_sources l JOIN labels b ON b.kind = 'source' AND b.id = l.source
+        WHERE l.event = events.id ORDER BY l.position)),
+    claims_json = (
+    SELECT json_group_array(json_object('id', id, 'name', name)) FROM (
+        SELECT b.id, b.name FROM event_claims l JOIN labels b ON b.kind = 'claim' AND b.id = l.claim
+        WHERE l.event = events.id ORDER BY l.position)),
+    actors_json = (
+    SELECT json_group_array(json_object('id', id, 'name', name)) FROM (
+        SELECT b.id, b.name FROM event_actors l JOIN labels b ON b.kind = 'actor' AND b.id = l.actor
+        WHERE l.event = events.id ORDER BY l.position)),
+    places_json = (
+    SELECT json_group_array(CASE WHEN iso3 IS NULL THEN json_object('id', id, 'name', name)
+                                 ELSE json_object('id', id, 'name', name, 'iso3', iso3) END) FROM (
+        SELECT p.id, p.name, p.iso3 FROM event_places l JOIN places p ON p.id = l.place
+        WHERE l.event = events.id ORDER BY l.position));
+UPDATE casualties SET perpetrators_json = (
+    SELECT json_group_array(json_object('id', id, 'name', name)) FROM (
+        SELECT b.id, b.name FROM casualty_perpetrators l JOIN labels b ON b.kind = 'actor' AND b.id = l.actor
+        WHERE l.casualty = casualties.id AND l.version = casualties.version ORDER BY l.position))
+WHERE EXISTS (SELECT 1 FROM casualty_perpetrators l WHERE l.casualty = casualties.id AND l.version = casualties.version);
+UPDATE casualties SET claims_json = (
+    SELECT json_group_array(json_object('id', id, 'name', name)) FROM (
+        SELECT b.id, b.name FROM casualty_claims l JOIN labels b ON b.kind = 'claim' AND b.id = l.claim
+        WHERE l.casualty = casualties.id AND l.version = casualties.version ORDER BY l.position))
+WHERE EXISTS (SELECT 1 FROM casualty_claims l WHERE l.casualty = casualties.id AND l.version = casualties.version);
+UPDATE relationships SET sources_json = (
+    SELECT json_group_array(json_object('id', id, 'name', name)) FROM (
+        SELECT b.id, b.name FROM relationship_sources l JOIN labels b ON b.kind = 'source' AND b.id = l.source
+        WHERE l.relationship = relationships.id AND l.version = relationships.version ORDER BY l.position)),
+    claims_json = (
+    SELECT json_group_array(json_object('id', id, 'name', name)) FROM (
+        SELECT b.id, b.name FROM relationship_claims l JOIN labels b ON b.kind = 'claim' AND b.id = l.claim
+        WHERE l.relationship = relationships.id AND l.version = relationships.version ORDER BY l.position));
+
+-- What this file is; the digest comes last, from all the rest.
+INSERT INTO dataset (key, value) SELECT 'release', max(id) FROM releases;

@@ -1,0 +1,334 @@
+/* The program: what each command does with the modules. The only file that sees server and handlers
+ * together. */
+
+#define _GNU_SOURCE /* sigset_t, signalfd */
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <jansson.h>
+#include <microhttpd.h>
+#include <sqlite3.h>
+
+#include "db/build.h"
+#include "db/check.h"
+#include "db/dataset.h"
+#include "handlers/catalogue.h"
+#include "server/base/cleanup.h"
+#include "server/daemon.h"
+#include "server/log.h"
+#include "server/options.h"
+#include "server/request_id.h"
+#include "server/serve.h"
+
+enum {
+    STATUS_OK = 0,
+    STATUS_FAILED = 1, /* it did not work out */
+    STATUS_USAGE = 2,  /* it was not asked for properly */
+};
+
+#define DATASET_TEXT_DIR "db/dataset"
+
+/* A failure, for a person: what happened, and what was perhaps meant. */
+static int complain(const struct error *err, int status)
+{
+    fprintf(stderr, "bluehelm: %s\n", err->detail);
+    if (err->did_you_mean[0] != '\0')
+        fprintf(stderr, "Did you mean '%s'?\n", err->did_you_mean);
+    return status;
+}
+
+/* serve. */
+
+/* Says which dataset is current. The thread's connection is given back: this one answers no
+ * requests. */
+static void log_dataset(struct dataset *dataset, const char *msg, const char *address,
+                        unsigned n_workers)
+{
+    struct error err = { .code = ERR_NONE };
+    struct log_line line;
+    struct conn *conn;
+
+    if (!dataset_conn(dataset, &conn, &err)) {
+        log_event(LOG_LEVEL_ERROR, "dataset", "%s", err.detail);
+        return;
+    }
+    log_begin(&line, LOG_LEVEL_INFO, msg);
+    if (address != NULL) {
+        log_text(&line, "version", BLUEHELM_VERSION, 32);
+        log_text(&line, "listen", address, ADDRESS_TEXT_SIZE);
+        log_number(&line, "workers", n_workers);
+    }
+    log_text(&line, "release", conn_state(conn)->release, 32);
+    log_text(&line, "digest", conn_state(conn)->digest, 64);
+    log_end(&line);
+    dataset_leave(dataset);
+}
+
+static void publish_again(struct dataset *dataset, const char *file)
+{
+    struct error err = { .code = ERR_NONE };
+
+    if (dataset_publish(dataset, file, &err))
+        log_dataset(dataset, "dataset changed", NULL, 0);
+    else
+        log_event(LOG_LEVEL_ERROR, "dataset kept", "%s", err.detail);
+}
+
+/* Blocks the signals that we wait for, in all threads to come, and opens a descriptor that tells of
+ * them. */
+static int open_signals(void)
+{
+    sigset_t signals;
+
+    /* A client that goes away is an error code to us, not a reason to die. */
+    if (signal(SIGPIPE, SIG_IGN) == SIG_ERR)
+        return -1;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGHUP);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGTERM);
+    if (sigprocmask(SIG_BLOCK, &signals, NULL) < 0)
+        return -1;
+    return signalfd(-1, &signals, SFD_CLOEXEC);
+}
+
+/* Obeys signals until the workers have ended. */
+static void follow_signals(struct daemon *daemon, struct dataset *dataset, const char *file,
+                           int signal_fd)
+{
+    struct pollfd fds[] = {
+        { .fd = signal_fd, .events = POLLIN },
+        { .fd = daemon_end_fd(daemon), .events = POLLIN },
+    };
+    bool is_draining = false;
+
+    while (fds[1].revents == 0) {
+        struct signalfd_siginfo info;
+
+        if (poll(fds, 2, -1) < 0 || fds[0].revents == 0
+            || read(signal_fd, &info, sizeof(info)) != sizeof(info))
+            continue;
+        if (info.ssi_signo == SIGHUP && !is_draining) {
+            publish_again(dataset, file);
+        } else if (info.ssi_signo != SIGHUP && !is_draining) {
+            is_draining = true;
+            log_event(LOG_LEVEL_INFO, "draining",
+                      "Requests under way are finished; another signal cuts them.");
+            daemon_drain(daemon);
+        } else if (info.ssi_signo != SIGHUP) {
+            daemon_stop(daemon);
+        }
+    }
+}
+
+static int run_daemon(const struct settings *settings, const struct service *service, int signal_fd)
+{
+    struct error err = { .code = ERR_NONE };
+    struct daemon *daemon;
+
+    if (!dataset_publish(service->dataset, settings->dataset, &err)
+        || !daemon_new(settings, service, &daemon, &err))
+        return complain(&err, STATUS_FAILED);
+    log_dataset(service->dataset, "started", daemon_address(daemon), daemon_workers(daemon));
+    follow_signals(daemon, service->dataset, settings->dataset, signal_fd);
+    if (!daemon_free(daemon)) {
+        log_event(LOG_LEVEL_ERROR, "stopped", "A worker had failed.");
+        return STATUS_FAILED;
+    }
+    log_event(LOG_LEVEL_INFO, "stopped", "All workers have ended.");
+    return STATUS_OK;
+}
+
+static struct service service_of(const struct settings *settings, struct dataset *dataset)
+{
+    return (struct service){
+        .catalogue = catalogue,
+        .dataset = dataset,
+        .deadline_ms = (unsigned)settings->query_deadline,
+        .body_limit = (size_t)settings->reply_limit,
+    };
+}
+
+static int out_of_memory(void)
+{
+    fputs("bluehelm: There is no memory.\n", stderr);
+    return STATUS_FAILED;
+}
+
+static int run_serve(const struct settings *settings)
+{
+    struct dataset *dataset;
+    struct service service;
+    int signal_fd = open_signals();
+    int status;
+
+    log_open((enum log_level)settings->log_level, STDERR_FILENO);
+    if (signal_fd < 0) {
+        fprintf(stderr, "bluehelm: Signals cannot be waited for: %s.\n", strerror(errno));
+        return STATUS_FAILED;
+    }
+    dataset = dataset_new(catalogue);
+    if (dataset == NULL) {
+        close(signal_fd);
+        return out_of_memory();
+    }
+    service = service_of(settings, dataset);
+    status = run_daemon(settings, &service, signal_fd);
+    dataset_free(dataset);
+    close(signal_fd);
+    return status;
+}
+
+/* get. */
+
+static void print_head(const struct reply *reply)
+{
+    printf("HTTP/1.1 %d %s\r\n", reply->status, MHD_get_reason_phrase_for((unsigned)reply->status));
+    if (reply->content_type != NULL && reply->body != NULL)
+        printf("Content-Type: %s\r\nContent-Length: %zu\r\n", reply->content_type, reply->len);
+    for (size_t i = 0; i < reply->n_headers; i++)
+        printf("%s: %s\r\n", reply->headers[i].name, reply->headers[i].value);
+    fputs("\r\n", stdout);
+}
+
+static int print_reply(const struct settings *settings, const struct reply *reply)
+{
+    if (settings->is_include || settings->is_head)
+        print_head(reply);
+    if (!settings->is_head && reply->body != NULL)
+        fwrite(reply->body, 1, reply->len, stdout);
+    if (reply->log_detail[0] != '\0')
+        fprintf(stderr, "bluehelm: %s\n", reply->log_detail);
+    if (fflush(stdout) != 0) {
+        fprintf(stderr, "bluehelm: The reply cannot be written: %s.\n", strerror(errno));
+        return STATUS_FAILED;
+    }
+    return reply->status >= 200 && reply->status < 400 ? STATUS_OK : STATUS_FAILED;
+}
+
+static int answer_path(const struct settings *settings, struct dataset *dataset)
+{
+    struct service service = service_of(settings, dataset);
+    struct error err = { .code = ERR_NONE };
+    struct id_source ids;
+    char id[REQUEST_ID_SIZE];
+    struct request request = {
+        .method = settings->is_head ? "HEAD" : "GET",
+        .target = settings->operands[0],
+        .id = id,
+    };
+    defer(reply_done) struct reply reply = { .status = 0 };
+
+    if (!dataset_publish(dataset, settings->dataset, &err))
+        return complain(&err, STATUS_FAILED);
+    request_id_seed(&ids);
+    request_id_next(&ids, id);
+    serve(&service, &request, &reply);
+    return print_reply(settings, &reply);
+}
+
+static int run_get(const struct settings *settings)
+{
+    struct dataset *dataset;
+    int status;
+
+    log_open((enum log_level)settings->log_level, STDERR_FILENO);
+    if (settings->operands[0][0] != '/') {
+        fprintf(stderr, "bluehelm: A path begins with '/': `bluehelm get /v1/%.80s`.\n",
+                settings->operands[0]);
+        return STATUS_USAGE;
+    }
+    dataset = dataset_new(catalogue);
+    if (dataset == NULL)
+        return out_of_memory();
+    status = answer_path(settings, dataset);
+    dataset_leave(dataset);
+    dataset_free(dataset);
+    return status;
+}
+
+/* build, check. */
+
+static int run_build(const struct settings *settings)
+{
+    const char *text_dir = settings->operands[0] != NULL ? settings->operands[0] : DATASET_TEXT_DIR;
+    struct build_summary summary;
+    struct error err = { .code = ERR_NONE };
+
+    if (!build_dataset(text_dir, settings->output, stderr, &summary, &err))
+        return complain(&err, STATUS_FAILED);
+    printf("%s: release %s, %zu rows of %zu files, digest %s\n", settings->output, summary.release,
+           summary.n_rows, summary.n_files, summary.digest);
+    return STATUS_OK;
+}
+
+static int run_check(const struct settings *settings)
+{
+    struct check_summary summary;
+    struct error err = { .code = ERR_NONE };
+
+    if (!check_dataset(settings->operands[0], stderr, &summary, &err))
+        return complain(&err, STATUS_FAILED);
+    printf("%s: release %s, %zu rows, digest %s, no fault\n", settings->operands[0],
+           summary.release, summary.n_rows, summary.digest);
+    return STATUS_OK;
+}
+
+/* version, help. */
+
+static int run_version(const struct settings *settings)
+{
+    (void)settings;
+    printf("bluehelm %s\nlibmicrohttpd %s\nSQLite %s\njansson %s\n", BLUEHELM_VERSION,
+           MHD_get_version(), sqlite3_libversion(), jansson_version_str());
+    return STATUS_OK;
+}
+
+static int run_help(const struct settings *settings)
+{
+    const char *name = settings->operands[0];
+    struct error err = { .code = ERR_NONE };
+
+    if (name == NULL) {
+        options_help(COMMAND_HELP, stdout);
+        return STATUS_OK;
+    }
+    for (size_t i = 0; i < COMMAND__MAX; i++) {
+        if (strcmp(name, commands[i].name) == 0) {
+            options_help((enum command_id)i, stdout);
+            return STATUS_OK;
+        }
+    }
+    error_set(&err, ERR_INPUT, NULL, "There is no command '%.80s'.", name);
+    for (size_t i = 0; i < COMMAND__MAX; i++)
+        error_allow(&err, name, commands[i].name);
+    return complain(&err, STATUS_USAGE);
+}
+
+int main(int argc, char *argv[])
+{
+    static int (*const runs[COMMAND__MAX])(const struct settings *) = {
+        [COMMAND_SERVE] = run_serve, [COMMAND_GET] = run_get,         [COMMAND_BUILD] = run_build,
+        [COMMAND_CHECK] = run_check, [COMMAND_VERSION] = run_version, [COMMAND_HELP] = run_help,
+    };
+    defer(settings_done) struct settings settings = { .command = COMMAND_HELP };
+    struct error err = { .code = ERR_NONE };
+
+    if (!options_read(argc, argv, &settings, &err)) {
+        complain(&err, STATUS_USAGE);
+        fputs("`bluehelm help` tells what there is.\n", stderr);
+        return STATUS_USAGE;
+    }
+    if (settings.is_help) {
+        options_help(settings.command, stdout);
+        return STATUS_OK;
+    }
+    return runs[settings.command](&settings);
+}

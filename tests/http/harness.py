@@ -1,0 +1,330 @@
+"""Runs bluehelm and judges every answer by the OpenAPI document that the same program serves."""
+
+import hashlib
+import http.client
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import threading
+import time
+from pathlib import Path
+from urllib.parse import quote, urlencode
+
+import jsonschema
+
+ROOT = Path(__file__).resolve().parents[2]
+PROGRAM = Path(os.environ.get("BLUEHELM_PROGRAM", ROOT / "build" / "bluehelm")).resolve()
+SHARED = Path(os.environ.get("BLUEHELM_SHARED", ROOT.parent / "shared" / "data"))
+# Sanitizers and valgrind are slow: every time limit is multiplied by this.
+PATIENCE = float(os.environ.get("BLUEHELM_PATIENCE", "1"))
+FORMATS = jsonschema.FormatChecker(formats=["date"])
+
+
+def run(*args, timeout=120):
+    """Runs one command of the program to its end; gives the finished process with texts."""
+    return subprocess.run([PROGRAM, *map(str, args)], cwd=ROOT, capture_output=True, text=True, timeout=timeout * PATIENCE)
+
+
+def build(text_dir, file):
+    done = run("build", "--output", file, text_dir)
+    assert done.returncode == 0, f"bluehelm build {text_dir} failed:\n{done.stderr}"
+    return file
+
+
+def no_twins(pairs):
+    """A JSON object that says a name twice is read differently by different clients."""
+    result = dict(pairs)
+    assert len(result) == len(pairs), f"a name stands twice in one object: {[key for key, _ in pairs]}"
+    return result
+
+
+def refuse_constant(text):
+    raise AssertionError(f"{text} is not JSON")
+
+
+def load(text):
+    return json.loads(text, object_pairs_hook=no_twins, parse_constant=refuse_constant)
+
+
+def target(path, params=(), **more):
+    """Writes a request target; a list as value repeats the parameter."""
+    pairs = [*(params.items() if isinstance(params, dict) else params), *more.items()]
+    query = urlencode(pairs, doseq=True, safe=",:", quote_via=quote)
+    return f"{path}?{query}" if query else path
+
+
+class Document:
+    """An OpenAPI document as a judge of answers."""
+
+    def __init__(self, document):
+        self.document = document
+        self.schemas = {}  # path template -> schema of its 200, without $ref
+        self.paths = []
+        for path, item in document["paths"].items():
+            answer = self.resolve(item["get"]["responses"]["200"])
+            media = answer["content"]
+            assert list(media) == ["application/json"], f"{path} has {list(media)}: one media type a path"
+            self.schemas[path] = self.inline(media["application/json"]["schema"])
+            self.paths.append((re.compile(re.sub(r"\\{id\\}", "[^/]+", re.escape(path)) + "$"), path))
+        self.problem = self.validator(self.inline(document["components"]["schemas"]["Problem"]))
+        self.validators = {}
+        self.seen = set()  # (schema, digest of row) that passed: pages of one walk repeat rows
+        self.lock = threading.Lock()
+
+    def resolve(self, node):
+        while "$ref" in node:
+            target_node = self.document
+            for part in node["$ref"].removeprefix("#/").split("/"):
+                target_node = target_node[part]
+            node = {**target_node, **{key: value for key, value in node.items() if key != "$ref"}}
+        return node
+
+    def inline(self, node):
+        """The schema without references: five times as fast to check against."""
+        if isinstance(node, list):
+            return [self.inline(item) for item in node]
+        if isinstance(node, dict):
+            return {key: self.inline(value) for key, value in self.resolve(node).items()}
+        return node
+
+    @staticmethod
+    def validator(schema):
+        jsonschema.Draft202012Validator.check_schema(schema)
+        return jsonschema.Draft202012Validator(schema, format_checker=FORMATS)
+
+    def template(self, path):
+        for pattern, template in self.paths:
+            if pattern.match(path):
+                return template
+        return None
+
+    def parts(self, template):
+        """Validators of an envelope and, for a list, of its rows."""
+        with self.lock:
+            if template not in self.validators:
+                schema = self.schemas[template]
+                data = schema.get("properties", {}).get("data", {})
+                row = None
+                if data.get("type") == "array":
+                    row = self.validator(data["items"])
+                    schema = {**schema, "properties": {**schema["properties"], "data": {"type": "array"}}}
+                self.validators[template] = (self.validator(schema), row)
+            return self.validators[template]
+
+    def check(self, path, body):
+        """Fails unless the body is what the document says of the path; gives the path's template."""
+        template = self.template(path)
+        assert template is not None, f"{path} answers 200 and is not in the OpenAPI document"
+        whole, row_validator = self.parts(template)
+        explain(whole, body, path)
+        for row in body["data"] if row_validator else ():
+            key = (template, hashlib.sha1(json.dumps(row).encode()).digest())
+            if key not in self.seen:
+                explain(row_validator, row, path)
+                self.seen.add(key)
+        return template
+
+
+def explain(validator, value, where):
+    error = jsonschema.exceptions.best_match(validator.iter_errors(value))
+    if error is not None:
+        raise AssertionError(f"{where}: at {'/'.join(map(str, error.absolute_path)) or 'the top'}: {error.message[:500]}")
+
+
+class Answer:
+    def __init__(self, status, headers, body):
+        self.status = status
+        self.headers = headers  # http.client.HTTPMessage: get() without regard to case
+        self.body = body
+
+    @property
+    def json(self):
+        return load(self.body)
+
+    @property
+    def data(self):
+        return self.json["data"]
+
+    @property
+    def meta(self):
+        return self.json["meta"]
+
+    @property
+    def ids(self):
+        return [row["id"] for row in self.data]
+
+
+class Client:
+    """Asks one server, each thread over its own connection, and judges every answer."""
+
+    def __init__(self, server, reached=None):
+        self.server = server
+        self.reached = reached if reached is not None else set()
+        self.local = threading.local()
+        self._document = None
+        self._lock = threading.Lock()
+
+    @property
+    def document(self):
+        with self._lock:
+            if self._document is None:
+                self._document = Document(load(self.raw("/openapi.json").body))
+            return self._document
+
+    def raw(self, where, method="GET", headers=None, body=None):
+        """One exchange, not judged. An idle connection that the server closed meanwhile is opened anew, once."""
+        for attempt in (1, 2):
+            conn = getattr(self.local, "conn", None)
+            is_fresh = conn is None
+            if is_fresh:
+                conn = http.client.HTTPConnection(*self.server.address, timeout=30 * PATIENCE)
+                self.local.conn = conn
+            try:
+                conn.putrequest(method, where, skip_accept_encoding=True)
+                for name, value in (headers or {}).items():
+                    conn.putheader(name, value)
+                conn.endheaders(body)
+                reply = conn.getresponse()
+                answer = Answer(reply.status, reply.headers, reply.read())
+                if reply.will_close:
+                    self.close()
+                return answer
+            except (http.client.RemoteDisconnected, ConnectionError):
+                self.close()
+                if is_fresh or attempt == 2:
+                    raise
+        return None
+
+    def close(self):
+        conn = getattr(self.local, "conn", None)
+        if conn is not None:
+            conn.close()
+        self.local.conn = None
+
+    def get(self, where, params=(), status=200, headers=None, check=True, **more):
+        """GET, with the status that is expected; the body must be what the OpenAPI document says."""
+        where = target(where, params, **more)
+        answer = self.raw(where, headers=headers)
+        assert answer.status == status, f"{where}: {answer.status} and not {status}: {answer.body[:600]!r}"
+        if check:
+            self.judge(where, answer)
+        return answer
+
+    def judge(self, where, answer):
+        assert answer.headers["Access-Control-Allow-Origin"] == "*", f"{where} without CORS"
+        assert answer.headers["X-Request-Id"], f"{where} without X-Request-Id"
+        assert answer.headers["Set-Cookie"] is None
+        if answer.status in (204, 304):
+            assert answer.body == b""
+            return
+        assert answer.body.endswith(b"\n"), f"{where}: the body does not end in a newline"
+        if answer.status < 300:
+            assert answer.headers["Content-Type"] == "application/json"
+            template = self.document.check(where.partition("?")[0], answer.json)
+            if answer.status == 200:
+                self.reached.add(template)
+            return
+        assert answer.headers["Content-Type"] == "application/problem+json", f"{where}: {answer.body[:200]!r}"
+        problem = answer.json
+        explain(self.document.problem, problem, where)
+        assert problem["status"] == answer.status
+        assert problem["request_id"] == answer.headers["X-Request-Id"]
+
+    def problem(self, where, status, params=(), **more):
+        """The problem document of a request that must fail so."""
+        return self.get(where, params, status=status, **more).json
+
+    def walk(self, where, params=(), limit=7, **more):
+        """All rows of a list by cursor, page after page."""
+        params = {**dict(params), **more}
+        answer = self.get(where, params, limit=limit)
+        for _ in range(200000):
+            page = answer.json
+            yield from page["data"]
+            if page["next"] is None:
+                assert page["next_url"] is None
+                return
+            answer = self.get(where, params, limit=limit, cursor=page["next"])
+        raise AssertionError(f"{where}: the walk does not end")
+
+    def all(self, where, params=(), **more):
+        """All rows of a list in pages as large as they may be."""
+        return list(self.walk(where, params, limit=10000, **more))
+
+
+class Server:
+    """bluehelm serve on a free port."""
+
+    def __init__(self, dataset, *args, workers=2):
+        self.process = subprocess.Popen(
+            [PROGRAM, "serve", "--listen", "127.0.0.1:0", "--dataset", dataset, "--workers", str(workers), *args],
+            cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace")
+        self.log = []
+        self._changed = threading.Condition()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        address = self.wait_log(r"\blisten=\"?(?P<host>[\d.]+):(?P<port>[1-9]\d*)")
+        self.address = (address["host"], int(address["port"]))
+
+    def _read(self):
+        for line in self.process.stderr:
+            with self._changed:
+                self.log.append(line.rstrip("\n"))
+                self._changed.notify_all()
+        with self._changed:
+            self.log.append(None)
+            self._changed.notify_all()
+
+    def wait_log(self, pattern, start=0, timeout=20):
+        """Waits for a line of the log from number `start` on; gives the match."""
+        deadline = time.monotonic() + timeout * PATIENCE
+        with self._changed:
+            while True:
+                while start < len(self.log):
+                    line = self.log[start]
+                    start += 1
+                    if line is None:
+                        raise AssertionError("the server ended:\n" + "\n".join(self.log[-20:-1]))
+                    found = re.search(pattern, line)
+                    if found:
+                        return found
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    raise AssertionError(f"no line like {pattern!r} in the log:\n" + "\n".join(map(str, self.log[-20:])))
+                self._changed.wait(left)
+
+    def hang_up(self):
+        """SIGHUP: open the dataset file anew. Gives the number of the first log line after it."""
+        with self._changed:
+            start = len(self.log)
+        self.process.send_signal(signal.SIGHUP)
+        return start
+
+    def stop(self):
+        """SIGTERM; the end must be clean."""
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            code = self.process.wait(30 * PATIENCE)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise AssertionError("the server does not end on SIGTERM") from None
+        self._reader.join(10)
+        text = "\n".join(line for line in self.log if line is not None)
+        for sign in ("Sanitizer", "runtime error:", "definitely lost"):
+            assert sign not in text, text[-4000:]
+        assert code == 0, f"the server ended with {code}:\n{text[-2000:]}"
+
+    def send(self, data, timeout=10):
+        """Sends raw bytes on a connection of its own; gives all that comes back until the server closes it."""
+        with socket.create_connection(self.address, timeout=timeout * PATIENCE) as sock:
+            sock.sendall(data)
+            chunks = []
+            try:
+                while chunk := sock.recv(65536):
+                    chunks.append(chunk)
+            except (TimeoutError, ConnectionError):
+                pass
+            return b"".join(chunks)

@@ -1,0 +1,110 @@
+"""The OpenAPI document itself."""
+
+import jsonschema
+
+
+def walk(node, path=()):
+    yield path, node
+    for key, value in node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ():
+        yield from walk(value, (*path, key))
+
+
+def test_it_is_openapi_3_1(api):
+    document = api.document.document
+    assert document["openapi"].startswith("3.1.")
+    assert document["jsonSchemaDialect"] == "https://json-schema.org/draft/2020-12/schema"
+
+
+def test_every_schema_is_one(api):
+    for name, schema in api.document.document["components"]["schemas"].items():
+        jsonschema.Draft202012Validator.check_schema(schema)
+        assert schema["type"] == "object", name
+
+
+def test_nothing_of_3_0_is_left(api):
+    assert not [path for path, _ in walk(api.document.document) if path and path[-1] == "nullable"]
+
+
+def test_every_reference_leads_somewhere_and_every_component_is_used(api):
+    document = api.document.document
+    used = set()
+    for _, node in walk(document):
+        if isinstance(node, dict) and "$ref" in node:
+            api.document.resolve(node)
+            used.add(tuple(node["$ref"].removeprefix("#/components/").split("/")))
+    held = {(section, name) for section, items in document["components"].items() for name in items}
+    assert held == used
+
+
+def test_every_operation_has_a_name_of_its_own(api):
+    ids = [item["get"]["operationId"] for item in api.document.document["paths"].values()]
+    assert len(set(ids)) == len(ids)
+
+
+def test_no_path_has_a_parameter_twice(api):
+    for path, item in api.document.document["paths"].items():
+        names = [api.document.resolve(parameter)["name"] for parameter in item["get"].get("parameters", [])]
+        assert len(set(names)) == len(names), path
+        assert ("{id}" in path) == ("id" in names and "path" in [
+            api.document.resolve(parameter)["in"] for parameter in item["get"]["parameters"]])
+
+
+def test_every_property_and_parameter_says_what_it_is(api):
+    components = api.document.document["components"]
+    for name, parameter in components["parameters"].items():
+        assert parameter["description"].endswith("."), name
+    for name, schema in components["schemas"].items():
+        for field, value in schema["properties"].items():
+            if field in ("id", "name") and name.endswith("Ref") or name.endswith(("List", "Item")):
+                continue
+            assert value.get("description") or field in ("status", "iso3", "kind", "resources"), f"{name}.{field}"
+
+
+VALUES = {"string": "x1", "integer": "1", "number": "1.5", "boolean": "true"}
+
+
+def example(parameter):
+    """A value that the document says the parameter takes."""
+    schema = parameter["schema"]
+    schema = schema["items"] if schema["type"] == "array" else schema
+    if "default" in schema:
+        return str(schema["default"])
+    if "enum" in schema:
+        return str(schema["enum"][0])
+    return VALUES[schema["type"]]
+
+
+def test_every_documented_parameter_is_taken(api):
+    """With a value of the documented kind, a request is answered, or refused for that value alone and not the name."""
+    for path, item in api.document.document["paths"].items():
+        if "{id}" in path:
+            continue
+        for parameter in map(api.document.resolve, item["get"].get("parameters", [])):
+            if parameter["name"] == "cursor":
+                continue
+            name = parameter["name"]
+            value = example(parameter)
+            # One row is enough, where there are rows.
+            page = "limit=1&" if path.startswith("/v1/") and path != "/v1/" and name != "limit" else ""
+            answer = api.raw(f"{path}?{page}{name}={value.replace('+', '%2B')}")
+            if answer.status == 200:
+                continue
+            problem = answer.json
+            assert (answer.status, problem["code"]) == (400, "invalid_parameter"), f"{path} {name}: {problem}"
+            # Dates and names: "x1" is none.
+            assert parameter["schema"]["type"] in ("string", "array") and value == "x1", f"{path} {name}={value}: {problem}"
+
+
+def test_what_is_not_documented_is_not_taken(api):
+    """Every field with every operator either is in the document or is refused."""
+    operators = ["", *("__" + name for name in "not gt gte lt lte in notin contains startswith isnull".split())]
+    for path, item in api.document.document["paths"].items():
+        if "{id}" in path or not path.removeprefix("/v1/") or not path.startswith("/v1/"):
+            continue
+        names = {api.document.resolve(parameter)["name"] for parameter in item["get"]["parameters"]}
+        row = api.document.schemas[path]["properties"]["data"]["items"]["properties"]
+        for field in row:
+            for operator in operators:
+                if field + operator not in names:
+                    answer = api.raw(f"{path}?{field}{operator}=1")
+                    assert answer.status == 400, f"{path} takes {field}{operator} and does not say so"
