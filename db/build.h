@@ -1,28 +1,31 @@
 #pragma once
 
-/* `bluehelm build`: the text of a dataset becomes one SQLite file, checked, deterministic, and in place at once. */
+/* Makes a dataset file out of its text: reads all of it, checks all of it, and only then writes. */
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 
 #include "db/digest.h"
+#include "server/base/date.h"
 #include "server/base/error.h"
 
-/** What a build made. */
+/** What was built. */
 struct build_summary {
-    size_t n_files;           /* text files read */
-    size_t n_rows;            /* rows in them */
-    char digest[DIGEST_SIZE]; /* of the dataset's content */
-    char release[11];         /* its newest release */
+    size_t n_files;              /* text files read */
+    size_t n_rows;               /* rows of text, without the rows of column names */
+    long long size;              /* bytes of the dataset file */
+    char release[DATE_DAY_SIZE]; /* id of the newest release */
+    char digest[DIGEST_SIZE];    /* SHA-256 of the content, hex */
 };
 
 /**
- * Builds a dataset file from the text files of a folder.
+ * Builds the dataset file `file` from every *.csv of the directory `text_dir` (db/dataset/README.md is the format).
  *
- * Shape: every *.csv of text_dir; the part of its name before the first hyphen or dot is its table. The same text gives
- * the same file, byte for byte.
- * Errors: ERR_INPUT when there were faults (each is a line in `faults`, all of them in one run) or a file cannot be
- * read or written; ERR_INTERNAL. The old file stays then, whole.
+ * Shape: the same text gives the same bytes. The file appears whole or not at all: it is written beside its place as
+ * `file.tmp-PID`, synced, and renamed; until then a file of that name stays as it is.
+ * Errors: ERR_INPUT when the text has faults, each of which is one line in `faults` (NULL: they are only counted):
+ * `path:line: what is wrong; what would be right`; ERR_INPUT as well for a directory that cannot be read and a file
+ * that cannot be written (no space, no permission); ERR_INTERNAL. Nothing is left behind then.
  */
 bool build_dataset(const char *text_dir, const char *file, FILE *faults, struct build_summary *ret, struct error *err);

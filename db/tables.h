@@ -101,7 +101,7 @@ struct table_rows {
     struct text_row *rows;          /* in the order of files and lines */
     size_t n_rows;
     const struct text_row **sorted; /* the same by key */
-    bool is_missing;                /* no file, or one that could not be read whole: references into it prove nothing */
+    bool is_partial;                /* a file could not be read whole: references into it prove nothing */
 };
 
 /** The whole text. */
