@@ -19,7 +19,8 @@
  *  8. A reply leaves with all its headers or not at all.
  *  9. The end is orderly: no new connections, idle ones closed, whole requests answered, the rest
  * cut at a set time.
- * 10. The listening socket is ours; it is closed once, when the last worker has let go of it.
+ * 10. The listening socket and accept() are ours: connections are spread over the workers, and the
+ *     socket is closed once, when the last worker has let go of it.
  */
 
 #define _GNU_SOURCE /* accept flags, strnlen, pthread_setname_np */
@@ -50,17 +51,15 @@
 #include "server/request_id.h"
 
 enum {
-    TARGET_NEAR = 256,   /* bytes of a target that need no allocation: nearly all */
-    TARGET_LOGGED = 256, /* bytes of a target in the log */
-    SEND_BUFFER =
-        262144, /* bytes for each socket in the kernel: larger ones let slow readers stall others */
-    REPLY_ROOM = 2048, /* bytes of a connection's memory that our headers, and libmicrohttpd's, must
-                          find free */
-    FIELD_COST =
-        64, /* bytes of it that each header field and query parameter takes beside its text */
-    FILES_BESIDE =
-        64, /* descriptors of the process that are no connections: dataset files, epoll, log */
+    TARGET_NEAR = 256,        /* bytes of a target that need no allocation: nearly all */
+    TARGET_LOGGED = 256,      /* bytes of a target in the log */
+    SEND_BUFFER = 262144,     /* bytes of a socket: with more, slow readers stall others */
+    REPLY_ROOM = 2048,        /* bytes of a connection's memory that a reply head must find free */
+    FIELD_COST = 64,          /* bytes that a header or parameter takes of it, beside its text */
+    FILES_BESIDE = 64,        /* descriptors that are no connections: dataset files, epoll, log */
     REFUSALS_EVERY = 1000000, /* microseconds between log lines about refused connections */
+    DEAF_FOR = 250000,        /* microseconds without accept() when descriptors or memory are out */
+    ACCEPT_BATCH = 16,        /* connections taken in one round: the others are not to wait long */
 };
 
 /* On every reply. nosniff: text of ours must never be taken for a page of ours. */
@@ -145,12 +144,14 @@ struct worker {
     int wake_fd;                    /* eventfd: an order was given */
     struct MHD_Response *exhausted; /* ready reply for when there is no memory */
     struct id_source ids;
-    struct queue fresh;  /* no request yet */
-    struct queue busy;   /* head whole, reply not yet sent */
-    struct queue kept;   /* answered, and no whole head since */
-    struct queue doomed; /* shut down; libmicrohttpd is about to notice */
-    bool has_reserved; /* the crowd has counted a connection that libmicrohttpd has not begun yet */
-    struct peer reserved;
+    struct queue fresh;   /* no request yet */
+    struct queue busy;    /* head whole, reply not yet sent */
+    struct queue kept;    /* answered, and no whole head since */
+    struct queue doomed;  /* shut down; libmicrohttpd is about to notice */
+    size_t n_clients;     /* in all four */
+    struct peer arriving; /* whom libmicrohttpd is just being told of */
+    bool has_arriving;    /* it has not become a client yet */
+    int64_t deaf_until;   /* microseconds: nobody is let in before; see DEAF_FOR */
     bool is_draining;
     int64_t drain_end;      /* microseconds */
     int64_t n_refused;      /* connections over a limit since the last line about them */
@@ -263,6 +264,17 @@ static bool crowd_enter(struct crowd *crowd, struct peer peer)
     return is_room;
 }
 
+/* How many connections there are. */
+static size_t crowd_count(struct crowd *crowd)
+{
+    size_t n;
+
+    pthread_mutex_lock(&crowd->lock);
+    n = crowd->n;
+    pthread_mutex_unlock(&crowd->lock);
+    return n;
+}
+
 /* Frees a seat, and moves those behind it forward that would otherwise no longer be found. */
 static void crowd_close_gap(struct crowd *crowd, size_t gap)
 {
@@ -336,29 +348,7 @@ static int64_t queue_due(const struct queue *queue)
     return queue->first->since + queue->limit;
 }
 
-static bool is_any_client(const struct worker *worker)
-{
-    return worker->fresh.first != NULL || worker->busy.first != NULL || worker->kept.first != NULL
-           || worker->doomed.first != NULL;
-}
-
 /* What libmicrohttpd calls when connections come and go. */
-
-static enum MHD_Result on_accept(void *cls, const struct sockaddr *address, socklen_t len)
-{
-    struct worker *worker = cls;
-    struct crowd *crowd = &worker->daemon->crowd;
-
-    (void)len;
-    /* The last one was let in and then never begun (no memory): it is not there. */
-    if (worker->has_reserved)
-        crowd_leave(crowd, worker->reserved);
-    worker->reserved = peer_of(address);
-    worker->has_reserved = crowd_enter(crowd, worker->reserved);
-    if (!worker->has_reserved)
-        worker->n_refused++;
-    return worker->has_reserved ? MHD_YES : MHD_NO;
-}
 
 static struct client *client_of(struct MHD_Connection *conn)
 {
@@ -383,15 +373,15 @@ static void on_connect(struct worker *worker, struct MHD_Connection *conn, void 
         MHD_get_connection_info(conn, MHD_CONNECTION_INFO_CONNECTION_FD);
     struct client *client = calloc(1, sizeof(*client));
 
-    worker->has_reserved = false; /* from here on_close() counts */
     if (client == NULL) {
-        crowd_leave(&worker->daemon->crowd, worker->reserved);
         if (info != NULL)
             shutdown(info->connect_fd, SHUT_RDWR);
         return;
     }
     client->fd = info != NULL ? info->connect_fd : -1;
-    client->peer = worker->reserved;
+    client->peer = worker->arriving;
+    worker->has_arriving = false; /* from here on on_close() counts */
+    worker->n_clients++;
     client->target = client->near;
     queue_enter(&worker->fresh, client, now_us());
     *socket_context = client;
@@ -404,6 +394,7 @@ static void on_close(struct worker *worker, void **socket_context)
     if (client == NULL)
         return;
     crowd_leave(&worker->daemon->crowd, client->peer);
+    worker->n_clients--;
     queue_leave(client);
     client_forget_target(client);
     free(client);
@@ -419,7 +410,52 @@ static void on_connection(void *cls, struct MHD_Connection *conn, void **socket_
         on_close(cls, socket_context);
 }
 
+/*
+ * The refusals that libmicrohttpd cannot carry, because it still waits for the head or does not
+ * know the connection: at that point nothing else has been sent. What does not fit is lost.
+ */
+static int refuse_bare(int fd, int status, const char *detail)
+{
+    const char *title = MHD_get_reason_phrase_for((unsigned)status);
+    const char *retry = status == MHD_HTTP_SERVICE_UNAVAILABLE ? "Retry-After: 5\r\n" : "";
+    char body[256];
+    char text[768];
+    int len;
+
+    snprintf(body, sizeof(body),
+             "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d,\"detail\":\"%s\"}\n", title,
+             status, detail);
+    len = snprintf(text, sizeof(text),
+                   "HTTP/1.1 %d %s\r\n"
+                   "Connection: close\r\n"
+                   "Content-Type: application/problem+json\r\n"
+                   "Access-Control-Allow-Origin: *\r\n"
+                   "X-Content-Type-Options: nosniff\r\n"
+                   "%sContent-Length: %zu\r\n\r\n%s",
+                   status, title, retry, strlen(body), body);
+    send(fd, text, (size_t)len, MSG_DONTWAIT | MSG_NOSIGNAL);
+    return status;
+}
+
+/* Cuts a connection off: libmicrohttpd sees the end of the stream and closes it. */
+static void doom(struct worker *worker, struct client *client, int64_t now)
+{
+    shutdown(client->fd, SHUT_RDWR);
+    queue_move(&worker->doomed, client, now);
+}
+
 /* The head of a request. */
+
+/* libmicrohttpd takes memory of the connection for each; where that ends it hangs without a word.
+ */
+static bool has_too_many_parameters(const char *uri, const struct settings *settings)
+{
+    int64_t used = 0;
+
+    for (const char *c = strchr(uri, '?'); c != NULL; c = strchr(c + 1, '&'))
+        used += FIELD_COST;
+    return used > settings->connection_memory / 2;
+}
 
 /* The raw target, before libmicrohttpd decodes it in place. What is returned becomes *con_cls of
  * on_request(). */
@@ -452,6 +488,11 @@ static void *on_target(void *cls, const char *uri, struct MHD_Connection *conn)
     if (client->target != NULL) {
         memcpy(client->target, uri, kept);
         client->target[kept] = '\0';
+    }
+    if (has_too_many_parameters(uri, &worker->daemon->settings)) {
+        client->status = refuse_bare(client->fd, MHD_HTTP_BAD_REQUEST,
+                                     "The request target has too many parameters.");
+        doom(worker, client, client->began);
     }
     return client;
 }
@@ -867,7 +908,8 @@ static void on_done(void *cls, struct MHD_Connection *conn, void **con_cls,
         const union MHD_ConnectionInfo *info =
             MHD_get_connection_info(conn, MHD_CONNECTION_INFO_HTTP_STATUS);
 
-        client->status = info != NULL ? (int)info->http_status : 0;
+        if (client->status == 0 && info != NULL)
+            client->status = (int)info->http_status;
         snprintf(client->detail, sizeof(client->detail),
                  "The request never came in whole, or could not be read.");
     }
@@ -878,8 +920,7 @@ static void on_done(void *cls, struct MHD_Connection *conn, void **con_cls,
     if (client->queue != &worker->doomed)
         queue_move(&worker->kept, client, now);
     if (worker->is_draining)
-        shutdown(client->fd,
-                 SHUT_RD); /* its reply said nothing of closing, if it was given before */
+        shutdown(client->fd, SHUT_RD); /* a reply given before said nothing of closing */
 }
 
 static __attribute__((format(printf, 2, 0))) void on_message(void *cls, const char *fmt,
@@ -900,30 +941,16 @@ static __attribute__((format(printf, 2, 0))) void on_message(void *cls, const ch
 
 /* Time. */
 
-/* Ends the connections of a queue whose time is up. libmicrohttpd sees the end of the stream and
- * closes them. */
+/* Ends the connections of a queue whose time is up. */
 static void expire_queue(struct worker *worker, struct queue *queue, int64_t now)
 {
-    /* The one refusal that no reply can carry: libmicrohttpd still waits for the head. Nothing else
-     * was sent. */
-    static const char late[] =
-        "HTTP/1.1 408 Request Timeout\r\n"
-        "Connection: close\r\n"
-        "Content-Type: application/problem+json\r\n"
-        "Access-Control-Allow-Origin: *\r\n"
-        "X-Content-Type-Options: nosniff\r\n"
-        "Content-Length: 121\r\n"
-        "\r\n"
-        "{\"type\":\"about:blank\",\"title\":\"Request Timeout\",\"status\":408,"
-        "\"detail\":\"The request head did not come in whole in time.\"}\n";
-
     while (queue_due(queue) <= now) {
         struct client *client = queue->first;
 
         if (client->phase == PHASE_LINE)
-            send(client->fd, late, sizeof(late) - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
-        shutdown(client->fd, SHUT_RDWR);
-        queue_move(&worker->doomed, client, now);
+            client->status = refuse_bare(client->fd, MHD_HTTP_REQUEST_TIMEOUT,
+                                         "The request head did not come in whole in time.");
+        doom(worker, client, now);
     }
 }
 
@@ -971,6 +998,8 @@ static int sleep_ms(const struct worker *worker)
         due = queue_due(&worker->busy);
     if (worker->is_draining && worker->drain_end < due)
         due = worker->drain_end;
+    if (worker->deaf_until > now && worker->deaf_until < due)
+        due = worker->deaf_until;
     if (due == INT64_MAX)
         return -1;
     ms = (due - now + 999) / 1000;
@@ -979,11 +1008,54 @@ static int sleep_ms(const struct worker *worker)
 
 /* Workers. */
 
+/* Takes one connection from the kernel; false when there is none, or no descriptor for it. */
+static bool let_in(struct worker *worker)
+{
+    struct sockaddr_storage address;
+    socklen_t len = sizeof(address);
+    struct crowd *crowd = &worker->daemon->crowd;
+    int fd = accept4(worker->daemon->listen_fd, (struct sockaddr *)&address, &len,
+                     SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+    if (fd < 0) {
+        if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+            log_event(LOG_LEVEL_WARNING, "accept failed", "%s.", strerror(errno));
+            worker->deaf_until = now_us() + DEAF_FOR;
+        }
+        return false;
+    }
+    worker->arriving = peer_of((const struct sockaddr *)&address);
+    if (!crowd_enter(crowd, worker->arriving)) {
+        worker->n_refused++;
+        refuse_bare(fd, MHD_HTTP_SERVICE_UNAVAILABLE, "There are too many connections.");
+        close(fd);
+        return true;
+    }
+    worker->has_arriving = true;
+    MHD_add_connection(worker->mhd, fd, (const struct sockaddr *)&address, len); /* owns fd now */
+    if (worker->has_arriving) /* no memory: it never became a client */
+        crowd_leave(crowd, worker->arriving);
+    worker->has_arriving = false;
+    return true;
+}
+
+/*
+ * Takes one connection, and more as long as the worker has fewer than its share: a burst of them
+ * is spread over the workers, and none waits for a worker that is busy with something long.
+ */
+static void let_in_share(struct worker *worker)
+{
+    struct daemon *daemon = worker->daemon;
+
+    for (int i = 0; i < ACCEPT_BATCH && let_in(worker); i++)
+        if (worker->n_clients * daemon->n_workers > crowd_count(&daemon->crowd))
+            return;
+}
+
 static void stop_listening(struct worker *worker)
 {
     struct daemon *daemon = worker->daemon;
 
-    MHD_quiesce_daemon(worker->mhd); /* leaves the socket to us */
     if (atomic_fetch_sub(&daemon->n_listening, 1) == 1) {
         close(daemon->listen_fd);
         daemon->listen_fd = -1;
@@ -1000,12 +1072,19 @@ static void begin_drain(struct worker *worker)
 {
     worker->is_draining = true;
     worker->drain_end = now_us() + worker->daemon->settings.drain_timeout * 1000000;
-    MHD_run_wait(worker->mhd, 0); /* whoever has already connected or asked */
+    /* Whoever has connected by now comes in; the bound is for those that never stop coming. */
+    for (int64_t i = 0; i < worker->daemon->settings.backlog && let_in(worker); i++)
+        continue;
     stop_listening(worker);
     /* What a client has sent in whole can still be read after this; then comes the end of its
      * stream. */
     end_reading(&worker->fresh);
     end_reading(&worker->kept);
+}
+
+static bool is_hearing(const struct worker *worker)
+{
+    return !worker->is_draining && (worker->deaf_until == 0 || worker->deaf_until <= now_us());
 }
 
 static bool is_at_end(struct worker *worker)
@@ -1016,7 +1095,7 @@ static bool is_at_end(struct worker *worker)
         return true;
     if (order == ORDER_DRAIN && !worker->is_draining)
         begin_drain(worker);
-    return worker->is_draining && (!is_any_client(worker) || now_us() >= worker->drain_end);
+    return worker->is_draining && (worker->n_clients == 0 || now_us() >= worker->drain_end);
 }
 
 /*
@@ -1030,16 +1109,20 @@ static bool run(struct worker *worker)
     struct pollfd fds[] = {
         { .fd = info != NULL ? info->epoll_fd : -1, .events = POLLIN },
         { .fd = worker->wake_fd, .events = POLLIN },
+        { .fd = -1, .events = POLLIN }, /* listening socket, while it is listened to */
     };
     uint64_t n;
 
     if (fds[0].fd < 0)
         return false;
     while (!is_at_end(worker)) {
-        if (poll(fds, 2, sleep_ms(worker)) < 0 && errno != EINTR)
+        fds[2].fd = is_hearing(worker) ? worker->daemon->listen_fd : -1;
+        if (poll(fds, 3, sleep_ms(worker)) < 0 && errno != EINTR)
             return false;
         if (fds[1].revents != 0 && read(worker->wake_fd, &n, sizeof(n)) < 0 && errno != EAGAIN)
             return false;
+        if (fds[2].revents != 0)
+            let_in_share(worker);
         if (MHD_run_wait(worker->mhd, 0) == MHD_NO)
             return false;
         expire(worker);
@@ -1122,9 +1205,8 @@ static bool worker_init(struct worker *worker, struct daemon *daemon, struct err
      */
     /* clang-format off */
     worker->mhd = MHD_start_daemon(
-        MHD_USE_EPOLL | MHD_USE_ERROR_LOG, 0, on_accept, worker, on_request, worker,
+        MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_request, worker,
         MHD_OPTION_EXTERNAL_LOGGER, on_message, NULL, /* first, so that it hears of the others */
-        MHD_OPTION_LISTEN_SOCKET, daemon->listen_fd,
         MHD_OPTION_STRICT_FOR_CLIENT, -1,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)settings->connection_memory,
         MHD_OPTION_CONNECTION_LIMIT, (unsigned)settings->connections + 1,
@@ -1145,10 +1227,8 @@ static void worker_done(struct worker *worker)
 {
     if (worker->is_started)
         pthread_join(worker->thread, NULL);
-    if (worker->mhd != NULL) { /* never ran */
-        MHD_quiesce_daemon(worker->mhd);
+    if (worker->mhd != NULL) /* never ran */
         MHD_stop_daemon(worker->mhd);
-    }
     if (worker->exhausted != NULL)
         MHD_destroy_response(worker->exhausted);
     if (worker->wake_fd >= 0)
