@@ -1,6 +1,8 @@
-#define _GNU_SOURCE /* clock_gettime, strdup */
+#define _GNU_SOURCE /* clock_gettime, strdup, O_NOFOLLOW */
 #include "db/conn.h"
 
+#include <fcntl.h>
+#include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,6 +36,43 @@ struct conn {
     uint64_t tick;
     struct timespec deadline; /* on CLOCK_MONOTONIC; both 0: never */
 };
+
+/*
+ * SQLite resolves links in a file's name before it opens it, and then refuses to follow any. /proc/self/fd/N, under which a
+ * published file is opened, would so become the name that the file once had, and by now another file may bear it, or none.
+ * Hence this layer over SQLite's own, which leaves names as they are, and an open() that follows these links.
+ */
+static sqlite3_vfs exact_names;
+static pthread_once_t exact_names_once = PTHREAD_ONCE_INIT;
+
+static int keep_name(sqlite3_vfs *vfs, const char *name, int size, char *ret)
+{
+    (void)vfs;
+    if (strlen(name) >= (size_t)size)
+        return SQLITE_CANTOPEN;
+    memcpy(ret, name, strlen(name) + 1);
+    return SQLITE_OK;
+}
+
+static int open_exact(const char *name, int flags, int mode)
+{
+    if (strncmp(name, "/proc/self/fd/", 14) == 0)
+        flags &= ~O_NOFOLLOW;
+    return open(name, flags | O_CLOEXEC, (mode_t)mode);
+}
+
+static void register_exact_names(void)
+{
+    sqlite3_vfs *own = sqlite3_vfs_find(NULL);
+
+    if (own == NULL || own->xSetSystemCall(own, "open", (sqlite3_syscall_ptr)open_exact) != SQLITE_OK)
+        return;
+    exact_names = *own;
+    exact_names.zName = "exact-names";
+    exact_names.pNext = NULL;
+    exact_names.xFullPathname = keep_name;
+    sqlite3_vfs_register(&exact_names, 0);
+}
 
 /* SQL fold(text): as fold_name(); NULL for NULL. Lets contains and startswith ignore case and accents. */
 static void sql_fold(sqlite3_context *context, int n_args, sqlite3_value **args)
@@ -100,13 +139,14 @@ bool conn_open(const char *file, const struct state *state, struct conn **ret, s
     if (conn == NULL)
         return error_set(err, ERR_INTERNAL, NULL, "no memory for a connection");
     conn->state = state;
+    pthread_once(&exact_names_once, register_exact_names);
     buffer_text(&uri, "file:");
     buffer_percent(&uri, file, "/");
     if (!buffer_text(&uri, "?mode=ro&immutable=1")) {
         conn_close(conn);
         return error_set(err, ERR_INPUT, NULL, "%s: the path is too long.", file);
     }
-    status = sqlite3_open_v2(uri.data, &conn->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX, NULL);
+    status = sqlite3_open_v2(uri.data, &conn->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX, "exact-names");
     if (status != SQLITE_OK) {
         error_set(err, ERR_INPUT, NULL, "%s: %s; a dataset file that can be read would be right.", file,
                   conn->db != NULL ? sqlite3_errmsg(conn->db) : "no memory");

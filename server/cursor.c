@@ -7,10 +7,11 @@
 #include <nettle/base64.h>
 
 #include "server/base/cleanup.h"
+#include "server/fingerprint.h"
 
-/* A cursor is the base64url text of a JSON array: owner, dataset, then the sort values and the id. */
+/* A cursor is the base64url text of a JSON array: a mark over owner and all the rest, the dataset, the sort values, the id. */
 
-enum { CURSOR_MARK = 16 /* hex digits of owner and digest that a cursor carries */ };
+enum { CURSOR_MARK = 16 /* hex digits of the mark and of the dataset's digest that a cursor carries */ };
 
 static void free_text(char **text)
 {
@@ -29,6 +30,17 @@ static json_t *column_new(sqlite3_stmt *row, int column)
     }
 }
 
+/* What only the very query and the very values give: a cursor that was changed does not fit it. */
+static bool set_mark(const json_t *rest, const char *owner, char ret[FINGERPRINT_SIZE])
+{
+    defer(free_text) char *text = json_dumps(rest, JSON_COMPACT);
+
+    if (text == NULL)
+        return false;
+    fingerprint((const char *const[]){ owner, text, NULL }, ret);
+    return true;
+}
+
 bool cursor_write(sqlite3_stmt *row, int column, const char *owner, const char *digest,
                   char ret[CURSOR_SIZE])
 {
@@ -36,14 +48,16 @@ bool cursor_write(sqlite3_stmt *row, int column, const char *owner, const char *
     defer(free_text) char *text = NULL;
     struct base64_encode_ctx context;
     int last = sqlite3_column_count(row);
+    char mark[FINGERPRINT_SIZE];
     size_t len;
 
-    json_array_append_new(values, json_stringn(owner, CURSOR_MARK));
     json_array_append_new(values, json_stringn(digest, CURSOR_MARK));
     for (int i = column; i < last; i++) {
         if (json_array_append_new(values, column_new(row, i)) != 0)
             return false;
     }
+    if (!set_mark(values, owner, mark) || json_array_insert_new(values, 0, json_stringn(mark, CURSOR_MARK)) != 0)
+        return false;
     text = json_dumps(values, JSON_COMPACT);
     if (text == NULL || BASE64_ENCODE_RAW_LENGTH(strlen(text)) >= CURSOR_SIZE)
         return false;
@@ -110,16 +124,22 @@ bool cursor_read(const char *text, const char *owner, const char *digest, struct
     static const char wrong[] = "'cursor' takes the 'next' of a reply to this very query (the same path, filters, sort"
                                 " and times); leave it out to begin anew.";
     json_auto_t *values = decode(text);
+    json_auto_t *given = NULL;
+    char mark[FINGERPRINT_SIZE];
     bool has_id = query->n_sorts > 0 && query->sorts[query->n_sorts - 1].field->type == FIELD_ID;
     size_t n = query->n_sorts + (has_id ? 0 : 1);
 
-    if (!json_is_array(values) || json_array_size(values) != n + 2 || !is_mark(json_array_get(values, 0), owner))
+    if (!json_is_array(values) || json_array_size(values) != n + 2)
         return error_set(err, ERR_PARAM_INVALID, "cursor", "%s", wrong);
-    if (!is_mark(json_array_get(values, 1), digest))
+    given = json_incref(json_array_get(values, 0));
+    json_array_remove(values, 0);
+    if (!set_mark(values, owner, mark) || !is_mark(given, mark))
+        return error_set(err, ERR_PARAM_INVALID, "cursor", "%s", wrong);
+    if (!is_mark(json_array_get(values, 0), digest))
         return error_set(err, ERR_CURSOR_STALE, "cursor",
                          "The dataset has changed since this cursor was given; begin anew without it.");
     for (size_t i = 0; i < n; i++) {
-        if (!take(query, json_array_get(values, i + 2)))
+        if (!take(query, json_array_get(values, i + 1)))
             return error_set(err, ERR_PARAM_INVALID, "cursor", "%s", wrong);
     }
     query->keyset.is_set = true;

@@ -88,7 +88,7 @@ struct crowd {
     struct seat *seats; /* open addressing with linear probing, never more than half full */
     size_t mask;        /* slots - 1; slots are a power of two */
     uint64_t seed;      /* so that nobody can choose addresses that collide */
-    size_t n;           /* connections */
+    atomic_size_t n;    /* connections; written under the lock */
     size_t most;        /* connections allowed */
     uint32_t most_each; /* connections allowed to each peer */
 };
@@ -116,10 +116,9 @@ struct client {
     char *target;      /* near, or allocated; NULL: no memory for it */
     size_t target_len; /* bytes that the client sent, even where we kept fewer */
     char near[TARGET_NEAR];
-    char method[16]; /* for the log, cut */
-    const char
-        *if_none_match; /* borrowed from libmicrohttpd until the request is done; NULL: not sent */
-    const char *preflight; /* same */
+    char method[16];           /* for the log, cut */
+    const char *if_none_match; /* borrowed until the request is done; NULL: not sent */
+    const char *preflight;     /* same */
     char id[REQUEST_ID_SIZE];
     int status;                                           /* 0: nothing was answered */
     size_t len;                                           /* bytes of body */
@@ -152,6 +151,7 @@ struct worker {
     struct peer arriving; /* whom libmicrohttpd is just being told of */
     bool has_arriving;    /* it has not become a client yet */
     int64_t deaf_until;   /* microseconds: nobody is let in before; see DEAF_FOR */
+    bool is_yielding; /* has more than its share: leaves the listening socket out of one poll() */
     bool is_draining;
     int64_t drain_end;      /* microseconds */
     int64_t n_refused;      /* connections over a limit since the last line about them */
@@ -262,17 +262,6 @@ static bool crowd_enter(struct crowd *crowd, struct peer peer)
     }
     pthread_mutex_unlock(&crowd->lock);
     return is_room;
-}
-
-/* How many connections there are. */
-static size_t crowd_count(struct crowd *crowd)
-{
-    size_t n;
-
-    pthread_mutex_lock(&crowd->lock);
-    n = crowd->n;
-    pthread_mutex_unlock(&crowd->lock);
-    return n;
 }
 
 /* Frees a seat, and moves those behind it forward that would otherwise no longer be found. */
@@ -828,8 +817,8 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *conn, const 
 
     (void)url;
     (void)upload_data;
-    if (client == NULL)
-        return MHD_NO; /* no memory when it connected */
+    if (client == NULL || client->queue == &worker->doomed)
+        return MHD_NO; /* no memory when it connected; or it has its refusal already */
     if (client->phase == PHASE_LINE)
         return begin(worker, conn, client, method, version);
     if (*upload_data_size != 0 || client->phase != PHASE_HEAD)
@@ -1000,6 +989,8 @@ static int sleep_ms(const struct worker *worker)
         due = worker->drain_end;
     if (worker->deaf_until > now && worker->deaf_until < due)
         due = worker->deaf_until;
+    if (worker->is_yielding && now + 1000 < due)
+        due = now + 1000;
     if (due == INT64_MAX)
         return -1;
     ms = (due - now + 999) / 1000;
@@ -1039,17 +1030,23 @@ static bool let_in(struct worker *worker)
     return true;
 }
 
+/* One more than the average is not too many: few connections are never even. */
+static bool has_more_than_its_share(const struct worker *worker)
+{
+    size_t n = atomic_load_explicit(&worker->daemon->crowd.n, memory_order_relaxed);
+
+    return worker->n_clients > n / worker->daemon->n_workers + 1;
+}
+
 /*
- * Takes one connection, and more as long as the worker has fewer than its share: a burst of them
- * is spread over the workers, and none waits for a worker that is busy with something long.
+ * Takes connections until there are no more or the worker has more than its share. Then it listens
+ * to other things first, for a moment: a burst is spread over the workers, and still nobody waits
+ * for a worker that is busy with something long.
  */
 static void let_in_share(struct worker *worker)
 {
-    struct daemon *daemon = worker->daemon;
-
-    for (int i = 0; i < ACCEPT_BATCH && let_in(worker); i++)
-        if (worker->n_clients * daemon->n_workers > crowd_count(&daemon->crowd))
-            return;
+    for (int i = 0; i < ACCEPT_BATCH && !worker->is_yielding && let_in(worker); i++)
+        worker->is_yielding = has_more_than_its_share(worker);
 }
 
 static void stop_listening(struct worker *worker)
@@ -1082,9 +1079,13 @@ static void begin_drain(struct worker *worker)
     end_reading(&worker->kept);
 }
 
-static bool is_hearing(const struct worker *worker)
+/* Whether the next poll() is to tell of new connections. */
+static bool is_hearing(struct worker *worker)
 {
-    return !worker->is_draining && (worker->deaf_until == 0 || worker->deaf_until <= now_us());
+    if (worker->is_yielding && !has_more_than_its_share(worker))
+        worker->is_yielding = false; /* some have left meanwhile */
+    return !worker->is_draining && !worker->is_yielding
+           && (worker->deaf_until == 0 || worker->deaf_until <= now_us());
 }
 
 static bool is_at_end(struct worker *worker)
@@ -1119,6 +1120,7 @@ static bool run(struct worker *worker)
         fds[2].fd = is_hearing(worker) ? worker->daemon->listen_fd : -1;
         if (poll(fds, 3, sleep_ms(worker)) < 0 && errno != EINTR)
             return false;
+        worker->is_yielding = false;
         if (fds[1].revents != 0 && read(worker->wake_fd, &n, sizeof(n)) < 0 && errno != EAGAIN)
             return false;
         if (fds[2].revents != 0)

@@ -456,6 +456,7 @@ static bool read_term(const struct reader *reader, const char *name, const struc
     struct query *query = reader->query;
     struct term *term = &query->terms[query->n_terms];
     const struct target *target = reader->target;
+    bool is_read = false;
 
     if (query->n_terms == QUERY_TERMS)
         return error_set(reader->err, ERR_PARAM_INVALID, name, "A request takes at most %d conditions.", QUERY_TERMS);
@@ -467,6 +468,9 @@ static bool read_term(const struct reader *reader, const char *name, const struc
         if (strcmp(target->params[i].name, name) != 0)
             continue;
         if (op == OPERATOR_ISNULL) {
+            if (is_read)
+                return error_set(reader->err, ERR_PARAM_REPEATED, name, "'%s' may stand only once.", name);
+            is_read = true;
             if (!read_is_null(reader, name, term, value))
                 return false;
         } else if (op == OPERATOR_IN || op == OPERATOR_NOTIN) {

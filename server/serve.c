@@ -79,16 +79,32 @@ static void set_etag(struct work *work)
     snprintf(work->etag, sizeof(work->etag), "\"%s\"", digest);
 }
 
+/*
+ * Whether the client has this very answer. An opaque tag cannot hold a quote, so ours between its quotes is found only as a
+ * whole tag, weak or strong; and who has it once had the answer, so nothing needs to be asked.
+ */
 static bool is_not_modified(const struct work *work)
 {
     const char *tags = work->request->if_none_match;
 
-    if (tags == NULL)
-        return false;
-    while (*tags == ' ' || *tags == '\t')
-        tags++;
-    /* An opaque tag cannot hold a quote, so ours between its quotes is found only as a whole tag, weak or strong. */
-    return strcmp(tags, "*") == 0 || strstr(tags, work->etag) != NULL;
+    return tags != NULL && strstr(tags, work->etag) != NULL;
+}
+
+/* "*" is true of whatever there is: only when an answer was made is it known that there is one. */
+static bool is_any_enough(const struct work *work)
+{
+    const char *tags = work->request->if_none_match;
+
+    return tags != NULL && tags[strspn(tags, " \t")] == '*';
+}
+
+/* Turns the reply into a 304: the same headers, no body. */
+static void drop_body(struct work *work)
+{
+    free(work->reply->body);
+    work->reply->body = NULL;
+    work->reply->len = 0;
+    work->reply->status = 304;
 }
 
 static void add_release_date(struct work *work)
@@ -420,6 +436,8 @@ static bool serve_rows(struct work *work)
     if (!(work->route.kind == ROUTE_ITEM ? serve_item(work) : serve_page(work)))
         return false;
     add_validators(work);
+    if (is_any_enough(work))
+        drop_body(work);
     return true;
 }
 
@@ -457,12 +475,11 @@ static bool serve_document(struct work *work)
     }
     state = conn_state(work->conn);
     set_etag(work);
-    if (is_not_modified(work)) {
+    add_validators(work);
+    if (is_not_modified(work) || is_any_enough(work)) {
         work->reply->status = 304;
-        add_validators(work);
         return true;
     }
-    add_validators(work);
     return send_document(work,
                          work->route.kind == ROUTE_INDEX
                              ? index_new(work->service->catalogue, state, BLUEHELM_VERSION)

@@ -11,7 +11,7 @@ import subprocess
 import threading
 import time
 from pathlib import Path
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, unquote, urlencode
 
 import jsonschema
 
@@ -223,7 +223,7 @@ class Client:
         assert answer.body.endswith(b"\n"), f"{where}: the body does not end in a newline"
         if answer.status < 300:
             assert answer.headers["Content-Type"] == "application/json"
-            template = self.document.check(where.partition("?")[0], answer.json)
+            template = self.document.check(unquote(where.partition("?")[0]), answer.json)
             if answer.status == 200:
                 self.reached.add(template)
             return
