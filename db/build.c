@@ -357,7 +357,7 @@ static void check_date(const struct cell *cell, const char *text)
 static void check_code(const struct cell *cell, const char *text)
 {
     const struct table_rows *codes = &cell->build->text.of[TABLE_CODES];
-    char best[64] = "", right[128], otherwise[128];
+    char best[64] = "", right[192], otherwise[128];
 
     if (codes->is_partial || text_find_code(&cell->build->text, cell->column->codes, text) != NULL)
         return;

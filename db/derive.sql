@@ -2,9 +2,10 @@
 -- Every statement has an ORDER BY where its order could reach the file, so that the same text gives the same bytes.
 -- fold() is fold_name() of server/base/fold.h.
 
--- A mission is an actor with the same id.
-INSERT INTO actors (id, name, type, known_from)
-SELECT id, acronym, 'un_mission', min(known_from) FROM missions GROUP BY id ORDER BY id;
+-- A mission is an actor with the same id, called as in its newest version, known as long as any version is.
+INSERT INTO actors (id, name, type, known_from, known_to)
+SELECT id, acronym, 'un_mission', (SELECT min(known_from) FROM missions o WHERE o.id = m.id), known_to FROM missions m
+WHERE version = (SELECT max(version) FROM missions o WHERE o.id = m.id) ORDER BY id;
 INSERT INTO actor_sources (actor, source, position)
 SELECT mission, source, position FROM mission_sources s
 WHERE version = (SELECT max(version) FROM missions m WHERE m.id = s.mission) ORDER BY mission, source;
@@ -30,7 +31,7 @@ SELECT kind, id, name FROM (
     UNION ALL SELECT 'definition', id, name FROM definitions
     UNION ALL SELECT 'event', id, name FROM events
     UNION ALL SELECT 'fact', id, name FROM facts
-    UNION ALL SELECT 'mission', id, max(acronym) FROM missions GROUP BY id
+    UNION ALL SELECT 'mission', id, name FROM actors WHERE id IN (SELECT id FROM missions)
     UNION ALL SELECT 'place', id, name FROM places
     UNION ALL SELECT 'release', id, title FROM releases
     UNION ALL SELECT 'series', id, name FROM series
@@ -43,7 +44,8 @@ SELECT kind, folded, id FROM (
     SELECT kind, fold(id) AS folded, id FROM labels WHERE kind <> 'release'
     UNION SELECT kind, fold(name), id FROM labels WHERE kind IN ('actor', 'definition', 'event', 'mission', 'place', 'series', 'source')
     UNION SELECT kind, fold(alias), id FROM aliases
-    UNION SELECT 'mission', fold(name), id FROM missions WHERE name IS NOT NULL
+    UNION SELECT kind, fold(acronym), id FROM missions, (SELECT 'actor' AS kind UNION SELECT 'mission')
+    UNION SELECT kind, fold(name), id FROM missions, (SELECT 'actor' AS kind UNION SELECT 'mission')
     UNION SELECT 'place', fold(iso2), id FROM places WHERE iso2 IS NOT NULL
     UNION SELECT 'place', fold(iso3), id FROM places WHERE iso3 IS NOT NULL
     UNION SELECT 'place', CAST(m49 AS TEXT), id FROM places WHERE m49 IS NOT NULL

@@ -28,22 +28,43 @@ struct text_block {
     alignas(max_align_t) unsigned char bytes[];
 };
 
-void fault_at(struct faults *faults, const char *path, size_t line, const char *fmt, ...)
+/* Writes what a file holds without what a terminal would obey. */
+static void put_words(struct faults *faults, const char *fmt, va_list args)
 {
     char text[FAULT_MOST];
+
+    vsnprintf(text, sizeof(text), fmt, args);
+    for (char *at = text; *at != '\0'; at++) {
+        if ((unsigned char)*at < 0x20 || *at == 0x7F)
+            *at = '?';
+    }
+    fprintf(faults->out, "%s\n", text);
+}
+
+void fault_at(struct faults *faults, const char *path, size_t line, const char *fmt, ...)
+{
     va_list args;
 
     faults->n++;
     if (faults->out == NULL)
         return;
+    fprintf(faults->out, "%s:%zu: ", path, line);
     va_start(args, fmt);
-    vsnprintf(text, sizeof(text), fmt, args);
+    put_words(faults, fmt, args);
     va_end(args);
-    for (char *at = text; *at != '\0'; at++) {
-        if ((unsigned char)*at < 0x20 || *at == 0x7F)
-            *at = '?';
-    }
-    fprintf(faults->out, "%s:%zu: %s\n", path, line, text);
+}
+
+void fault_in(struct faults *faults, const char *path, const char *fmt, ...)
+{
+    va_list args;
+
+    faults->n++;
+    if (faults->out == NULL)
+        return;
+    fprintf(faults->out, "%s: ", path);
+    va_start(args, fmt);
+    put_words(faults, fmt, args);
+    va_end(args);
 }
 
 void *text_alloc(struct text_memory *memory, size_t len)

@@ -20,12 +20,15 @@ struct faults {
 };
 
 /**
- * Reports one fault as `path:line: what is wrong; what would be right`.
+ * Reports one fault of a text file as `path:line: what is wrong; what would be right`.
  *
  * Shape: one line; control characters in what a file holds leave as `?`.
  */
 void fault_at(struct faults *faults, const char *path, size_t line, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
+
+/** Reports one fault of a file without lines as `path: what is wrong; what would be right`, in the same way. */
+void fault_in(struct faults *faults, const char *path, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 /** Memory that is freed at once. Zeroed: none yet. */
 struct text_memory {

@@ -59,6 +59,7 @@ enum {
     FILES_BESIDE = 64,        /* descriptors that are no connections: dataset files, epoll, log */
     REFUSALS_EVERY = 1000000, /* microseconds between log lines about refused connections */
     DEAF_FOR = 250000,        /* microseconds without accept() when descriptors or memory are out */
+    YIELD_FOR = 1000,         /* microseconds that others get to let in connections first */
     ACCEPT_BATCH = 16,        /* connections taken in one round: the others are not to wait long */
 };
 
@@ -151,7 +152,7 @@ struct worker {
     struct peer arriving; /* whom libmicrohttpd is just being told of */
     bool has_arriving;    /* it has not become a client yet */
     int64_t deaf_until;   /* microseconds: nobody is let in before; see DEAF_FOR */
-    bool is_yielding; /* has more than its share: leaves the listening socket out of one poll() */
+    int64_t yield_until;  /* microseconds: others are to let in first; see YIELD_FOR */
     bool is_draining;
     int64_t drain_end;      /* microseconds */
     int64_t n_refused;      /* connections over a limit since the last line about them */
@@ -987,10 +988,10 @@ static int sleep_ms(const struct worker *worker)
         due = queue_due(&worker->busy);
     if (worker->is_draining && worker->drain_end < due)
         due = worker->drain_end;
-    if (worker->deaf_until > now && worker->deaf_until < due)
+    if (worker->deaf_until != 0 && worker->deaf_until < due)
         due = worker->deaf_until;
-    if (worker->is_yielding && now + 1000 < due)
-        due = now + 1000;
+    if (worker->yield_until != 0 && worker->yield_until < due)
+        due = worker->yield_until;
     if (due == INT64_MAX)
         return -1;
     ms = (due - now + 999) / 1000;
@@ -1002,7 +1003,7 @@ static int sleep_ms(const struct worker *worker)
 /* Takes one connection from the kernel; false when there is none, or no descriptor for it. */
 static bool let_in(struct worker *worker)
 {
-    struct sockaddr_storage address;
+    struct sockaddr_storage address = { .ss_family = AF_UNSPEC };
     socklen_t len = sizeof(address);
     struct crowd *crowd = &worker->daemon->crowd;
     int fd = accept4(worker->daemon->listen_fd, (struct sockaddr *)&address, &len,
@@ -1039,14 +1040,18 @@ static bool has_more_than_its_share(const struct worker *worker)
 }
 
 /*
- * Takes connections until there are no more or the worker has more than its share. Then it listens
- * to other things first, for a moment: a burst is spread over the workers, and still nobody waits
- * for a worker that is busy with something long.
+ * Takes connections until there are no more or the worker has more than its share. Then the others
+ * come first, for a moment: a burst is spread over the workers, and still nobody waits for a
+ * worker that is busy with something long.
  */
 static void let_in_share(struct worker *worker)
 {
-    for (int i = 0; i < ACCEPT_BATCH && !worker->is_yielding && let_in(worker); i++)
-        worker->is_yielding = has_more_than_its_share(worker);
+    for (int i = 0; i < ACCEPT_BATCH && let_in(worker); i++) {
+        if (has_more_than_its_share(worker)) {
+            worker->yield_until = now_us() + YIELD_FOR;
+            return;
+        }
+    }
 }
 
 static void stop_listening(struct worker *worker)
@@ -1082,10 +1087,12 @@ static void begin_drain(struct worker *worker)
 /* Whether the next poll() is to tell of new connections. */
 static bool is_hearing(struct worker *worker)
 {
-    if (worker->is_yielding && !has_more_than_its_share(worker))
-        worker->is_yielding = false; /* some have left meanwhile */
-    return !worker->is_draining && !worker->is_yielding
-           && (worker->deaf_until == 0 || worker->deaf_until <= now_us());
+    if (worker->yield_until != 0
+        && (worker->yield_until <= now_us() || !has_more_than_its_share(worker)))
+        worker->yield_until = 0;
+    if (worker->deaf_until != 0 && worker->deaf_until <= now_us())
+        worker->deaf_until = 0;
+    return !worker->is_draining && worker->yield_until == 0 && worker->deaf_until == 0;
 }
 
 static bool is_at_end(struct worker *worker)
@@ -1120,7 +1127,6 @@ static bool run(struct worker *worker)
         fds[2].fd = is_hearing(worker) ? worker->daemon->listen_fd : -1;
         if (poll(fds, 3, sleep_ms(worker)) < 0 && errno != EINTR)
             return false;
-        worker->is_yielding = false;
         if (fds[1].revents != 0 && read(worker->wake_fd, &n, sizeof(n)) < 0 && errno != EAGAIN)
             return false;
         if (fds[2].revents != 0)
