@@ -27,6 +27,6 @@ def test_the_readme_works_a_line_for_each_kind_of_question():
     assert len(examples()) >= 4
 
 
-@pytest.mark.parametrize("where,path,answer", examples(), ids=lambda value: value[:60])
+@pytest.mark.parametrize("where,path,answer", examples(), ids=[where for where, _, _ in examples()])
 def test_a_worked_line_of_the_readme_answers_as_printed(api, where, path, answer):
     assert jq(path, api.get(where).json) == answer
