@@ -22,11 +22,13 @@
 #include "server/base/nearest.h"
 
 enum {
-    FOLD_SIZE = 4096,       /* bytes of a folded name; longer ones are found by their id alone */
-    SUGGESTIONS_MOST = 100, /* faults for which the nearest id is looked up: it costs, and more are one mistake */
-    CHAIN_MOST = 1000,      /* steps along part_of and the like before it is left to the rows of the circle itself */
-    SQL_MOST = 16384,       /* bytes of one generated statement */
-    PAGE_SIZE = 4096,       /* bytes; the system's page, which memory mapping likes */
+    FOLD_SIZE = 4096, /* bytes of a folded name; longer ones are found by their id alone */
+    SUGGESTIONS_MOST =
+        100, /* faults for which the nearest id is looked up: it costs, and more are one mistake */
+    CHAIN_MOST = 1000, /* steps along part_of and the like before it is left to the rows of the
+                          circle itself */
+    SQL_MOST = 16384,  /* bytes of one generated statement */
+    PAGE_SIZE = 4096,  /* bytes; the system's page, which memory mapping likes */
 };
 
 /** A build under way. */
@@ -68,12 +70,13 @@ static bool list_files(const char *text_dir, char ***ret, struct error *err)
     struct dirent *entry;
 
     if (dir == NULL)
-        return error_set(err, ERR_INPUT, NULL, "%s: %s; a directory of text files would be right.", text_dir,
-                         strerror(errno));
+        return error_set(err, ERR_INPUT, NULL, "%s: %s; a directory of text files would be right.",
+                         text_dir, strerror(errno));
     for (errno = 0; (entry = readdir(dir)) != NULL; errno = 0) {
         const char *end = strrchr(entry->d_name, '.');
 
-        if (entry->d_name[0] == '.' || end == NULL || strcmp(end, ".csv") != 0 || entry->d_type == DT_DIR)
+        if (entry->d_name[0] == '.' || end == NULL || strcmp(end, ".csv") != 0
+            || entry->d_type == DT_DIR)
             continue;
         if (n + 1 >= size) {
             char **grown = realloc(names, (size = size ? size * 2 : 32) * sizeof(*names));
@@ -90,7 +93,8 @@ static bool list_files(const char *text_dir, char ***ret, struct error *err)
     if (errno != 0)
         return error_set(err, ERR_INPUT, NULL, "%s: %s.", text_dir, strerror(errno));
     if (n == 0)
-        return error_set(err, ERR_INPUT, NULL, "%s: no *.csv; the directory with the dataset's text would be right.",
+        return error_set(err, ERR_INPUT, NULL,
+                         "%s: no *.csv; the directory with the dataset's text would be right.",
                          text_dir);
     qsort(names, n, sizeof(*names), compare_names);
     *ret = names;
@@ -115,12 +119,14 @@ static size_t table_of_file(struct build *build, const char *path, const char *n
             snprintf(best, sizeof(best), "%s", tables[i].name);
     }
     fault_at(&build->faults, path, 1, "no table '%.*s'; %s%s%s", (int)(len < 64 ? len : 63), name,
-             *best ? "did you mean '" : "a file named after a table would be right", best, *best ? "'?" : ".");
+             *best ? "did you mean '" : "a file named after a table would be right", best,
+             *best ? "'?" : ".");
     return TABLES_N;
 }
 
 /* Compares the first row with the declared columns. */
-static bool check_header(struct build *build, const struct table *table, const struct text_row *header)
+static bool check_header(struct build *build, const struct table *table,
+                         const struct text_row *header)
 {
     size_t before = build->faults.n, n = 0;
 
@@ -128,9 +134,12 @@ static bool check_header(struct build *build, const struct table *table, const s
         bool is_there = false;
 
         for (size_t j = 0; j < header->n_cells; j++)
-            is_there = is_there || (header->cells[j] != NULL && strcmp(header->cells[j], table->columns[n].name) == 0);
+            is_there = is_there
+                       || (header->cells[j] != NULL
+                           && strcmp(header->cells[j], table->columns[n].name) == 0);
         if (!is_there)
-            row_fault(&build->text, header, "no column '%s'; with it as column %zu it would be right.",
+            row_fault(&build->text, header,
+                      "no column '%s'; with it as column %zu it would be right.",
                       table->columns[n].name, n + 1);
     }
     for (size_t j = 0; j < header->n_cells; j++) {
@@ -144,14 +153,15 @@ static bool check_header(struct build *build, const struct table *table, const s
                 snprintf(best, sizeof(best), "%s", table->columns[i].name);
         }
         row_fault(&build->text, header, "column '%s' is none of %s; %s%s%s", given, table->name,
-                  *best ? "did you mean '" : "without it, it would be right", best, *best ? "'?" : ".");
+                  *best ? "did you mean '" : "without it, it would be right", best,
+                  *best ? "'?" : ".");
     }
     if (build->faults.n == before && header->n_cells != n)
         row_fault(&build->text, header, "a column stands twice; each once would be right.");
     for (size_t i = 0; i < n && build->faults.n == before; i++) {
         if (strcmp(header->cells[i], table->columns[i].name) != 0)
-            row_fault(&build->text, header, "column %zu is '%s'; '%s' would be right there.", i + 1, header->cells[i],
-                      table->columns[i].name);
+            row_fault(&build->text, header, "column %zu is '%s'; '%s' would be right there.", i + 1,
+                      header->cells[i], table->columns[i].name);
     }
     return build->faults.n == before;
 }
@@ -161,7 +171,8 @@ static bool add_rows(struct build *build, size_t i, const struct text *file, str
 {
     const struct table *table = &tables[i];
     struct table_rows *to = &build->text.of[i];
-    struct text_row *rows = text_alloc(&build->text.memory, (to->n_rows + file->n_rows) * sizeof(*rows));
+    struct text_row *rows =
+        text_alloc(&build->text.memory, (to->n_rows + file->n_rows) * sizeof(*rows));
     size_t n = 0;
 
     while (table->columns[n].name != NULL)
@@ -178,7 +189,9 @@ static bool add_rows(struct build *build, size_t i, const struct text *file, str
             to->rows[to->n_rows++] = *row;
             continue;
         }
-        row_fault(&build->text, row, "the row has %zu cells; %zu, one for each column, would be right.", row->n_cells, n);
+        row_fault(&build->text, row,
+                  "the row has %zu cells; %zu, one for each column, would be right.", row->n_cells,
+                  n);
         to->is_partial = true;
     }
     return true;
@@ -194,7 +207,8 @@ static bool read_file(struct build *build, const char *name, struct error *err)
 
     if (path == NULL)
         return error_set(err, ERR_INTERNAL, NULL, "no memory for a path");
-    snprintf(path, len, "%s%s%s", build->text_dir, build->text_dir[strlen(build->text_dir) - 1] == '/' ? "" : "/", name);
+    snprintf(path, len, "%s%s%s", build->text_dir,
+             build->text_dir[strlen(build->text_dir) - 1] == '/' ? "" : "/", name);
     /* Some file systems do not tell a directory's entries apart. */
     if (stat(path, &status) == 0 && S_ISDIR(status.st_mode))
         return true;
@@ -218,12 +232,14 @@ static bool read_file(struct build *build, const char *name, struct error *err)
 /* Orders rows of one table by its key; rows of the same key as they were read. */
 static int compare_keys(const void *a, const void *b, void *data)
 {
-    const struct text_row *row_a = *(const struct text_row *const *)a, *row_b = *(const struct text_row *const *)b;
+    const struct text_row *row_a = *(const struct text_row *const *)a,
+                          *row_b = *(const struct text_row *const *)b;
     const struct table *table = data;
 
     for (size_t i = 0; i < TABLE_KEYS && table->key[i] != NULL; i++) {
         int column = table_column(table, table->key[i]);
-        int order = cell_compare(&table->columns[column], row_a->cells[column], row_b->cells[column]);
+        int order =
+            cell_compare(&table->columns[column], row_a->cells[column], row_b->cells[column]);
 
         if (order != 0)
             return order;
@@ -237,7 +253,7 @@ static bool read_text(struct build *build, struct error *err)
 
     if (!list_files(build->text_dir, &names, err))
         return false;
-    for (size_t i = 0; names[i] != NULL; i++) {
+    for (size_t i = 0; names != NULL && names[i] != NULL; i++) {
         if (!read_file(build, names[i], err))
             return false;
     }
@@ -245,7 +261,8 @@ static bool read_text(struct build *build, struct error *err)
         struct table_rows *rows = &build->text.of[i];
         struct table table = tables[i];
 
-        rows->sorted = text_alloc(&build->text.memory, (rows->n_rows + 1) * sizeof(struct text_row *));
+        rows->sorted =
+            text_alloc(&build->text.memory, (rows->n_rows + 1) * sizeof(struct text_row *));
         if (rows->sorted == NULL)
             return error_set(err, ERR_INTERNAL, NULL, "no memory for the rows of %s", table.name);
         for (size_t j = 0; j < rows->n_rows; j++)
@@ -254,7 +271,9 @@ static bool read_text(struct build *build, struct error *err)
         build->n_rows += rows->n_rows;
     }
     if (build->text.of[TABLE_RELEASES].n_rows > 0)
-        build->text.newest = build->text.of[TABLE_RELEASES].sorted[build->text.of[TABLE_RELEASES].n_rows - 1]->cells[0];
+        build->text.newest = build->text.of[TABLE_RELEASES]
+                                 .sorted[build->text.of[TABLE_RELEASES].n_rows - 1]
+                                 ->cells[0];
     return true;
 }
 
@@ -268,7 +287,8 @@ struct cell {
     const struct text_row *row;
 };
 
-#define cell_fault(cell, ...) fault_at(&(cell)->build->faults, (cell)->row->path, (cell)->row->line, __VA_ARGS__)
+#define cell_fault(cell, ...)                                                                      \
+    fault_at(&(cell)->build->faults, (cell)->row->path, (cell)->row->line, __VA_ARGS__)
 
 /* The rest of a fault's sentence: the nearest right value, or what would be one. */
 static const char *hint(char *ret, size_t size, const char *best, const char *otherwise)
@@ -296,14 +316,17 @@ static bool is_slug(const char *text)
 static void check_slug(const struct cell *cell, const char *text)
 {
     if (!is_slug(text))
-        cell_fault(cell, "%s '%s' is not a slug; lower-case letters, digits and single hyphens would be right.",
-                   cell->column->name, text);
+        cell_fault(
+            cell,
+            "%s '%s' is not a slug; lower-case letters, digits and single hyphens would be right.",
+            cell->column->name, text);
 }
 
 static void check_words(const struct cell *cell, const char *text)
 {
     if (cell->column->like != NULL && fnmatch(cell->column->like, text, 0) != 0)
-        cell_fault(cell, "%s '%s'; %s would be right.", cell->column->name, text, cell->column->right);
+        cell_fault(cell, "%s '%s'; %s would be right.", cell->column->name, text,
+                   cell->column->right);
 }
 
 static void check_integer(const struct cell *cell, const char *text)
@@ -317,11 +340,13 @@ static void check_integer(const struct cell *cell, const char *text)
     errno = 0;
     value = strtoll(text, NULL, 10);
     if (!is_whole)
-        cell_fault(cell, "%s '%s' is not a whole number; digits alone, without separators and leading zeros, would be right.",
+        cell_fault(cell,
+                   "%s '%s' is not a whole number; digits alone, without separators and leading "
+                   "zeros, would be right.",
                    column->name, text);
     else if (errno != 0 || value < column->min || value > column->max)
-        cell_fault(cell, "%s %s is out of range; %lld to %lld would be right.", column->name, text, column->min,
-                   column->max);
+        cell_fault(cell, "%s %s is out of range; %lld to %lld would be right.", column->name, text,
+                   column->min, column->max);
 }
 
 static void check_real(const struct cell *cell, const char *text)
@@ -332,17 +357,18 @@ static void check_real(const struct cell *cell, const char *text)
 
     /* strtod takes hexadecimal, infinity and a comma where the locale has one. */
     if (strspn(text, "-.0123456789") != strlen(text) || *end != '\0')
-        cell_fault(cell, "%s '%s' is not a decimal number; digits with a point would be right.", column->name, text);
+        cell_fault(cell, "%s '%s' is not a decimal number; digits with a point would be right.",
+                   column->name, text);
     else if (value < (double)column->min || value > (double)column->max)
-        cell_fault(cell, "%s %s is out of range; %lld to %lld would be right.", column->name, text, column->min,
-                   column->max);
+        cell_fault(cell, "%s %s is out of range; %lld to %lld would be right.", column->name, text,
+                   column->min, column->max);
 }
 
 static void check_day(const struct cell *cell, const char *text)
 {
     if (!date_is_day(text))
-        cell_fault(cell, "%s '%s' is not a day; one of the calendar as 2013-04-25 would be right.", cell->column->name,
-                   text);
+        cell_fault(cell, "%s '%s' is not a day; one of the calendar as 2013-04-25 would be right.",
+                   cell->column->name, text);
 }
 
 static void check_date(const struct cell *cell, const char *text)
@@ -350,7 +376,9 @@ static void check_date(const struct cell *cell, const char *text)
     struct date_span span;
 
     if (!date_parse(text, &span))
-        cell_fault(cell, "%s '%s' is not a date; 2013, 2013-04 or 2013-04-25, with ~ or ? behind, would be right.",
+        cell_fault(cell,
+                   "%s '%s' is not a date; 2013, 2013-04 or 2013-04-25, with ~ or ? behind, would "
+                   "be right.",
                    cell->column->name, text);
 }
 
@@ -364,16 +392,19 @@ static void check_code(const struct cell *cell, const char *text)
     for (size_t i = 0; i < codes->n_rows; i++) {
         const char *list = codes->rows[i].cells[0], *id = codes->rows[i].cells[1];
 
-        if (list != NULL && id != NULL && strcmp(list, cell->column->codes) == 0 && nearest_is_closer(text, id, best))
+        if (list != NULL && id != NULL && strcmp(list, cell->column->codes) == 0
+            && nearest_is_closer(text, id, best))
             snprintf(best, sizeof(best), "%s", id);
     }
-    snprintf(otherwise, sizeof(otherwise), "a code of the list '%s' in codes.csv", cell->column->codes);
-    cell_fault(cell, "%s '%s' is no code of '%s'; %s", cell->column->name, text, cell->column->codes,
-               hint(right, sizeof(right), best, otherwise));
+    snprintf(otherwise, sizeof(otherwise), "a code of the list '%s' in codes.csv",
+             cell->column->codes);
+    cell_fault(cell, "%s '%s' is no code of '%s'; %s", cell->column->name, text,
+               cell->column->codes, hint(right, sizeof(right), best, otherwise));
 }
 
 /* The id of that kind of thing that is nearest to a mistyped one. */
-static void suggest(struct build *build, const char *thing, const char *given, char *ret, size_t size)
+static void suggest(struct build *build, const char *thing, const char *given, char *ret,
+                    size_t size)
 {
     size_t len = strlen(given);
 
@@ -388,7 +419,8 @@ static void suggest(struct build *build, const char *thing, const char *given, c
             size_t its = id != NULL ? strlen(id) : 0;
 
             /* Lengths that far apart cannot be near; this spares most of the work. */
-            if (id != NULL && (its > len ? its - len : len - its) <= its / 3 + 1 && nearest_is_closer(given, id, ret))
+            if (id != NULL && (its > len ? its - len : len - its) <= its / 3 + 1
+                && nearest_is_closer(given, id, ret))
                 snprintf(ret, size, "%s", id);
         }
     }
@@ -415,7 +447,8 @@ static void check_ref(const struct cell *cell, const char *text)
 }
 
 /* A list: no empty items, none twice, and each as the items' kind has it (NULL: any words). */
-static void check_list(const struct cell *cell, const char *text, void (*check)(const struct cell *, const char *))
+static void check_list(const struct cell *cell, const char *text,
+                       void (*check)(const struct cell *, const char *))
 {
     const char *const *items = NULL;
     size_t n = list_split(&cell->build->text, text, &items);
@@ -424,14 +457,17 @@ static void check_list(const struct cell *cell, const char *text, void (*check)(
         bool is_twice = false;
 
         if (items[i][0] == '\0' || items[i][0] == ' ' || strchr(items[i], ';') != NULL) {
-            cell_fault(cell, "%s: item %zu is '%s'; items separated by one semicolon and one blank would be right.",
+            cell_fault(cell,
+                       "%s: item %zu is '%s'; items separated by one semicolon and one blank would "
+                       "be right.",
                        cell->column->name, i + 1, items[i]);
             continue;
         }
         for (size_t j = 0; j < i; j++)
             is_twice = is_twice || strcmp(items[i], items[j]) == 0;
         if (is_twice)
-            cell_fault(cell, "%s: '%s' stands twice; once would be right.", cell->column->name, items[i]);
+            cell_fault(cell, "%s: '%s' stands twice; once would be right.", cell->column->name,
+                       items[i]);
         else if (check != NULL)
             check(cell, items[i]);
     }
@@ -469,7 +505,8 @@ static void check_period(struct build *build, const struct table *table, const s
 
     if (start != NULL && end != NULL && date_parse(start, &first) && date_parse(end, &last)
         && strcmp(first.min, last.max) > 0)
-        row_fault(&build->text, row, "end %s is before %s %s; an end that is not would be right.", end, name, start);
+        row_fault(&build->text, row, "end %s is before %s %s; an end that is not would be right.",
+                  end, name, start);
 }
 
 /* Both ends of the other clock. */
@@ -480,24 +517,31 @@ static void check_known(struct build *build, const struct table *table, const st
     if (from == NULL || !date_is_day(from))
         return;
     if (build->text.newest != NULL && strcmp(from, build->text.newest) > 0)
-        row_fault(&build->text, row, "known_from %s is later than the newest release; %s at the latest would be right.",
-                  from, build->text.newest);
+        row_fault(
+            &build->text, row,
+            "known_from %s is later than the newest release; %s at the latest would be right.",
+            from, build->text.newest);
     if (to != NULL && strcmp(to, from) <= 0)
-        row_fault(&build->text, row, "known_to %s is not later than known_from %s; a later day would be right.", to, from);
+        row_fault(&build->text, row,
+                  "known_to %s is not later than known_from %s; a later day would be right.", to,
+                  from);
 }
 
 /* Lines stand where a person looks for them, and where a diff is small. */
-static void check_order(struct build *build, const struct table *table, const struct text_row *before,
-                        const struct text_row *row)
+static void check_order(struct build *build, const struct table *table,
+                        const struct text_row *before, const struct text_row *row)
 {
     for (size_t i = 0; i < TABLE_KEYS && table->order[i] != NULL; i++) {
         int column = table_column(table, table->order[i]);
-        int order = cell_compare(&table->columns[column], before->cells[column], row->cells[column]);
+        int order =
+            cell_compare(&table->columns[column], before->cells[column], row->cells[column]);
 
         if (order < 0)
             return;
         if (order > 0) {
-            row_fault(&build->text, row, "the line is out of order: %s '%s' comes after '%s'; lines in the order of %s%s%s would be right.",
+            row_fault(&build->text, row,
+                      "the line is out of order: %s '%s' comes after '%s'; lines in the order of "
+                      "%s%s%s would be right.",
                       table->order[i], row->cells[column] ? row->cells[column] : "",
                       before->cells[column] ? before->cells[column] : "", table->order[0],
                       table->order[1] ? " and " : "", table->order[1] ? table->order[1] : "");
@@ -506,7 +550,8 @@ static void check_order(struct build *build, const struct table *table, const st
     }
 }
 
-static void check_groups(struct build *build, const struct table *table, const struct table_rows *rows)
+static void check_groups(struct build *build, const struct table *table,
+                         const struct table_rows *rows)
 {
     int column = table_column(table, table->group);
 
@@ -514,23 +559,28 @@ static void check_groups(struct build *build, const struct table *table, const s
         const char *group = rows->rows[j].cells[column];
         const struct text_row *before = NULL;
 
-        if (group == NULL || cell_compare(&table->columns[column], group, rows->rows[j - 1].cells[column]) == 0)
+        if (group == NULL
+            || cell_compare(&table->columns[column], group, rows->rows[j - 1].cells[column]) == 0)
             continue;
         for (size_t k = 0; k + 1 < j && before == NULL; k++) {
             if (cell_compare(&table->columns[column], group, rows->rows[k].cells[column]) == 0)
                 before = &rows->rows[k];
         }
         if (before != NULL)
-            row_fault(&build->text, &rows->rows[j], "%s '%s' began at line %zu and goes on here; its lines together would be right.",
-                      table->group, group, before->line);
+            row_fault(
+                &build->text, &rows->rows[j],
+                "%s '%s' began at line %zu and goes on here; its lines together would be right.",
+                table->group, group, before->line);
     }
 }
 
-static bool has_same(const struct table *table, const char *name, const struct text_row *a, const struct text_row *b)
+static bool has_same(const struct table *table, const char *name, const struct text_row *a,
+                     const struct text_row *b)
 {
     int column = table_column(table, name);
 
-    return a->cells[column] != NULL && b->cells[column] != NULL && strcmp(a->cells[column], b->cells[column]) == 0;
+    return a->cells[column] != NULL && b->cells[column] != NULL
+           && strcmp(a->cells[column], b->cells[column]) == 0;
 }
 
 /* Rows of the same id: one, or versions 1, 2, ... of which each ends before the next begins. */
@@ -544,10 +594,12 @@ static void check_ids(struct build *build, const struct table *table, const stru
         const char *id = row->cells[table_column(table, table->key[0])], *version, *until, *from;
 
         if (is_next && (table->key[1] == NULL || has_same(table, table->key[1], before, row))) {
-            row_fault(&build->text, row, "%s '%s' stands at %s:%zu already; an id%s of its own would be right.",
-                      table->key[1] ? table->key[1] : table->key[0],
-                      row->cells[table_column(table, table->key[1] ? table->key[1] : table->key[0])], before->path,
-                      before->line, table->is_versioned ? " or version" : "");
+            row_fault(
+                &build->text, row,
+                "%s '%s' stands at %s:%zu already; an id%s of its own would be right.",
+                table->key[1] ? table->key[1] : table->key[0],
+                row->cells[table_column(table, table->key[1] ? table->key[1] : table->key[0])],
+                before->path, before->line, table->is_versioned ? " or version" : "");
             continue;
         }
         if (!table->is_versioned)
@@ -557,7 +609,9 @@ static void check_ids(struct build *build, const struct table *table, const stru
         if (version == NULL || id == NULL)
             continue;
         if (strtoll(version, NULL, 10) != expected) {
-            row_fault(&build->text, row, "version %s of '%s' where %lld is due; versions 1, 2, ... without gaps would be right.",
+            row_fault(&build->text, row,
+                      "version %s of '%s' where %lld is due; versions 1, 2, ... without gaps would "
+                      "be right.",
                       version, id, expected);
             expected = strtoll(version, NULL, 10);
             continue;
@@ -565,10 +619,14 @@ static void check_ids(struct build *build, const struct table *table, const stru
         until = is_next ? row_cell(table, before, "known_to") : NULL;
         from = row_cell(table, row, "known_from");
         if (is_next && until == NULL)
-            row_fault(&build->text, before, "'%s' has a later version (%s:%zu) and no known_to; %s at the latest would be right.",
+            row_fault(&build->text, before,
+                      "'%s' has a later version (%s:%zu) and no known_to; %s at the latest would "
+                      "be right.",
                       id, row->path, row->line, from ? from : "a day");
         else if (is_next && from != NULL && strcmp(until, from) > 0)
-            row_fault(&build->text, row, "known_from %s, and the version before is known to %s; that day or a later one would be right.",
+            row_fault(&build->text, row,
+                      "known_from %s, and the version before is known to %s; that day or a later "
+                      "one would be right.",
                       from, until);
     }
 }
@@ -579,9 +637,11 @@ static void check_circle(struct build *build, size_t i, int column, const struct
     const char *id = row->cells[0];
     const struct text_row *at = row;
 
-    for (size_t n = 0; n < CHAIN_MOST && at != NULL && at->cells[column] != NULL && id != NULL; n++) {
+    for (size_t n = 0; n < CHAIN_MOST && at != NULL && at->cells[column] != NULL && id != NULL;
+         n++) {
         if (strcmp(at->cells[column], id) == 0) {
-            row_fault(&build->text, row, "%s of '%s' leads back to itself; a chain that ends would be right.",
+            row_fault(&build->text, row,
+                      "%s of '%s' leads back to itself; a chain that ends would be right.",
                       tables[i].columns[column].name, id);
             return;
         }
@@ -601,7 +661,8 @@ static void check_table(struct build *build, size_t i)
         char path[PATH_MAX];
 
         snprintf(path, sizeof(path), "%s/%s.csv", build->text_dir, table->name);
-        fault_at(&build->faults, path, 1, "no row of %s anywhere; at least one would be right.", table->name);
+        fault_at(&build->faults, path, 1, "no row of %s anywhere; at least one would be right.",
+                 table->name);
     }
     for (size_t j = 0; j < rows->n_rows; j++) {
         const struct text_row *row = &rows->rows[j];
@@ -628,9 +689,9 @@ static void check_table(struct build *build, size_t i)
 
 /** A name under which something is found. */
 struct name {
-    const char *named;  /* kind of thing */
+    const char *named; /* kind of thing */
     const char *folded;
-    const char *given;  /* as it stands in the text */
+    const char *given; /* as it stands in the text */
     const struct text_row *row;
     const struct table *table;
 };
@@ -647,15 +708,16 @@ static int compare_found(const void *a, const void *b)
     return order != 0 ? order : (name_a->row > name_b->row) - (name_a->row < name_b->row);
 }
 
-static void add_name(struct build *build, const struct cell *cell, const char *given, struct name *names, size_t *n)
+static void add_name(struct build *build, const struct cell *cell, const char *given,
+                     struct name *names, size_t *n)
 {
     char folded[FOLD_SIZE];
     size_t len = fold_name(given, folded, sizeof(folded));
     char *kept;
 
     if (len == 0) {
-        cell_fault(cell, "%s '%s' holds nothing to find it by; letters or digits would be right.", cell->column->name,
-                   given);
+        cell_fault(cell, "%s '%s' holds nothing to find it by; letters or digits would be right.",
+                   cell->column->name, given);
         return;
     }
     kept = text_alloc(&build->text.memory, len + 1);
@@ -683,7 +745,9 @@ static size_t collect_names(struct build *build, size_t i, struct name *names, s
             size_t n_items = text != NULL ? 1 : 0;
 
             cell.column = column;
-            if (!column->is_name || (column->name_if != NULL && (type == NULL || strcmp(type, column->name_if) != 0)))
+            if (!column->is_name
+                || (column->name_if != NULL
+                    && (type == NULL || strcmp(type, column->name_if) != 0)))
                 continue;
             if (column->kind == COLUMN_NAMES)
                 n_items = list_split(&build->text, text, &items);
@@ -718,13 +782,17 @@ static void check_found(struct build *build)
             first = i;
             continue;
         }
-        if (id_a == NULL || id_b == NULL || b->row == b[-1].row || (a->table == b->table && strcmp(id_a, id_b) == 0))
+        if (id_a == NULL || id_b == NULL || b->row == b[-1].row
+            || (a->table == b->table && strcmp(id_a, id_b) == 0))
             continue;
         if (strcmp(id_a, id_b) == 0)
-            row_fault(&build->text, b->row, "'%s' is an actor of its own at %s:%zu; the mission alone, which is an actor by itself, would be right.",
+            row_fault(&build->text, b->row,
+                      "'%s' is an actor of its own at %s:%zu; the mission alone, which is an actor "
+                      "by itself, would be right.",
                       id_b, a->row->path, a->row->line);
         else
-            row_fault(&build->text, b->row, "'%s' names '%s' and also '%s' (%s:%zu); a name of one alone would be right.",
+            row_fault(&build->text, b->row,
+                      "'%s' names '%s' and also '%s' (%s:%zu); a name of one alone would be right.",
                       b->given, id_b, id_a, a->row->path, a->row->line);
     }
 }
@@ -795,8 +863,10 @@ static void bind_start(struct binding *to, const char *text)
 
 static void bind_end(struct binding *to, const char *text)
 {
-    const char *start = row_cell(to->table, to->row, "start"), *status = row_cell(to->table, to->row, "status");
-    bool is_known = to->column->not_known == NULL || status == NULL || strcmp(status, to->column->not_known) != 0;
+    const char *start = row_cell(to->table, to->row, "start"),
+               *status = row_cell(to->table, to->row, "status");
+    bool is_known = to->column->not_known == NULL || status == NULL
+                    || strcmp(status, to->column->not_known) != 0;
     struct date_span span;
     const char *min = DATE_LAST;
 
@@ -835,8 +905,9 @@ static void bind_list(struct binding *to, const char *text)
 /** How cells of one kind are checked and written. */
 struct cell_kind {
     void (*check)(const struct cell *cell, const char *text);
-    const char *suffixes[3];                            /* of the schema's columns that it fills; NULL: no more */
-    void (*bind)(struct binding *to, const char *text); /* NULL: rows of other tables (REFS, NAMES) */
+    const char *suffixes[3]; /* of the schema's columns that it fills; NULL: no more */
+    void (*bind)(struct binding *to,
+                 const char *text); /* NULL: rows of other tables (REFS, NAMES) */
 };
 
 static const struct cell_kind cell_kinds[COLUMN__MAX] = {
@@ -881,11 +952,11 @@ static void close_database(sqlite3 **db)
 static bool fail(sqlite3 *db, const char *file, struct error *err)
 {
     int code = db != NULL ? sqlite3_errcode(db) & 0xFF : SQLITE_NOMEM;
-    bool is_place = code == SQLITE_FULL || code == SQLITE_IOERR || code == SQLITE_CANTOPEN || code == SQLITE_READONLY
-                    || code == SQLITE_PERM;
+    bool is_place = code == SQLITE_FULL || code == SQLITE_IOERR || code == SQLITE_CANTOPEN
+                    || code == SQLITE_READONLY || code == SQLITE_PERM;
 
-    return error_set(err, is_place ? ERR_INPUT : ERR_INTERNAL, NULL, "%s cannot be written: %s.", file,
-                     db != NULL ? sqlite3_errmsg(db) : "no memory");
+    return error_set(err, is_place ? ERR_INPUT : ERR_INTERNAL, NULL, "%s cannot be written: %s.",
+                     file, db != NULL ? sqlite3_errmsg(db) : "no memory");
 }
 
 static bool run(sqlite3 *db, const char *sql, const char *file, struct error *err)
@@ -893,7 +964,8 @@ static bool run(sqlite3 *db, const char *sql, const char *file, struct error *er
     return sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK || fail(db, file, err);
 }
 
-static bool prepare(sqlite3 *db, const struct buffer *sql, sqlite3_stmt **ret, const char *file, struct error *err)
+static bool prepare(sqlite3 *db, const struct buffer *sql, sqlite3_stmt **ret, const char *file,
+                    struct error *err)
 {
     if (sql->broken)
         return error_set(err, ERR_INTERNAL, NULL, "no memory for a statement");
@@ -905,10 +977,10 @@ static bool prepare(sqlite3 *db, const struct buffer *sql, sqlite3_stmt **ret, c
 struct writer {
     struct build *build;
     sqlite3 *db;
-    const char *file;                     /* for errors */
+    const char *file; /* for errors */
     const struct table *table;
-    sqlite3_stmt *row;                    /* INSERT of the row itself */
-    sqlite3_stmt *links[TABLE_COLUMNS];   /* INSERT of the rows of a list; NULL: the column is none */
+    sqlite3_stmt *row;                  /* INSERT of the row itself */
+    sqlite3_stmt *links[TABLE_COLUMNS]; /* INSERT of the rows of a list; NULL: the column is none */
 };
 
 static void writer_done(struct writer *writer)
@@ -918,7 +990,8 @@ static void writer_done(struct writer *writer)
         finalize(&writer->links[i]);
 }
 
-/* INSERT INTO missions ("id", ..., "start", "start_min", "start_max", ...) VALUES (?, ...), from the declaration. */
+/* INSERT INTO missions ("id", ..., "start", "start_min", "start_max", ...) VALUES (?, ...), from
+ * the declaration. */
 static bool prepare_row(struct writer *writer, struct error *err)
 {
     defer(buffer_done) struct buffer sql = BUFFER_INIT(SQL_MOST);
@@ -930,8 +1003,8 @@ static bool prepare_row(struct writer *writer, struct error *err)
         const struct cell_kind *kind = &cell_kinds[column->kind];
 
         for (size_t i = 0; i < 3 && kind->suffixes[i] != NULL; i++)
-            buffer_format(&sql, "%s\"%s%s\"", n++ > 0 ? ", " : "", column->sql ? column->sql : column->name,
-                          kind->suffixes[i]);
+            buffer_format(&sql, "%s\"%s%s\"", n++ > 0 ? ", " : "",
+                          column->sql ? column->sql : column->name, kind->suffixes[i]);
     }
     for (size_t i = 0; i < TABLE_COPIES && table->copies[i].sql != NULL; i++, n++)
         buffer_format(&sql, ", \"%s\"", table->copies[i].sql);
@@ -953,11 +1026,14 @@ static bool prepare_links(struct writer *writer, struct error *err)
         const struct column *column = &table->columns[i];
 
         if (column->kind == COLUMN_REFS)
-            buffer_format(&sql, "INSERT INTO \"%s\" (\"%s\", \"%s\", position%s) VALUES (?, ?, ?%s)", column->link,
-                          table->self, column->linked, table->is_versioned ? ", version" : "",
-                          table->is_versioned ? ", ?" : "");
+            buffer_format(&sql,
+                          "INSERT INTO \"%s\" (\"%s\", \"%s\", position%s) VALUES (?, ?, ?%s)",
+                          column->link, table->self, column->linked,
+                          table->is_versioned ? ", version" : "", table->is_versioned ? ", ?" : "");
         else if (column->kind == COLUMN_NAMES) /* versions of one thing share most of their names */
-            buffer_format(&sql, "INSERT OR IGNORE INTO aliases (id, alias, position, kind, former) VALUES (?, ?, ?, '%s', %d)",
+            buffer_format(&sql,
+                          "INSERT OR IGNORE INTO aliases (id, alias, position, kind, former) "
+                          "VALUES (?, ?, ?, '%s', %d)",
                           table->thing, column->is_former);
         else
             continue;
@@ -967,8 +1043,10 @@ static bool prepare_links(struct writer *writer, struct error *err)
     return true;
 }
 
-/* Runs an INSERT; a row that the schema refuses though no check of ours did is a fault like any other. */
-static bool insert(struct writer *writer, sqlite3_stmt *stmt, const struct text_row *row, struct error *err)
+/* Runs an INSERT; a row that the schema refuses though no check of ours did is a fault like any
+ * other. */
+static bool insert(struct writer *writer, sqlite3_stmt *stmt, const struct text_row *row,
+                   struct error *err)
 {
     int code = sqlite3_step(stmt);
 
@@ -978,7 +1056,8 @@ static bool insert(struct writer *writer, sqlite3_stmt *stmt, const struct text_
         return true;
     if ((code & 0xFF) != SQLITE_CONSTRAINT)
         return fail(writer->db, writer->file, err);
-    row_fault(&writer->build->text, row, "the schema refuses the row (%s); one that db/schema.sql allows would be right.",
+    row_fault(&writer->build->text, row,
+              "the schema refuses the row (%s); one that db/schema.sql allows would be right.",
               sqlite3_errmsg(writer->db));
     return true;
 }
@@ -987,10 +1066,13 @@ static bool write_links(struct writer *writer, const struct text_row *row, struc
 {
     for (size_t i = 0; writer->table->columns[i].name != NULL; i++) {
         const char *const *items = NULL;
-        size_t n = writer->links[i] != NULL ? list_split(&writer->build->text, row->cells[i], &items) : 0;
+        size_t n =
+            writer->links[i] != NULL ? list_split(&writer->build->text, row->cells[i], &items) : 0;
 
         for (size_t j = 0; j < n; j++) {
-            struct binding to = { .table = writer->table, .row = row, .stmt = writer->links[i], .at = 1 };
+            struct binding to = {
+                .table = writer->table, .row = row, .stmt = writer->links[i], .at = 1
+            };
 
             bind_text(&to, row->cells[0]);
             bind_text(&to, items[j]);
@@ -1004,7 +1086,8 @@ static bool write_links(struct writer *writer, const struct text_row *row, struc
     return true;
 }
 
-static bool write_row(struct writer *writer, const struct text_row *row, long long position, struct error *err)
+static bool write_row(struct writer *writer, const struct text_row *row, long long position,
+                      struct error *err)
 {
     const struct table *table = writer->table;
     struct dataset_text *text = &writer->build->text;
@@ -1019,7 +1102,8 @@ static bool write_row(struct writer *writer, const struct text_row *row, long lo
         const struct column *via = &table->columns[table_column(table, table->copies[i].via)];
         const char *id = row_cell(table, row, via->name);
         const struct table *its = NULL;
-        const struct text_row *other = id != NULL ? text_find_thing(text, via->things, id, &its) : NULL;
+        const struct text_row *other =
+            id != NULL ? text_find_thing(text, via->things, id, &its) : NULL;
 
         bind_text(&to, other != NULL ? row_cell(its, other, table->copies[i].from) : NULL);
     }
@@ -1028,20 +1112,25 @@ static bool write_row(struct writer *writer, const struct text_row *row, long lo
     return insert(writer, writer->row, row, err) && write_links(writer, row, err);
 }
 
-static bool write_table(struct build *build, size_t i, sqlite3 *db, const char *file, struct error *err)
+static bool write_table(struct build *build, size_t i, sqlite3 *db, const char *file,
+                        struct error *err)
 {
-    defer(writer_done) struct writer writer = { .build = build, .db = db, .file = file, .table = &tables[i] };
+    defer(writer_done) struct writer writer = {
+        .build = build, .db = db, .file = file, .table = &tables[i]
+    };
     const struct table_rows *rows = &build->text.of[i];
     long long position = 0;
 
     if (!prepare_row(&writer, err) || !prepare_links(&writer, err))
         return false;
     for (size_t j = 0; j < rows->n_rows; j++) {
-        /* By key, so that it does not matter in which file a row stands; where the order is by hand, as it is. */
+        /* By key, so that it does not matter in which file a row stands; where the order is by
+         * hand, as it is. */
         const struct text_row *row = tables[i].group != NULL ? &rows->rows[j] : rows->sorted[j];
 
         if (tables[i].group != NULL)
-            position = j > 0 && has_same(&tables[i], tables[i].group, row - 1, row) ? position + 1 : 0;
+            position =
+                j > 0 && has_same(&tables[i], tables[i].group, row - 1, row) ? position + 1 : 0;
         if (!write_row(&writer, row, position, err))
             return false;
     }
@@ -1070,22 +1159,27 @@ static bool check_written(sqlite3 *db, const char *file, struct error *err)
         || sqlite3_prepare_v2(db, "PRAGMA quick_check(1)", -1, &pages, NULL) != SQLITE_OK)
         return fail(db, file, err);
     if (sqlite3_step(keys) == SQLITE_ROW)
-        return error_set(err, ERR_INTERNAL, NULL, "a row of %s refers to none of %s, and no check saw it",
-                         (const char *)sqlite3_column_text(keys, 0), (const char *)sqlite3_column_text(keys, 2));
+        return error_set(
+            err, ERR_INTERNAL, NULL, "a row of %s refers to none of %s, and no check saw it",
+            (const char *)sqlite3_column_text(keys, 0), (const char *)sqlite3_column_text(keys, 2));
     if (sqlite3_step(pages) != SQLITE_ROW)
         return fail(db, file, err);
     if (strcmp((const char *)sqlite3_column_text(pages, 0), "ok") != 0)
-        return error_set(err, ERR_INTERNAL, NULL, "%s: %s", file, (const char *)sqlite3_column_text(pages, 0));
+        return error_set(err, ERR_INTERNAL, NULL, "%s: %s", file,
+                         (const char *)sqlite3_column_text(pages, 0));
     return true;
 }
 
-static bool write_digest(sqlite3 *db, const char *file, struct build_summary *ret, struct error *err)
+static bool write_digest(sqlite3 *db, const char *file, struct build_summary *ret,
+                         struct error *err)
 {
     defer(finalize) sqlite3_stmt *stmt = NULL;
 
     if (!digest_compute(db, ret->digest, err))
         return false;
-    if (sqlite3_prepare_v2(db, "INSERT INTO dataset (key, value) VALUES ('digest', ?1), ('schema', ?2)", -1, &stmt, NULL)
+    if (sqlite3_prepare_v2(db,
+                           "INSERT INTO dataset (key, value) VALUES ('digest', ?1), ('schema', ?2)",
+                           -1, &stmt, NULL)
         != SQLITE_OK)
         return fail(db, file, err);
     sqlite3_bind_text(stmt, 1, ret->digest, -1, SQLITE_STATIC);
@@ -1093,9 +1187,10 @@ static bool write_digest(sqlite3 *db, const char *file, struct build_summary *re
     return sqlite3_step(stmt) == SQLITE_DONE || fail(db, file, err);
 }
 
-/* Fills the empty file at path; `file` is what it will be called. False as well when the schema refused a row. */
-static bool write_file(struct build *build, const char *path, const char *file, struct build_summary *ret,
-                       struct error *err)
+/* Fills the empty file at path; `file` is what it will be called. False as well when the schema
+ * refused a row. */
+static bool write_file(struct build *build, const char *path, const char *file,
+                       struct build_summary *ret, struct error *err)
 {
     defer(close_database) sqlite3 *db = NULL;
     defer(buffer_done) struct buffer pragmas = BUFFER_INIT(SQL_MOST);
@@ -1103,18 +1198,22 @@ static bool write_file(struct build *build, const char *path, const char *file, 
     if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
         return fail(db, file, err);
     sqlite3_extended_result_codes(db, 1);
-    /* Nobody else sees the file and a failed one is thrown away: no journal, no locks, one sync at the end. */
-    buffer_format(&pragmas,
-                  "PRAGMA page_size = %d; PRAGMA encoding = 'UTF-8'; PRAGMA journal_mode = OFF;"
-                  "PRAGMA synchronous = OFF; PRAGMA locking_mode = EXCLUSIVE; PRAGMA temp_store = MEMORY;"
-                  "PRAGMA foreign_keys = OFF; PRAGMA secure_delete = ON; PRAGMA cache_size = -65536",
-                  PAGE_SIZE);
+    /* Nobody else sees the file and a failed one is thrown away: no journal, no locks, one sync at
+     * the end. */
+    buffer_format(
+        &pragmas,
+        "PRAGMA page_size = %d; PRAGMA encoding = 'UTF-8'; PRAGMA journal_mode = OFF;"
+        "PRAGMA synchronous = OFF; PRAGMA locking_mode = EXCLUSIVE; PRAGMA temp_store = MEMORY;"
+        "PRAGMA foreign_keys = OFF; PRAGMA secure_delete = ON; PRAGMA cache_size = -65536",
+        PAGE_SIZE);
     if (pragmas.broken)
         return error_set(err, ERR_INTERNAL, NULL, "no memory for a statement");
-    if (sqlite3_create_function(db, "fold", 1, SQLITE_UTF8 | SQLITE_DETERMINISTIC, NULL, sql_fold, NULL, NULL)
+    if (sqlite3_create_function(db, "fold", 1, SQLITE_UTF8 | SQLITE_DETERMINISTIC, NULL, sql_fold,
+                                NULL, NULL)
         != SQLITE_OK)
         return fail(db, file, err);
-    if (!run(db, pragmas.data, file, err) || !run(db, "BEGIN", file, err) || !run(db, schema_sql, file, err))
+    if (!run(db, pragmas.data, file, err) || !run(db, "BEGIN", file, err)
+        || !run(db, schema_sql, file, err))
         return false;
     for (size_t i = 0; i < TABLES_N; i++) {
         if (!write_table(build, i, db, file, err))
@@ -1124,8 +1223,8 @@ static bool write_file(struct build *build, const char *path, const char *file, 
         return error_set(err, ERR_INTERNAL, NULL, "no memory for the text");
     if (build->faults.n > 0)
         return false;
-    if (!run(db, derive_sql, file, err) || !write_digest(db, file, ret, err) || !run(db, "COMMIT", file, err)
-        || !run(db, "ANALYZE; VACUUM", file, err))
+    if (!run(db, derive_sql, file, err) || !write_digest(db, file, ret, err)
+        || !run(db, "COMMIT", file, err) || !run(db, "ANALYZE; VACUUM", file, err))
         return false;
     return check_written(db, file, err);
 }
@@ -1158,8 +1257,9 @@ static bool temporary_make(const char *file, struct temporary *ret, struct error
     unlink(path); /* left by a process of the same number that was killed */
     fd = open(path, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0666);
     if (fd < 0) {
-        error_set(err, ERR_INPUT, NULL, "%s cannot be written: %s; a place where files can be made would be right.",
-                  file, strerror(errno));
+        error_set(err, ERR_INPUT, NULL,
+                  "%s cannot be written: %s; a place where files can be made would be right.", file,
+                  strerror(errno));
         free(path);
         return false;
     }
@@ -1183,8 +1283,10 @@ static void free_text(char **text)
     free(*text);
 }
 
-/* Puts the whole file in its place, so that after a power cut there is the old one or the new one. */
-static bool publish(struct temporary *temporary, const char *file, struct build_summary *ret, struct error *err)
+/* Puts the whole file in its place, so that after a power cut there is the old one or the new one.
+ */
+static bool publish(struct temporary *temporary, const char *file, struct build_summary *ret,
+                    struct error *err)
 {
     const char *slash = strrchr(file, '/');
     defer(free_text) char *dir = slash == NULL   ? strdup(".")
@@ -1199,7 +1301,8 @@ static bool publish(struct temporary *temporary, const char *file, struct build_
     free(temporary->path);
     temporary->path = NULL;
     if (!sync_path(dir, O_RDONLY | O_DIRECTORY, &unused))
-        return error_set(err, ERR_INPUT, NULL, "%s is written, but its directory cannot be synced: %s.", file,
+        return error_set(err, ERR_INPUT, NULL,
+                         "%s is written, but its directory cannot be synced: %s.", file,
                          strerror(errno));
     return true;
 }
@@ -1211,13 +1314,15 @@ static void build_done(struct build *build)
 
 static bool refuse(const struct build *build, struct error *err)
 {
-    return error_set(err, ERR_INPUT, NULL, "%zu fault%s in %s.", build->faults.n, build->faults.n == 1 ? "" : "s",
-                     build->text_dir);
+    return error_set(err, ERR_INPUT, NULL, "%zu fault%s in %s.", build->faults.n,
+                     build->faults.n == 1 ? "" : "s", build->text_dir);
 }
 
-bool build_dataset(const char *text_dir, const char *file, FILE *faults, struct build_summary *ret, struct error *err)
+bool build_dataset(const char *text_dir, const char *file, FILE *faults, struct build_summary *ret,
+                   struct error *err)
 {
-    defer(build_done) struct build build = { .faults = { .out = faults }, .text_dir = *text_dir ? text_dir : "." };
+    defer(build_done) struct build build = { .faults = { .out = faults },
+                                             .text_dir = *text_dir ? text_dir : "." };
     defer(temporary_done) struct temporary temporary = { 0 };
     struct build_summary summary = { 0 };
 

@@ -20,12 +20,15 @@ struct build_summary {
 };
 
 /**
- * Builds the dataset file `file` from every *.csv of the directory `text_dir` (db/dataset/README.md is the format).
+ * Builds the dataset file `file` from every *.csv of the directory `text_dir` (db/dataset/README.md
+ * is the format).
  *
- * Shape: the same text gives the same bytes. The file appears whole or not at all: it is written beside its place as
- * `file.tmp-PID`, synced, and renamed; until then a file of that name stays as it is.
- * Errors: ERR_INPUT when the text has faults, each of which is one line in `faults` (NULL: they are only counted):
- * `path:line: what is wrong; what would be right`; ERR_INPUT as well for a directory that cannot be read and a file
- * that cannot be written (no space, no permission); ERR_INTERNAL. Nothing is left behind then.
+ * Shape: the same text gives the same bytes. The file appears whole or not at all: it is written
+ * beside its place as `file.tmp-PID`, synced, and renamed; until then a file of that name stays as
+ * it is. Errors: ERR_INPUT when the text has faults, each of which is one line in `faults` (NULL:
+ * they are only counted): `path:line: what is wrong; what would be right`; ERR_INPUT as well for a
+ * directory that cannot be read and a file that cannot be written (no space, no permission);
+ * ERR_INTERNAL. Nothing is left behind then.
  */
-bool build_dataset(const char *text_dir, const char *file, FILE *faults, struct build_summary *ret, struct error *err);
+bool build_dataset(const char *text_dir, const char *file, FILE *faults, struct build_summary *ret,
+                   struct error *err);

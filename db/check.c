@@ -15,13 +15,13 @@
 #include "server/base/cleanup.h"
 
 enum {
-    HEADER_SIZE = 100,        /* bytes of an SQLite file's header */
-    HEADER_PAGE_SIZE = 16,    /* place in it: page size, two bytes, 1 meaning 65536 */
-    HEADER_PAGES = 28,        /* place in it: pages of the file, four bytes */
-    HEADER_VERSION = 60,      /* place in it: user_version */
-    HEADER_APPLICATION = 68,  /* place in it: application_id */
-    SQL_MOST = 16384,         /* bytes of one query, or of the file's path as a URI */
-    PAGE_FAULTS_MOST = 100,   /* faults of pages that SQLite lists before it stops */
+    HEADER_SIZE = 100,       /* bytes of an SQLite file's header */
+    HEADER_PAGE_SIZE = 16,   /* place in it: page size, two bytes, 1 meaning 65536 */
+    HEADER_PAGES = 28,       /* place in it: pages of the file, four bytes */
+    HEADER_VERSION = 60,     /* place in it: user_version */
+    HEADER_APPLICATION = 68, /* place in it: application_id */
+    SQL_MOST = 16384,        /* bytes of one query, or of the file's path as a URI */
+    PAGE_FAULTS_MOST = 100,  /* faults of pages that SQLite lists before it stops */
 };
 
 /** A check under way. */
@@ -34,9 +34,10 @@ struct check {
 /**
  * A rule on the content, as a query for the ids of the rows that break it.
  *
- * Where `table` is NULL, the rule holds for each table whose text has the column `with`, or (`with` NULL) for each column
- * of the kind `kind`. In the query $table, $column and the like (expand() lists them) stand for what that declaration
- * in db/tables.c says; a rule that needs one which it does not say is skipped there.
+ * Where `table` is NULL, the rule holds for each table whose text has the column `with`, or (`with`
+ * NULL) for each column of the kind `kind`. In the query $table, $column and the like (expand()
+ * lists them) stand for what that declaration in db/tables.c says; a rule that needs one which it
+ * does not say is skipped there.
  */
 struct invariant {
     const char *table;
@@ -51,27 +52,34 @@ struct invariant {
 static const struct invariant invariants[] = {
     /* Every number has its source and keeps its words and bounds. */
     { .table = "claims",
-      .query = "SELECT id FROM claims WHERE NOT EXISTS (SELECT 1 FROM sources s WHERE s.id = reported_by)",
+      .query = "SELECT id FROM claims WHERE NOT EXISTS (SELECT 1 FROM sources s WHERE s.id = "
+               "reported_by)",
       .text = "no source reports it; reported_by with the id of a source would be right." },
     { .table = "casualties",
-      .query = "SELECT id FROM casualties WHERE NOT EXISTS (SELECT 1 FROM sources s WHERE s.id = source)",
+      .query = "SELECT id FROM casualties WHERE NOT EXISTS (SELECT 1 FROM sources s WHERE s.id = "
+               "source)",
       .text = "a number without source; the id of a source would be right." },
     { .table = "relationships",
       .query = "SELECT id FROM relationships r WHERE"
-               " NOT EXISTS (SELECT 1 FROM relationship_claims l WHERE l.relationship = r.id AND l.version = r.version)"
+               " NOT EXISTS (SELECT 1 FROM relationship_claims l WHERE l.relationship = r.id AND "
+               "l.version = r.version)"
                " AND NOT EXISTS"
-               " (SELECT 1 FROM relationship_sources l WHERE l.relationship = r.id AND l.version = r.version)",
+               " (SELECT 1 FROM relationship_sources l WHERE l.relationship = r.id AND l.version = "
+               "r.version)",
       .text = "neither claims nor sources; those that say so would be right." },
     { .table = "missions",
-      .query = "SELECT id FROM missions m WHERE NOT EXISTS"
-               " (SELECT 1 FROM mission_sources l WHERE l.mission = m.id AND l.version = m.version)",
+      .query =
+          "SELECT id FROM missions m WHERE NOT EXISTS"
+          " (SELECT 1 FROM mission_sources l WHERE l.mission = m.id AND l.version = m.version)",
       .text = "no source; at least one would be right." },
     { .table = "events",
-      .query = "SELECT id FROM events e WHERE NOT EXISTS (SELECT 1 FROM event_sources l WHERE l.event = e.id)"
+      .query = "SELECT id FROM events e WHERE NOT EXISTS (SELECT 1 FROM event_sources l WHERE "
+               "l.event = e.id)"
                " AND NOT EXISTS (SELECT 1 FROM event_claims l WHERE l.event = e.id)",
       .text = "neither claims nor sources; those that say so would be right." },
     { .with = "qualifier",
-      .query = "SELECT id FROM $table WHERE " NUMBER_IS_SAID " AND (qualifier IS NULL OR unit IS NULL OR text IS NULL)",
+      .query = "SELECT id FROM $table WHERE " NUMBER_IS_SAID
+               " AND (qualifier IS NULL OR unit IS NULL OR text IS NULL)",
       .text = "a number without qualifier, unit or text; all three would be right." },
     { .with = "qualifier",
       .query = "SELECT id FROM $table WHERE low > high",
@@ -90,41 +98,52 @@ static const struct invariant invariants[] = {
                " WHEN 'about' THEN best IS NULL"
                " WHEN 'estimated' THEN best IS NULL"
                " WHEN 'between' THEN low IS NULL OR high IS NULL OR best IS NOT NULL END",
-      .text = "low, best and high are not those of the qualifier; what db/dataset/README.md says of it would be right." },
+      .text = "low, best and high are not those of the qualifier; what db/dataset/README.md says "
+              "of it would be right." },
     { .table = "claims",
-      .query = "SELECT c.id FROM claims c JOIN definitions d ON d.id = c.definition WHERE c.unit <> d.unit",
+      .query = "SELECT c.id FROM claims c JOIN definitions d ON d.id = c.definition WHERE c.unit "
+               "<> d.unit",
       .text = "the unit is not its definition's; the same one would be right." },
     { .table = "casualties",
-      .query = "SELECT c.id FROM casualties c JOIN definitions d ON d.id = c.definition WHERE c.unit <> d.unit",
+      .query = "SELECT c.id FROM casualties c JOIN definitions d ON d.id = c.definition WHERE "
+               "c.unit <> d.unit",
       .text = "the unit is not its definition's; the same one would be right." },
 
     /* Two clocks. */
     { .with = "known_from",
       .query = "SELECT id FROM $table WHERE known_from > (SELECT max(id) FROM releases)",
-      .text = "known_from is later than the newest release; that day or an earlier one would be right." },
+      .text = "known_from is later than the newest release; that day or an earlier one would be "
+              "right." },
     { .with = "known_from",
       .query = "SELECT id FROM $table WHERE known_to <= known_from",
       .text = "known_to is not later than known_from; a later day would be right." },
     { .with = "version",
-      .query = "SELECT id FROM $table GROUP BY id HAVING min(version) <> 1 OR max(version) <> count(*)",
+      .query =
+          "SELECT id FROM $table GROUP BY id HAVING min(version) <> 1 OR max(version) <> count(*)",
       .text = "versions with gaps; 1, 2, ... would be right." },
     { .with = "version",
-      .query = "SELECT a.id FROM $table a JOIN $table b ON b.id = a.id AND b.version = a.version + 1"
-               " WHERE a.known_to IS NULL OR a.known_to > b.known_from",
-      .text = "a version is known beyond the beginning of the next; an end at that day would be right." },
+      .query =
+          "SELECT a.id FROM $table a JOIN $table b ON b.id = a.id AND b.version = a.version + 1"
+          " WHERE a.known_to IS NULL OR a.known_to > b.known_from",
+      .text = "a version is known beyond the beginning of the next; an end at that day would be "
+              "right." },
     { .with = "start",
-      .query = "SELECT id FROM $table WHERE start_min > start_max OR end_min > end_max OR start_min > end_max",
+      .query = "SELECT id FROM $table WHERE start_min > start_max OR end_min > end_max OR "
+               "start_min > end_max",
       .text = "it ends before it begins; days in their order would be right." },
     { .table = "casualties",
-      .query = "SELECT id FROM casualties WHERE date_min > date_max OR end_min > end_max OR date_min > end_max",
+      .query = "SELECT id FROM casualties WHERE date_min > date_max OR end_min > end_max OR "
+               "date_min > end_max",
       .text = "it ends before it begins; days in their order would be right." },
     { .table = "events",
-      .query = "SELECT id FROM events WHERE date_min > date_max OR end_min > end_max OR date_min > end_max",
+      .query = "SELECT id FROM events WHERE date_min > date_max OR end_min > end_max OR date_min > "
+               "end_max",
       .text = "it ends before it begins; days in their order would be right." },
 
     /* Closed lists, and references that no foreign key can say. */
     { .kind = COLUMN_CODE,
-      .query = "SELECT $key FROM $table WHERE $column NOT IN (SELECT id FROM codes WHERE list = '$list')",
+      .query = "SELECT $key FROM $table WHERE $column NOT IN (SELECT id FROM codes WHERE list = "
+               "'$list')",
       .text = "$column is no code of '$list'; one of them would be right." },
     { .kind = COLUMN_CODES,
       .query = "SELECT t.id FROM $table t, json_each(t.$column_json) WHERE value NOT IN"
@@ -141,35 +160,42 @@ static const struct invariant invariants[] = {
     { .table = "claims",
       .query = "SELECT c.id FROM claims c JOIN claims o ON o.id = c.superseded_by"
                " WHERE o.fact <> c.fact OR c.status <> 'superseded'",
-      .text = "superseded by a claim on another fact, or without the status; both would be right." },
+      .text =
+          "superseded by a claim on another fact, or without the status; both would be right." },
     { .table = "series",
       .query = "SELECT series FROM series_overlaps a WHERE NOT EXISTS"
                " (SELECT 1 FROM series_overlaps b WHERE b.series = a.other AND b.other = a.series)",
       .text = "it overlaps a series that does not overlap it; both ways would be right." },
     { .table = "definitions",
       .query = "SELECT definition FROM definition_sums a WHERE NOT EXISTS"
-               " (SELECT 1 FROM definition_sums b WHERE b.definition = a.other AND b.other = a.definition)",
+               " (SELECT 1 FROM definition_sums b WHERE b.definition = a.other AND b.other = "
+               "a.definition)",
       .text = "it adds with a definition that does not add with it; both ways would be right." },
 
     /* What is derived is derived from this text. */
     { .table = "claims",
-      .query = "SELECT c.id FROM claims c JOIN facts f ON f.id = c.fact WHERE c.subject_kind <> f.subject_kind"
+      .query = "SELECT c.id FROM claims c JOIN facts f ON f.id = c.fact WHERE c.subject_kind <> "
+               "f.subject_kind"
                " OR c.subject <> f.subject OR c.predicate <> f.predicate",
       .text = "subject and predicate are not those of its fact; the same would be right." },
     { .table = "casualties",
-      .query = "SELECT c.id FROM casualties c JOIN series s ON s.id = c.series WHERE c.kind <> s.kind",
+      .query =
+          "SELECT c.id FROM casualties c JOIN series s ON s.id = c.series WHERE c.kind <> s.kind",
       .text = "the kind is not its series'; the same one would be right." },
     { .table = "missions",
-      .query = "SELECT id FROM missions WHERE id NOT IN (SELECT id FROM actors WHERE type = 'un_mission')",
+      .query = "SELECT id FROM missions WHERE id NOT IN (SELECT id FROM actors WHERE type = "
+               "'un_mission')",
       .text = "no actor of type un_mission with its id; one would be right." },
     { .table = "places",
-      .query = "SELECT id FROM places p WHERE"
-               " NOT EXISTS (SELECT 1 FROM place_closure c WHERE c.ancestor = p.id AND c.place = p.id)"
-               " OR (part_of IS NOT NULL AND NOT EXISTS"
-               " (SELECT 1 FROM place_closure c WHERE c.ancestor = p.part_of AND c.place = p.id))",
+      .query =
+          "SELECT id FROM places p WHERE"
+          " NOT EXISTS (SELECT 1 FROM place_closure c WHERE c.ancestor = p.id AND c.place = p.id)"
+          " OR (part_of IS NOT NULL AND NOT EXISTS"
+          " (SELECT 1 FROM place_closure c WHERE c.ancestor = p.part_of AND c.place = p.id))",
       .text = "place_closure does not hold it; itself and every place it lies in would be right." },
     { .kind = COLUMN_SLUG,
-      .query = "SELECT id FROM $table t WHERE NOT EXISTS (SELECT 1 FROM labels l WHERE l.kind = '$thing' AND l.id = t.id)",
+      .query = "SELECT id FROM $table t WHERE NOT EXISTS (SELECT 1 FROM labels l WHERE l.kind = "
+               "'$thing' AND l.id = t.id)",
       .text = "no label; its name in `labels` would be right." },
     { .kind = COLUMN_SLUG,
       .query = "SELECT id FROM $table t WHERE NOT EXISTS"
@@ -180,7 +206,8 @@ static const struct invariant invariants[] = {
                " (SELECT count(*) FROM $link l WHERE l.$self = t.id $same_version)",
       .text = "$column_json is not the list of its links; one item for each would be right." },
     { .table = "dataset",
-      .query = "SELECT 'release' FROM (SELECT 1) WHERE (SELECT value FROM dataset WHERE key = 'release') IS NOT"
+      .query = "SELECT 'release' FROM (SELECT 1) WHERE (SELECT value FROM dataset WHERE key = "
+               "'release') IS NOT"
                " (SELECT max(id) FROM releases)",
       .text = "it is not the newest release; its id would be right." },
 };
@@ -207,8 +234,9 @@ static bool fail(struct check *check, struct error *err)
 {
     int code = sqlite3_errcode(check->db) & 0xFF;
 
-    return error_set(err, code == SQLITE_NOMEM ? ERR_INTERNAL : ERR_INPUT, NULL, "%s: %s; a whole file would be right.",
-                     check->file, sqlite3_errmsg(check->db));
+    return error_set(err, code == SQLITE_NOMEM ? ERR_INTERNAL : ERR_INPUT, NULL,
+                     "%s: %s; a whole file would be right.", check->file,
+                     sqlite3_errmsg(check->db));
 }
 
 static bool prepare(struct check *check, const char *sql, sqlite3_stmt **ret, struct error *err)
@@ -242,29 +270,39 @@ static bool check_header(const char *file, struct error *err)
     struct stat status;
 
     if (fd < 0 || fstat(fd, &status) != 0)
-        return error_set(err, ERR_INPUT, NULL, "%s: %s; a dataset file that 'bluehelm build' made would be right.",
-                         file, strerror(errno));
-    if (!S_ISREG(status.st_mode))
-        return error_set(err, ERR_INPUT, NULL, "%s: %s; a dataset file that 'bluehelm build' made would be right.",
-                         file, S_ISDIR(status.st_mode) ? "a directory" : "not a regular file");
-    if (status.st_size == 0)
-        return error_set(err, ERR_INPUT, NULL, "%s: the file is empty; build it anew with 'bluehelm build'.", file);
-    if (read(fd, header, sizeof(header)) != HEADER_SIZE || memcmp(header, "SQLite format 3", 16) != 0)
         return error_set(err, ERR_INPUT, NULL,
-                         "%s: not an SQLite file; a dataset file that 'bluehelm build' made would be right.", file);
+                         "%s: %s; a dataset file that 'bluehelm build' made would be right.", file,
+                         strerror(errno));
+    if (!S_ISREG(status.st_mode))
+        return error_set(err, ERR_INPUT, NULL,
+                         "%s: %s; a dataset file that 'bluehelm build' made would be right.", file,
+                         S_ISDIR(status.st_mode) ? "a directory" : "not a regular file");
+    if (status.st_size == 0)
+        return error_set(err, ERR_INPUT, NULL,
+                         "%s: the file is empty; build it anew with 'bluehelm build'.", file);
+    if (read(fd, header, sizeof(header)) != HEADER_SIZE
+        || memcmp(header, "SQLite format 3", 16) != 0)
+        return error_set(
+            err, ERR_INPUT, NULL,
+            "%s: not an SQLite file; a dataset file that 'bluehelm build' made would be right.",
+            file);
     if (big_endian(header + HEADER_APPLICATION, 4) != SCHEMA_APPLICATION_ID)
         return error_set(err, ERR_INPUT, NULL,
-                         "%s: an SQLite file, but not a bluehelm dataset; one that 'bluehelm build' made would be right.",
+                         "%s: an SQLite file, but not a bluehelm dataset; one that 'bluehelm "
+                         "build' made would be right.",
                          file);
     version = big_endian(header + HEADER_VERSION, 4);
     if (version != SCHEMA_VERSION)
-        return error_set(err, ERR_INPUT, NULL, "%s: schema version %lld is %s than this program's %d; %s would be right.",
-                         file, version, version > SCHEMA_VERSION ? "newer" : "older", SCHEMA_VERSION,
+        return error_set(err, ERR_INPUT, NULL,
+                         "%s: schema version %lld is %s than this program's %d; %s would be right.",
+                         file, version, version > SCHEMA_VERSION ? "newer" : "older",
+                         SCHEMA_VERSION,
                          version > SCHEMA_VERSION ? "a newer program" : "a file built anew");
     page_size = big_endian(header + HEADER_PAGE_SIZE, 2);
     size = big_endian(header + HEADER_PAGES, 4) * (page_size == 1 ? 65536 : page_size);
     if (status.st_size != size)
-        return error_set(err, ERR_INPUT, NULL, "%s: %lld bytes, and its header says %lld; the whole file would be right.",
+        return error_set(err, ERR_INPUT, NULL,
+                         "%s: %lld bytes, and its header says %lld; the whole file would be right.",
                          file, (long long)status.st_size, size);
     return true;
 }
@@ -277,20 +315,24 @@ static bool open_file(struct check *check, struct error *err)
     buffer_percent(&uri, check->file, "/");
     if (!buffer_text(&uri, "?mode=ro&immutable=1"))
         return error_set(err, ERR_INPUT, NULL, "%s: the path is too long.", check->file);
-    if (sqlite3_open_v2(uri.data, &check->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX, NULL)
+    if (sqlite3_open_v2(uri.data, &check->db,
+                        SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX, NULL)
         != SQLITE_OK)
         return fail(check, err);
     sqlite3_extended_result_codes(check->db, 1);
     sqlite3_db_config(check->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     sqlite3_db_config(check->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
-    return sqlite3_exec(check->db, "PRAGMA cell_size_check = ON", NULL, NULL, NULL) == SQLITE_OK || fail(check, err);
+    return sqlite3_exec(check->db, "PRAGMA cell_size_check = ON", NULL, NULL, NULL) == SQLITE_OK
+           || fail(check, err);
 }
 
-/* Compares tables, columns and indexes with those of db/schema.sql: one walk over two sorted lists. */
+/* Compares tables, columns and indexes with those of db/schema.sql: one walk over two sorted lists.
+ */
 static bool check_schema(struct check *check, struct error *err)
 {
     static const char query[] =
-        "SELECT printf('%s %s: column %s %s, not null %d, key %d', m.type, m.name, c.name, c.type, c.\"notnull\", c.pk)"
+        "SELECT printf('%s %s: column %s %s, not null %d, key %d', m.type, m.name, c.name, c.type, "
+        "c.\"notnull\", c.pk)"
         " AS item FROM sqlite_schema m JOIN pragma_table_xinfo(m.name) c"
         " WHERE m.type IN ('table', 'view') AND m.name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
         " UNION ALL SELECT printf('%s %s on %s', type, name, tbl_name) FROM sqlite_schema"
@@ -303,7 +345,8 @@ static bool check_schema(struct check *check, struct error *err)
     if (sqlite3_open(":memory:", &model) != SQLITE_OK
         || sqlite3_exec(model, schema_sql, NULL, NULL, NULL) != SQLITE_OK
         || sqlite3_prepare_v2(model, query, -1, &right, NULL) != SQLITE_OK)
-        return error_set(err, ERR_INTERNAL, NULL, "schema.sql: %s", model ? sqlite3_errmsg(model) : "no memory");
+        return error_set(err, ERR_INTERNAL, NULL, "schema.sql: %s",
+                         model ? sqlite3_errmsg(model) : "no memory");
     if (!prepare(check, query, &here, err))
         return false;
     more_right = sqlite3_step(right);
@@ -314,10 +357,12 @@ static bool check_schema(struct check *check, struct error *err)
                                               : strcmp(column_text(right, 0), column_text(here, 0));
 
         if (order < 0)
-            fault_in(&check->faults, check->file, "%s: it is missing; the schema of this program would be right.",
+            fault_in(&check->faults, check->file,
+                     "%s: it is missing; the schema of this program would be right.",
                      column_text(right, 0));
         else if (order > 0)
-            fault_in(&check->faults, check->file, "%s: the schema has none; without it, it would be right.",
+            fault_in(&check->faults, check->file,
+                     "%s: the schema has none; without it, it would be right.",
                      column_text(here, 0));
         if (order <= 0)
             more_right = sqlite3_step(right);
@@ -333,14 +378,16 @@ static bool check_pages(struct check *check, struct error *err)
     defer(buffer_done) struct buffer sql = BUFFER_INIT(SQL_MOST);
     int status;
 
-    /* Not quick_check: an index that lost a row answers wrongly, and only this one compares it with its table. */
+    /* Not quick_check: an index that lost a row answers wrongly, and only this one compares it with
+     * its table. */
     if (!buffer_format(&sql, "PRAGMA integrity_check(%d)", PAGE_FAULTS_MOST))
         return error_set(err, ERR_INTERNAL, NULL, "no memory for a statement");
     if (!prepare(check, sql.data, &rows, err))
         return false;
     while ((status = sqlite3_step(rows)) == SQLITE_ROW) {
         if (strcmp(column_text(rows, 0), "ok") != 0)
-            fault_in(&check->faults, check->file, "%s; an undamaged file would be right.", column_text(rows, 0));
+            fault_in(&check->faults, check->file, "%s; an undamaged file would be right.",
+                     column_text(rows, 0));
     }
     return status == SQLITE_DONE || fail(check, err);
 }
@@ -366,8 +413,9 @@ static bool check_references(struct check *check, struct error *err)
             sqlite3_bind_int64(row, 1, sqlite3_column_int64(rows, 1));
             id = sqlite3_step(row) == SQLITE_ROW ? column_text(row, 0) : "";
         }
-        fault_in(&check->faults, check->file, "%s %s: it refers to none of %s; an id that is there would be right.", table,
-                 id, column_text(rows, 2));
+        fault_in(&check->faults, check->file,
+                 "%s %s: it refers to none of %s; an id that is there would be right.", table, id,
+                 column_text(rows, 2));
     }
     return status == SQLITE_DONE || fail(check, err);
 }
@@ -380,10 +428,12 @@ static bool check_digest(struct check *check, struct check_summary *ret, struct 
         || !prepare(check, "SELECT value FROM dataset WHERE key = 'digest'", &stored, err))
         return false;
     if (sqlite3_step(stored) != SQLITE_ROW)
-        fault_in(&check->faults, check->file, "dataset digest: it is missing; a file built anew would be right.");
+        fault_in(&check->faults, check->file,
+                 "dataset digest: it is missing; a file built anew would be right.");
     else if (strcmp(column_text(stored, 0), ret->digest) != 0)
         fault_in(&check->faults, check->file,
-                 "dataset digest: it says %s, and the content has %s; content that nobody changed would be right.",
+                 "dataset digest: it says %s, and the content has %s; content that nobody changed "
+                 "would be right.",
                  column_text(stored, 0), ret->digest);
     return true;
 }
@@ -395,7 +445,8 @@ struct word {
 };
 
 /* Writes text with its $words replaced. False when one of them says nothing here. */
-static bool expand(const char *text, const struct table *table, const struct column *column, struct buffer *ret)
+static bool expand(const char *text, const struct table *table, const struct column *column,
+                   struct buffer *ret)
 {
     const struct word words[] = {
         { "$table", table->name },
@@ -438,15 +489,21 @@ static bool check_rule(struct check *check, const struct invariant *rule, const 
     int status;
 
     if (!expand(rule->query, table, column, &sql) || !expand(rule->text, table, column, &text))
-        return !sql.broken && !text.broken ? true : error_set(err, ERR_INTERNAL, NULL, "no memory for a statement");
+        return !sql.broken && !text.broken
+                   ? true
+                   : error_set(err, ERR_INTERNAL, NULL, "no memory for a statement");
     if (!prepare(check, sql.data, &rows, err))
         return false;
     while ((status = sqlite3_step(rows)) == SQLITE_ROW)
-        fault_in(&check->faults, check->file, "%s %s: %s", table->name, column_text(rows, 0), text.data);
-    /* The content itself can stop a query: a list that is no JSON. That is one more fault of it, and the rest is checked. */
+        fault_in(&check->faults, check->file, "%s %s: %s", table->name, column_text(rows, 0),
+                 text.data);
+    /* The content itself can stop a query: a list that is no JSON. That is one more fault of it,
+     * and the rest is checked. */
     if (status != SQLITE_DONE)
-        fault_in(&check->faults, check->file, "%s: %s, so that a rule cannot be checked; content that nobody changed would be right.",
-                 table->name, sqlite3_errmsg(check->db));
+        fault_in(
+            &check->faults, check->file,
+            "%s: %s, so that a rule cannot be checked; content that nobody changed would be right.",
+            table->name, sqlite3_errmsg(check->db));
     return true;
 }
 
@@ -456,11 +513,13 @@ static bool has_column(struct check *check, const struct table *table, const str
     defer(buffer_done) struct buffer name = BUFFER_INIT(SQL_MOST);
 
     return buffer_format(&name, "%s_json", column->name)
-           && sqlite3_table_column_metadata(check->db, NULL, table->name, name.data, NULL, NULL, NULL, NULL, NULL)
+           && sqlite3_table_column_metadata(check->db, NULL, table->name, name.data, NULL, NULL,
+                                            NULL, NULL, NULL)
                   == SQLITE_OK;
 }
 
-static bool check_rule_everywhere(struct check *check, const struct invariant *rule, struct error *err)
+static bool check_rule_everywhere(struct check *check, const struct invariant *rule,
+                                  struct error *err)
 {
     if (rule->table != NULL) {
         const struct table only = { .name = rule->table };
@@ -469,7 +528,8 @@ static bool check_rule_everywhere(struct check *check, const struct invariant *r
     }
     for (size_t i = 0; i < TABLES_N; i++) {
         for (const struct column *column = tables[i].columns; column->name != NULL; column++) {
-            bool is_on = rule->with != NULL ? strcmp(column->name, rule->with) == 0 : column->kind == rule->kind;
+            bool is_on = rule->with != NULL ? strcmp(column->name, rule->with) == 0
+                                            : column->kind == rule->kind;
 
             if (rule->with == NULL && rule->kind == COLUMN_REFS)
                 is_on = is_on && has_column(check, &tables[i], column);
@@ -485,7 +545,9 @@ static bool count_rows(struct check *check, struct check_summary *ret, struct er
     defer(finalize) sqlite3_stmt *names = NULL;
     defer(finalize) sqlite3_stmt *release = NULL;
 
-    if (!prepare(check, "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
+    if (!prepare(check,
+                 "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE "
+                 "'sqlite\\_%' ESCAPE '\\'",
                  &names, err))
         return false;
     while (sqlite3_step(names) == SQLITE_ROW) {
@@ -513,8 +575,8 @@ static void check_done(struct check *check)
 
 static bool refuse(const struct check *check, struct error *err)
 {
-    return error_set(err, ERR_INPUT, NULL, "%zu fault%s in %s.", check->faults.n, check->faults.n == 1 ? "" : "s",
-                     check->file);
+    return error_set(err, ERR_INPUT, NULL, "%zu fault%s in %s.", check->faults.n,
+                     check->faults.n == 1 ? "" : "s", check->file);
 }
 
 bool check_dataset(const char *file, FILE *faults, struct check_summary *ret, struct error *err)
@@ -524,7 +586,8 @@ bool check_dataset(const char *file, FILE *faults, struct check_summary *ret, st
 
     if (!check_header(file, err) || !open_file(&check, err) || !check_schema(&check, err))
         return false;
-    /* Each step relies on the one before: queries need the schema, and their answers whole pages. */
+    /* Each step relies on the one before: queries need the schema, and their answers whole pages.
+     */
     if (check.faults.n > 0)
         return refuse(&check, err);
     if (!check_pages(&check, err))

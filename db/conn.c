@@ -17,16 +17,19 @@
 enum {
     CONN_STATEMENTS = 64,  /* prepared statements kept; the least recently used goes */
     CONN_STEPS = 2000,     /* virtual machine steps between two looks at the clock: some 20 us */
-    CONN_MMAP = 256 << 20, /* bytes of the file that are read through memory mapping; SPEED.md: 20% on large sets */
-    CONN_CACHE = -1024,    /* page cache in KiB (negative: SQLite's way to say so); mapped pages need none */
-    FOLD_SIZE = 4096,      /* bytes of a folded text in a comparison; longer ones are compared by nothing */
+    CONN_MMAP = 256 << 20, /* bytes of the file that are read through memory mapping; SPEED.md: 20%
+                              on large sets */
+    CONN_CACHE =
+        -1024, /* page cache in KiB (negative: SQLite's way to say so); mapped pages need none */
+    FOLD_SIZE =
+        4096, /* bytes of a folded text in a comparison; longer ones are compared by nothing */
 };
 
 /** A slot of the statement cache. Zeroed: free. */
 struct slot {
-    char *sql;          /* NULL: free */
+    char *sql; /* NULL: free */
     sqlite3_stmt *stmt;
-    uint64_t used;      /* tick of the last use */
+    uint64_t used; /* tick of the last use */
 };
 
 struct conn {
@@ -38,9 +41,10 @@ struct conn {
 };
 
 /*
- * SQLite resolves links in a file's name before it opens it, and then refuses to follow any. /proc/self/fd/N, under which a
- * published file is opened, would so become the name that the file once had, and by now another file may bear it, or none.
- * Hence this layer over SQLite's own, which leaves names as they are, and an open() that follows these links.
+ * SQLite resolves links in a file's name before it opens it, and then refuses to follow any.
+ * /proc/self/fd/N, under which a published file is opened, would so become the name that the file
+ * once had, and by now another file may bear it, or none. Hence this layer over SQLite's own, which
+ * leaves names as they are, and an open() that follows these links.
  */
 static sqlite3_vfs exact_names;
 static pthread_once_t exact_names_once = PTHREAD_ONCE_INIT;
@@ -65,7 +69,8 @@ static void register_exact_names(void)
 {
     sqlite3_vfs *own = sqlite3_vfs_find(NULL);
 
-    if (own == NULL || own->xSetSystemCall(own, "open", (sqlite3_syscall_ptr)open_exact) != SQLITE_OK)
+    if (own == NULL
+        || own->xSetSystemCall(own, "open", (sqlite3_syscall_ptr)open_exact) != SQLITE_OK)
         return;
     exact_names = *own;
     exact_names.zName = "exact-names";
@@ -74,7 +79,8 @@ static void register_exact_names(void)
     sqlite3_vfs_register(&exact_names, 0);
 }
 
-/* SQL fold(text): as fold_name(); NULL for NULL. Lets contains and startswith ignore case and accents. */
+/* SQL fold(text): as fold_name(); NULL for NULL. Lets contains and startswith ignore case and
+ * accents. */
 static void sql_fold(sqlite3_context *context, int n_args, sqlite3_value **args)
 {
     const char *text = (const char *)sqlite3_value_text(args[0]);
@@ -103,7 +109,8 @@ static int is_past_deadline(void *data)
 static bool read_integer(sqlite3 *db, const char *sql, int *ret)
 {
     sqlite3_stmt *stmt = NULL;
-    bool is_read = sqlite3_prepare_v2(db, sql, -1, &stmt, NULL) == SQLITE_OK && sqlite3_step(stmt) == SQLITE_ROW;
+    bool is_read = sqlite3_prepare_v2(db, sql, -1, &stmt, NULL) == SQLITE_OK
+                   && sqlite3_step(stmt) == SQLITE_ROW;
 
     if (is_read)
         *ret = sqlite3_column_int(stmt, 0);
@@ -116,16 +123,20 @@ static bool check_header(sqlite3 *db, const char *file, struct error *err)
 {
     int application_id = 0, version = 0;
 
-    if (!read_integer(db, "PRAGMA application_id", &application_id) || !read_integer(db, "PRAGMA user_version", &version))
-        return error_set(err, ERR_INPUT, NULL, "%s: %s; a dataset file that 'bluehelm build' made would be right.",
-                         file, sqlite3_errmsg(db));
-    if (application_id != SCHEMA_APPLICATION_ID)
+    if (!read_integer(db, "PRAGMA application_id", &application_id)
+        || !read_integer(db, "PRAGMA user_version", &version))
         return error_set(err, ERR_INPUT, NULL,
-                         "%s: not a bluehelm dataset (application_id %d); make one with 'bluehelm build'.", file,
-                         application_id);
+                         "%s: %s; a dataset file that 'bluehelm build' made would be right.", file,
+                         sqlite3_errmsg(db));
+    if (application_id != SCHEMA_APPLICATION_ID)
+        return error_set(
+            err, ERR_INPUT, NULL,
+            "%s: not a bluehelm dataset (application_id %d); make one with 'bluehelm build'.", file,
+            application_id);
     if (version != SCHEMA_VERSION)
         return error_set(err, ERR_INPUT, NULL,
-                         "%s: schema version %d, and this program reads version %d; rebuild the dataset with this program.",
+                         "%s: schema version %d, and this program reads version %d; rebuild the "
+                         "dataset with this program.",
                          file, version, SCHEMA_VERSION);
     return true;
 }
@@ -146,10 +157,12 @@ bool conn_open(const char *file, const struct state *state, struct conn **ret, s
         conn_close(conn);
         return error_set(err, ERR_INPUT, NULL, "%s: the path is too long.", file);
     }
-    status = sqlite3_open_v2(uri.data, &conn->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX, "exact-names");
+    status = sqlite3_open_v2(uri.data, &conn->db,
+                             SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX,
+                             "exact-names");
     if (status != SQLITE_OK) {
-        error_set(err, ERR_INPUT, NULL, "%s: %s; a dataset file that can be read would be right.", file,
-                  conn->db != NULL ? sqlite3_errmsg(conn->db) : "no memory");
+        error_set(err, ERR_INPUT, NULL, "%s: %s; a dataset file that can be read would be right.",
+                  file, conn->db != NULL ? sqlite3_errmsg(conn->db) : "no memory");
         conn_close(conn);
         return false;
     }
@@ -161,10 +174,12 @@ bool conn_open(const char *file, const struct state *state, struct conn **ret, s
         conn_close(conn);
         return false;
     }
-    if (sqlite3_create_function(conn->db, "fold", 1, SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS, NULL,
+    if (sqlite3_create_function(conn->db, "fold", 1,
+                                SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS, NULL,
                                 sql_fold, NULL, NULL)
             != SQLITE_OK
-        || sqlite3_exec(conn->db, "PRAGMA query_only=1; PRAGMA temp_store=memory", NULL, NULL, NULL) != SQLITE_OK) {
+        || sqlite3_exec(conn->db, "PRAGMA query_only=1; PRAGMA temp_store=memory", NULL, NULL, NULL)
+               != SQLITE_OK) {
         error_set(err, ERR_INTERNAL, NULL, "%s: %s", file, sqlite3_errmsg(conn->db));
         conn_close(conn);
         return false;
@@ -172,8 +187,10 @@ bool conn_open(const char *file, const struct state *state, struct conn **ret, s
     {
         char pragmas[96];
 
-        sqlite3_snprintf(sizeof(pragmas), pragmas, "PRAGMA mmap_size=%d; PRAGMA cache_size=%d", CONN_MMAP, CONN_CACHE);
-        sqlite3_exec(conn->db, pragmas, NULL, NULL, NULL); /* hints: without them it is slower, not wrong */
+        sqlite3_snprintf(sizeof(pragmas), pragmas, "PRAGMA mmap_size=%d; PRAGMA cache_size=%d",
+                         CONN_MMAP, CONN_CACHE);
+        sqlite3_exec(conn->db, pragmas, NULL, NULL,
+                     NULL); /* hints: without them it is slower, not wrong */
     }
     *ret = conn;
     return true;
@@ -200,7 +217,8 @@ static bool fail(sqlite3 *db, int status, struct error *err)
 {
     if ((status & 0xff) == SQLITE_INTERRUPT)
         return error_set(err, ERR_TIMEOUT, NULL,
-                         "The query took longer than the server allows; ask for less: more filters, a smaller limit.");
+                         "The query took longer than the server allows; ask for less: more "
+                         "filters, a smaller limit.");
     return error_set(err, ERR_INTERNAL, NULL, "SQLite %d: %s", status, sqlite3_errmsg(db));
 }
 

@@ -16,8 +16,8 @@ struct state;
  * Opens a dataset file for reading.
  *
  * Shape: immutable, unlocked; the caller must be the only thread that uses the connection.
- * Errors: ERR_INPUT with the reason when the file is not a whole dataset of this schema, ERR_INTERNAL.
- * Lifetime: borrows state; conn_close() frees it.
+ * Errors: ERR_INPUT with the reason when the file is not a whole dataset of this schema,
+ * ERR_INTERNAL. Lifetime: borrows state; conn_close() frees it.
  */
 bool conn_open(const char *file, const struct state *state, struct conn **ret, struct error *err);
 
@@ -31,7 +31,8 @@ void conn_close(struct conn *conn);
  */
 bool conn_stmt(struct conn *conn, const char *sql, sqlite3_stmt **ret, struct error *err);
 
-/** Resets the statement, clears its bindings and NULLs the borrower's pointer. Takes a pointer to NULL. */
+/** Resets the statement, clears its bindings and NULLs the borrower's pointer. Takes a pointer to
+ * NULL. */
 void stmt_return(sqlite3_stmt **stmt);
 
 /**

@@ -15,20 +15,21 @@
 #include "db/select.h"
 #include "server/base/cleanup.h"
 
-/** A published file. Shared by the holder and by each thread's connection to it; the last one closes it. */
+/** A published file. Shared by the holder and by each thread's connection to it; the last one
+ * closes it. */
 struct file {
     struct state state;
     atomic_size_t n_holders;
-    int descriptor;        /* keeps the very file that was checked, whatever its name comes to mean */
-    struct code *codes;    /* owned; state.codes points here */
+    int descriptor;     /* keeps the very file that was checked, whatever its name comes to mean */
+    struct code *codes; /* owned; state.codes points here */
 };
 
 struct dataset {
     const struct resource *const *catalogue;
-    pthread_mutex_t lock;    /* guards file */
-    struct file *file;       /* NULL: nothing was published */
-    atomic_ulong serial;     /* grows with each publication; what a request looks at */
-    pthread_key_t thread;    /* each thread's struct local */
+    pthread_mutex_t lock; /* guards file */
+    struct file *file;    /* NULL: nothing was published */
+    atomic_ulong serial;  /* grows with each publication; what a request looks at */
+    pthread_key_t thread; /* each thread's struct local */
 };
 
 /** What one thread has open. */
@@ -97,7 +98,8 @@ void dataset_free(struct dataset *dataset)
     free(dataset);
 }
 
-/* SQLite opens the file anew through the descriptor, so a name that was replaced meanwhile does not matter. */
+/* SQLite opens the file anew through the descriptor, so a name that was replaced meanwhile does not
+ * matter. */
 static bool open_descriptor(const struct file *file, struct conn **ret, struct error *err)
 {
     char path[64];
@@ -135,7 +137,8 @@ static bool read_codes(struct conn *conn, struct file *file, struct error *err)
     size_t room = 0;
     bool is_row;
 
-    if (!conn_stmt(conn, "SELECT list, id, name, text, inverse FROM codes ORDER BY list, position", &stmt, err))
+    if (!conn_stmt(conn, "SELECT list, id, name, text, inverse FROM codes ORDER BY list, position",
+                   &stmt, err))
         return false;
     for (;;) {
         if (!stmt_step(stmt, &is_row, err))
@@ -143,7 +146,8 @@ static bool read_codes(struct conn *conn, struct file *file, struct error *err)
         if (!is_row)
             break;
         if (file->state.n_codes == room) {
-            struct code *codes = realloc(file->codes, (room = room ? room * 2 : 128) * sizeof(*codes));
+            struct code *codes =
+                realloc(file->codes, (room = room ? room * 2 : 128) * sizeof(*codes));
 
             if (codes == NULL)
                 return error_set(err, ERR_INTERNAL, NULL, "no memory for the code lists");
@@ -188,15 +192,18 @@ bool dataset_publish(struct dataset *dataset, const char *path, struct error *er
     atomic_init(&file->n_holders, 1);
     file->descriptor = open(path, O_RDONLY | O_CLOEXEC);
     if (file->descriptor < 0) {
-        error_set(err, ERR_INPUT, NULL, "%s: %s; a dataset file that 'bluehelm build' made would be right.", path,
+        error_set(err, ERR_INPUT, NULL,
+                  "%s: %s; a dataset file that 'bluehelm build' made would be right.", path,
                   strerror(errno));
         file_release(file);
         return false;
     }
-    if (!open_descriptor(file, &conn, &why) || !read_key(conn, "digest", file->state.digest, 65, &why)
-        || !read_key(conn, "release", file->state.release, 11, &why) || !read_codes(conn, file, &why)
-        || !check_resources(dataset, conn, &why)) {
-        const char *name = strstr(why.detail, ": "); /* our name of the descriptor says nothing to anybody */
+    if (!open_descriptor(file, &conn, &why)
+        || !read_key(conn, "digest", file->state.digest, 65, &why)
+        || !read_key(conn, "release", file->state.release, 11, &why)
+        || !read_codes(conn, file, &why) || !check_resources(dataset, conn, &why)) {
+        const char *name =
+            strstr(why.detail, ": "); /* our name of the descriptor says nothing to anybody */
         bool is_named = strncmp(why.detail, "/proc/self/fd/", 14) == 0 && name != NULL;
 
         error_set(err, ERR_INPUT, NULL, "%s: %s", path, is_named ? name + 2 : why.detail);
@@ -251,7 +258,8 @@ bool dataset_conn(struct dataset *dataset, struct conn **ret, struct error *err)
         return error_set(err, ERR_NOT_READY, NULL, "No dataset is open yet.");
     if (!open_descriptor(local->file, &local->conn, err)) {
         local_close(local);
-        err->code = ERR_INTERNAL; /* the file was good when it was published: this is not the client's fault */
+        err->code = ERR_INTERNAL; /* the file was good when it was published: this is not the
+                                     client's fault */
         return false;
     }
     *ret = local->conn;
@@ -273,7 +281,8 @@ const struct code *state_code(const struct state *state, const char *list, const
     for (size_t i = 0; i < state->n_codes; i++) {
         const struct code *code = &state->codes[i];
 
-        if (strcmp(code->list, list) == 0 && (strcmp(code->id, id) == 0 || strcmp(code->name, id) == 0))
+        if (strcmp(code->list, list) == 0
+            && (strcmp(code->id, id) == 0 || strcmp(code->name, id) == 0))
             return code;
     }
     return NULL;

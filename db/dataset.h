@@ -1,6 +1,7 @@
 #pragma once
 
-/* Which dataset file is current, and each worker's own connection to it. A dataset is immutable and swapped whole. */
+/* Which dataset file is current, and each worker's own connection to it. A dataset is immutable and
+ * swapped whole. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -21,8 +22,8 @@ struct code {
 
 /** One open dataset file: what never changes about it. Lives as long as somebody holds it. */
 struct state {
-    char digest[65];    /* SHA-256 of the content, hex */
-    char release[11];   /* id of the newest release: a day */
+    char digest[65];          /* SHA-256 of the content, hex */
+    char release[11];         /* id of the newest release: a day */
     const struct code *codes; /* grouped by list, in the lists' order */
     size_t n_codes;
 };
@@ -32,35 +33,39 @@ struct dataset;
 /**
  * Makes the holder of the current dataset; nothing is open yet.
  *
- * Shape: catalogue is NULL-terminated; a file is only published if each of its resources can be prepared on it.
- * Errors: NULL without memory.
- * Lifetime: borrows catalogue; dataset_free() when no thread uses it any more.
+ * Shape: catalogue is NULL-terminated; a file is only published if each of its resources can be
+ * prepared on it. Errors: NULL without memory. Lifetime: borrows catalogue; dataset_free() when no
+ * thread uses it any more.
  */
 struct dataset *dataset_new(const struct resource *const *catalogue);
 
-/** Closes everything. Takes NULL. Connections of other threads must have been closed (their threads ended). */
+/** Closes everything. Takes NULL. Connections of other threads must have been closed (their threads
+ * ended). */
 void dataset_free(struct dataset *dataset);
 
 /**
  * Checks a file and makes it the current one; requests under way finish on the one they began with.
  *
- * Errors: ERR_INPUT with a sentence that says why (missing, not a dataset, newer schema, damaged): the old one stays.
- * Safe in any thread.
+ * Errors: ERR_INPUT with a sentence that says why (missing, not a dataset, newer schema, damaged):
+ * the old one stays. Safe in any thread.
  */
 bool dataset_publish(struct dataset *dataset, const char *file, struct error *err);
 
 /**
- * Lends the calling thread its own connection to the current dataset; opens or reopens it when it has changed.
+ * Lends the calling thread its own connection to the current dataset; opens or reopens it when it
+ * has changed.
  *
  * Shape: one thread, one connection; valid until the thread's next call.
  * Errors: ERR_NOT_READY when nothing was published, ERR_INTERNAL.
  */
 bool dataset_conn(struct dataset *dataset, struct conn **ret, struct error *err);
 
-/** What never changes about the file behind a connection. Lives until the thread's next dataset_conn(). */
+/** What never changes about the file behind a connection. Lives until the thread's next
+ * dataset_conn(). */
 const struct state *conn_state(const struct conn *conn);
 
-/** Closes the calling thread's connection, if it has one (threads that end do this by themselves). */
+/** Closes the calling thread's connection, if it has one (threads that end do this by themselves).
+ */
 void dataset_leave(struct dataset *dataset);
 
 /** Finds the code `id` (or the code named `id`) of a list; NULL: there is none. */

@@ -18,12 +18,14 @@ static bool fail(sqlite3 *db, struct error *err)
     return error_set(err, ERR_INTERNAL, NULL, "digest: %s", sqlite3_errmsg(db));
 }
 
-/* One value: a letter for its type, its length, its bytes. Nothing else can be written the same way. */
+/* One value: a letter for its type, its length, its bytes. Nothing else can be written the same
+ * way. */
 static void add_value(struct sha256_ctx *context, sqlite3_stmt *row, int column)
 {
     static const char types[] = "?irtbn"; /* by SQLite's type numbers, 1 to 5 */
     char head[32], real[64];
-    int type = sqlite3_column_type(row, column); /* asked first: reading as text may change the answer */
+    int type =
+        sqlite3_column_type(row, column); /* asked first: reading as text may change the answer */
     const char *text = (const char *)sqlite3_column_text(row, column);
     int len = sqlite3_column_bytes(row, column);
 
@@ -45,12 +47,14 @@ static bool add_order(sqlite3 *db, const char *table, struct buffer *sql, struct
     defer(finalize) sqlite3_stmt *stmt = NULL;
     int n = 0;
 
-    if (sqlite3_prepare_v2(db, "SELECT name FROM pragma_table_info(?1) ORDER BY pk = 0, pk, cid", -1, &stmt, NULL)
+    if (sqlite3_prepare_v2(db, "SELECT name FROM pragma_table_info(?1) ORDER BY pk = 0, pk, cid",
+                           -1, &stmt, NULL)
         != SQLITE_OK)
         return fail(db, err);
     sqlite3_bind_text(stmt, 1, table, -1, SQLITE_STATIC);
     while (sqlite3_step(stmt) == SQLITE_ROW)
-        buffer_format(sql, "%s\"%s\"", n++ > 0 ? ", " : " ORDER BY ", (const char *)sqlite3_column_text(stmt, 0));
+        buffer_format(sql, "%s\"%s\"", n++ > 0 ? ", " : " ORDER BY ",
+                      (const char *)sqlite3_column_text(stmt, 0));
     return !sql->broken || error_set(err, ERR_INTERNAL, NULL, "digest: no memory");
 }
 
@@ -82,10 +86,11 @@ bool digest_compute(sqlite3 *db, char ret[DIGEST_SIZE], struct error *err)
     uint8_t digest[SHA256_DIGEST_SIZE];
     int status;
 
-    if (sqlite3_prepare_v2(db,
-                           "SELECT name FROM main.sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%'"
-                           " AND name <> 'dataset' ORDER BY name",
-                           -1, &tables, NULL)
+    if (sqlite3_prepare_v2(
+            db,
+            "SELECT name FROM main.sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%'"
+            " AND name <> 'dataset' ORDER BY name",
+            -1, &tables, NULL)
         != SQLITE_OK)
         return fail(db, err);
     sha256_init(&context);

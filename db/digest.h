@@ -1,6 +1,7 @@
 #pragma once
 
-/* The digest of a dataset: SHA-256 over the content of its tables, whatever bytes SQLite laid them out in. */
+/* The digest of a dataset: SHA-256 over the content of its tables, whatever bytes SQLite laid them
+ * out in. */
 
 #include <stdbool.h>
 
@@ -13,8 +14,7 @@ enum { DIGEST_SIZE = 65 /* SHA-256 in hexadecimal, and NUL */ };
 /**
  * Computes the digest of a dataset's content.
  *
- * Shape: every table but `dataset` in the order of its name, every row in the order of its primary key, every value
- * with its type and length.
- * Errors: ERR_INTERNAL with SQLite's words.
+ * Shape: every table but `dataset` in the order of its name, every row in the order of its primary
+ * key, every value with its type and length. Errors: ERR_INTERNAL with SQLite's words.
  */
 bool digest_compute(sqlite3 *db, char ret[DIGEST_SIZE], struct error *err);

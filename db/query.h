@@ -1,6 +1,7 @@
 #pragma once
 
-/* A checked request for rows of one resource. Made by server/query.c, turned into SQL by db/select.c. */
+/* A checked request for rows of one resource. Made by server/query.c, turned into SQL by
+ * db/select.c. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -10,19 +11,19 @@
 #include "server/base/date.h"
 
 enum {
-    QUERY_TERMS = 24,      /* most conditions of one request */
-    QUERY_VALUES = 200,    /* most values in all conditions together */
-    QUERY_SORTS = 6,       /* most sort keys */
-    QUERY_FIELDS = 48,     /* most fields of a resource */
-    QUERY_INCLUDES = 6,    /* most collections that are included */
-    QUERY_PARAMS = 4,      /* most declared parameters of a resource */
-    QUERY_TEXT = 8192,     /* bytes for all decoded values */
-    QUERY_LIMIT = 100,     /* rows of a page, where the request does not say */
+    QUERY_TERMS = 24,   /* most conditions of one request */
+    QUERY_VALUES = 200, /* most values in all conditions together */
+    QUERY_SORTS = 6,    /* most sort keys */
+    QUERY_FIELDS = 48,  /* most fields of a resource */
+    QUERY_INCLUDES = 6, /* most collections that are included */
+    QUERY_PARAMS = 4,   /* most declared parameters of a resource */
+    QUERY_TEXT = 8192,  /* bytes for all decoded values */
+    QUERY_LIMIT = 100,  /* rows of a page, where the request does not say */
     QUERY_LIMIT_MAX = 10000,
     QUERY_OFFSET_MAX = 100000,
 };
 
-enum operator {
+enum operator{
     OPERATOR_EQUAL,
     OPERATOR_NOT,
     OPERATOR_GT,
@@ -49,9 +50,9 @@ struct value {
 struct term {
     const struct field *field;
     enum operator op;
-    size_t first;    /* index of the first value */
+    size_t first; /* index of the first value */
     size_t n_values;
-    bool is_null;    /* ISNULL: which way */
+    bool is_null; /* ISNULL: which way */
 };
 
 /** One sort key. */
@@ -60,7 +61,8 @@ struct sort {
     bool descending;
 };
 
-/** Where a page begins: the sort values and the id of the row before it, as the cursor carries them. */
+/** Where a page begins: the sort values and the id of the row before it, as the cursor carries
+ * them. */
 struct keyset {
     bool is_set;
     bool is_null[QUERY_SORTS + 1];
@@ -70,12 +72,13 @@ struct keyset {
     size_t n;
 };
 
-/** A checked query. Zeroed and then filled by query_parse(). Owns nothing: texts point into .text or to literals. */
+/** A checked query. Zeroed and then filled by query_parse(). Owns nothing: texts point into .text
+ * or to literals. */
 struct query {
     const struct resource *resource;
-    const char *key;           /* one item: its id; NULL: the collection */
+    const char *key;               /* one item: its id; NULL: the collection */
     const struct resource *parent; /* sub-collection: whose; NULL: none */
-    const char *parent_key;    /* sub-collection: the id in the path */
+    const char *parent_key;        /* sub-collection: the id in the path */
     struct term terms[QUERY_TERMS];
     size_t n_terms;
     struct value values[QUERY_VALUES];
@@ -86,9 +89,9 @@ struct query {
     size_t n_fields;
     const struct resource *includes[QUERY_INCLUDES];
     size_t n_includes;
-    const char *params[QUERY_PARAMS];    /* value of each declared parameter, in the declared order */
+    const char *params[QUERY_PARAMS]; /* value of each declared parameter, in the declared order */
     const char *param_ids[QUERY_PARAMS]; /* the id behind it; NULL: none */
-    struct date_span world;    /* at=, during=, from=, to= */
+    struct date_span world;              /* at=, during=, from=, to= */
     bool has_world;
     char as_of[DATE_DAY_SIZE]; /* "": as known now */
     bool is_definite;          /* certainty=definite */
@@ -97,6 +100,6 @@ struct query {
     struct keyset keyset;
     uint32_t limit;
     uint32_t offset;
-    char text[QUERY_TEXT];     /* decoded values */
+    char text[QUERY_TEXT]; /* decoded values */
     size_t text_len;
 };

@@ -28,7 +28,8 @@ const char *resource_include(const struct resource *resource, size_t index)
         if (field->resource == NULL || (field->flags & FIELD_HIDDEN))
             continue;
         for (const struct field *other = resource->fields; other != field; other++) {
-            if (other->resource != NULL && !(other->flags & FIELD_HIDDEN) && strcmp(other->resource, field->resource) == 0)
+            if (other->resource != NULL && !(other->flags & FIELD_HIDDEN)
+                && strcmp(other->resource, field->resource) == 0)
                 is_first = false;
         }
         if (is_first && index-- == 0)

@@ -1,6 +1,7 @@
 #pragma once
 
-/* The vocabulary in which a resource is declared. Handlers only speak it; the engine derives the rest from it. */
+/* The vocabulary in which a resource is declared. Handlers only speak it; the engine derives the
+ * rest from it. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -14,7 +15,8 @@ enum field_type {
     FIELD_REAL,    /* a coordinate in degrees; never a count */
     FIELD_DATE,    /* an imprecise date: columns <sql>, <sql>_min, <sql>_max */
     FIELD_DAY,     /* one exact day */
-    FIELD_NUMBER,  /* a claimed number: columns low, best, high, qualifier, text, unit behind the prefix <sql> */
+    FIELD_NUMBER,  /* a claimed number: columns low, best, high, qualifier, text, unit behind the
+                      prefix <sql> */
     FIELD_REF,     /* another thing by id: {"id", "name"}, for places "iso3" as well */
     FIELD_REFS,    /* several things, as ready JSON in the column <sql> */
     FIELD_TEXTS,   /* several words, as ready JSON in the column <sql> */
@@ -31,20 +33,23 @@ enum field_flag {
 
 /** One field of a resource. */
 struct field {
-    const char *name;     /* lower_snake, the field's standard term */
+    const char *name; /* lower_snake, the field's standard term */
     enum field_type type;
-    unsigned flags;       /* of enum field_flag */
-    const char *sql;      /* column, or what the type makes of it; NULL for hidden fields with .match */
-    const char *only;     /* FIELD_NUMBER: condition under which the row's number is this field's; NULL: always */
-    const char *kind;     /* REF, REFS: kind of thing in `names`, or several with commas; NULL: not a reference.
-                             ID, TEXT: kind whose names are looked up as well (aliases, codes) when it is filtered by */
-    const char *kind_sql; /* REF to several kinds: column that holds the kind; NULL: .kind is the one */
+    unsigned flags;   /* of enum field_flag */
+    const char *sql;  /* column, or what the type makes of it; NULL for hidden fields with .match */
+    const char *only; /* FIELD_NUMBER: condition under which the row's number is this field's; NULL:
+                         always */
+    const char *kind; /* REF, REFS: kind of thing in `names`, or several with commas; NULL: not a
+                         reference. ID, TEXT: kind whose names are looked up as well (aliases,
+                         codes) when it is filtered by */
+    const char
+        *kind_sql; /* REF to several kinds: column that holds the kind; NULL: .kind is the one */
     const char *resource; /* REF, REFS: collection in which the thing is found; NULL: none */
-    const char *match;    /* condition with @ids for the ids that a value names (or @things: kind and id);
-                             NULL: <sql> IN @ids */
-    const char *codes;    /* CODE and TEXTS: name of the closed list in `codes`; NULL: none */
-    const char *unit;     /* INTEGER, REAL, NUMBER: unit, as in "people" */
-    const char *text;     /* one sentence: what it means */
+    const char *match; /* condition with @ids for the ids that a value names (or @things: kind and
+                          id); NULL: <sql> IN @ids */
+    const char *codes; /* CODE and TEXTS: name of the closed list in `codes`; NULL: none */
+    const char *unit;  /* INTEGER, REAL, NUMBER: unit, as in "people" */
+    const char *text;  /* one sentence: what it means */
 };
 
 enum { PARAM_CHOICES = 8 /* most choices of one declared parameter */ };
@@ -58,7 +63,8 @@ struct param {
     const char *text;      /* one sentence */
 };
 
-/** The collection at /v1/{resource}/{id}/{name}: the collection `name` with the filter `filter` set to the id. */
+/** The collection at /v1/{resource}/{id}/{name}: the collection `name` with the filter `filter` set
+ * to the id. */
 struct child {
     const char *name;   /* name of the collection */
     const char *filter; /* its field that is set */
@@ -66,21 +72,22 @@ struct child {
 
 /** A collection: rows of a query, with filter, sort and page. */
 struct resource {
-    const char *name;      /* plural, as in the path */
-    const char *item;      /* singular, as in the OpenAPI document: "Mission" */
-    const char *kind;      /* kind of its ids in `names`; NULL: its ids have no other names */
-    const char *text;      /* one sentence: what one row is */
-    const char *source;    /* where the rows come from, in words */
-    const char *from;      /* FROM clause: tables with aliases; may use :as_of and declared parameters */
-    const char *where;     /* condition that always holds; NULL: none */
-    const char *key;       /* SQL of the id */
-    const char *order;     /* default sort=, as a client would write it */
-    const char *known;     /* alias and dot before known_from and known_to; NULL: no knowledge clock of its own */
-    const char *start;     /* SQL prefix of the first day columns of world time; NULL: no world time */
-    const char *end;       /* SQL prefix of the last day columns of world time */
-    const struct field *fields;     /* ends with an all-zero row */
-    const struct param *params;     /* ends with an all-zero row; NULL: none */
-    const struct child *children;   /* ends with an all-zero row; NULL: none */
+    const char *name;   /* plural, as in the path */
+    const char *item;   /* singular, as in the OpenAPI document: "Mission" */
+    const char *kind;   /* kind of its ids in `names`; NULL: its ids have no other names */
+    const char *text;   /* one sentence: what one row is */
+    const char *source; /* where the rows come from, in words */
+    const char *from; /* FROM clause: tables with aliases; may use :as_of and declared parameters */
+    const char *where; /* condition that always holds; NULL: none */
+    const char *key;   /* SQL of the id */
+    const char *order; /* default sort=, as a client would write it */
+    const char *known; /* alias and dot before known_from and known_to; NULL: no knowledge clock of
+                          its own */
+    const char *start; /* SQL prefix of the first day columns of world time; NULL: no world time */
+    const char *end;   /* SQL prefix of the last day columns of world time */
+    const struct field *fields;   /* ends with an all-zero row */
+    const struct param *params;   /* ends with an all-zero row; NULL: none */
+    const struct child *children; /* ends with an all-zero row; NULL: none */
 };
 
 /** The field of that name; NULL: there is none. */
@@ -90,7 +97,8 @@ const struct field *resource_field(const struct resource *resource, const char *
 const struct resource *resource_find(const struct resource *const *catalogue, const char *name);
 
 /**
- * Walks the collections that include= may name for a resource: those its reference fields lead to, each once.
+ * Walks the collections that include= may name for a resource: those its reference fields lead to,
+ * each once.
  *
  * Shape: start with index 0; NULL after the last.
  */

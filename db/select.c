@@ -49,11 +49,11 @@ static void add_columns(struct buffer *sql, const struct field *field)
         break;
     case FIELD_REF:
         if (field->kind_sql != NULL)
-            buffer_format(sql, "%s, (SELECT name FROM labels WHERE kind = %s AND id = %s), %s", field->sql,
-                          field->kind_sql, field->sql, field->kind_sql);
+            buffer_format(sql, "%s, (SELECT name FROM labels WHERE kind = %s AND id = %s), %s",
+                          field->sql, field->kind_sql, field->sql, field->kind_sql);
         else
-            buffer_format(sql, "%s, (SELECT name FROM labels WHERE kind = '%s' AND id = %s)", field->sql, field->kind,
-                          field->sql);
+            buffer_format(sql, "%s, (SELECT name FROM labels WHERE kind = '%s' AND id = %s)",
+                          field->sql, field->kind, field->sql);
         if (is_place(field))
             buffer_format(sql, ", (SELECT iso3 FROM places WHERE id = %s)", field->sql);
         break;
@@ -110,7 +110,8 @@ static void add_match(struct buffer *sql, const struct term *term)
 }
 
 /* An imprecise date against the days v (first) and w (last) of a value. */
-static void add_date(struct buffer *sql, const char *min, const char *max, enum operator op, size_t value, bool definite)
+static void add_date(struct buffer *sql, const char *min, const char *max, enum operator op,
+                     size_t value, bool definite)
 {
     switch (op) {
     case OPERATOR_GT:
@@ -134,10 +135,12 @@ static void add_date(struct buffer *sql, const char *min, const char *max, enum 
 }
 
 /*
- * A claimed number against a value. Possibly: the value lies where the number may lie; a bound that is not given is
- * open, except that a bare best ("about 1,000") stands for both. Certainly: the bounds that are given settle it.
+ * A claimed number against a value. Possibly: the value lies where the number may lie; a bound that
+ * is not given is open, except that a bare best ("about 1,000") stands for both. Certainly: the
+ * bounds that are given settle it.
  */
-static void add_number(struct buffer *sql, const struct field *field, enum operator op, size_t value, bool definite)
+static void add_number(struct buffer *sql, const struct field *field, enum operator op,
+                       size_t value, bool definite)
 {
     defer(buffer_done) struct buffer low = BUFFER_INIT(SELECT_SQL);
     defer(buffer_done) struct buffer best = BUFFER_INIT(SELECT_SQL);
@@ -156,10 +159,12 @@ static void add_number(struct buffer *sql, const struct field *field, enum opera
         buffer_format(&least, "min(%s, coalesce(%s, %s))", low.data, best.data, low.data);
         buffer_format(&most, "max(%s, coalesce(%s, %s))", high.data, best.data, high.data);
     } else {
-        buffer_format(&least, "coalesce(min(%s, coalesce(%s, %s)), CASE WHEN %s IS NULL THEN %s END, %lld)", low.data,
-                      best.data, low.data, high.data, best.data, LLONG_MIN + 1);
-        buffer_format(&most, "coalesce(max(%s, coalesce(%s, %s)), CASE WHEN %s IS NULL THEN %s END, %lld)", high.data,
-                      best.data, high.data, low.data, best.data, LLONG_MAX);
+        buffer_format(&least,
+                      "coalesce(min(%s, coalesce(%s, %s)), CASE WHEN %s IS NULL THEN %s END, %lld)",
+                      low.data, best.data, low.data, high.data, best.data, LLONG_MIN + 1);
+        buffer_format(&most,
+                      "coalesce(max(%s, coalesce(%s, %s)), CASE WHEN %s IS NULL THEN %s END, %lld)",
+                      high.data, best.data, high.data, low.data, best.data, LLONG_MAX);
     }
     if (least.broken || most.broken) {
         sql->broken = true;
@@ -169,11 +174,13 @@ static void add_number(struct buffer *sql, const struct field *field, enum opera
     switch (op) {
     case OPERATOR_GT:
     case OPERATOR_GTE:
-        buffer_format(sql, "%s %s :v%zu", definite ? least.data : most.data, op == OPERATOR_GT ? ">" : ">=", value);
+        buffer_format(sql, "%s %s :v%zu", definite ? least.data : most.data,
+                      op == OPERATOR_GT ? ">" : ">=", value);
         break;
     case OPERATOR_LT:
     case OPERATOR_LTE:
-        buffer_format(sql, "%s %s :v%zu", definite ? most.data : least.data, op == OPERATOR_LT ? "<" : "<=", value);
+        buffer_format(sql, "%s %s :v%zu", definite ? most.data : least.data,
+                      op == OPERATOR_LT ? "<" : "<=", value);
         break;
     default:
         if (definite)
@@ -266,7 +273,8 @@ static void add_is_null(struct buffer *sql, const struct field *field)
 
 static bool is_by_name(const struct term *term)
 {
-    return term->field->kind != NULL && term->op != OPERATOR_CONTAINS && term->op != OPERATOR_STARTSWITH;
+    return term->field->kind != NULL && term->op != OPERATOR_CONTAINS
+           && term->op != OPERATOR_STARTSWITH;
 }
 
 static void add_term(struct buffer *sql, const struct term *term, bool definite)
@@ -318,7 +326,8 @@ static bool is_sort_nullable(const struct sort *sort)
     return (sort->field->flags & FIELD_NULLABLE) != 0;
 }
 
-/* The id is appended unless it stands there; it goes the way of the key before it, so that an index serves both. */
+/* The id is appended unless it stands there; it goes the way of the key before it, so that an index
+ * serves both. */
 static bool is_id_descending(const struct query *query)
 {
     return query->n_sorts > 0 && query->sorts[query->n_sorts - 1].descending;
@@ -348,7 +357,8 @@ static void add_order(struct buffer *sql, const struct query *query)
         buffer_format(sql, "%s%s", query->resource->key, is_id_descending(query) ? " DESC" : "");
 }
 
-/* Rows behind the keyset. Keys that are never null and go one way compare as one row value, which an index can seek. */
+/* Rows behind the keyset. Keys that are never null and go one way compare as one row value, which
+ * an index can seek. */
 static void add_keyset(struct buffer *sql, const struct query *query)
 {
     const struct keyset *keyset = &query->keyset;
@@ -409,8 +419,9 @@ static void add_known(struct buffer *sql, const struct query *query)
     if (known == NULL)
         return;
     if (query->as_of[0] != '\0')
-        buffer_format(sql, " AND %sknown_from <= :as_of AND (%sknown_to IS NULL OR %sknown_to > :as_of)", known, known,
-                      known);
+        buffer_format(sql,
+                      " AND %sknown_from <= :as_of AND (%sknown_to IS NULL OR %sknown_to > :as_of)",
+                      known, known, known);
     else
         buffer_format(sql, " AND %sknown_to IS NULL", known);
 }
@@ -420,12 +431,15 @@ static void add_body(struct buffer *sql, const struct query *query)
 {
     const struct resource *resource = query->resource;
 
-    buffer_format(sql, " FROM %s WHERE %s", resource->from, resource->where != NULL ? resource->where : "1");
+    buffer_format(sql, " FROM %s WHERE %s", resource->from,
+                  resource->where != NULL ? resource->where : "1");
     add_known(sql, query);
     if (query->has_world && query->is_definite)
-        buffer_format(sql, " AND %s_max <= :world_max AND %s_min >= :world_min", resource->start, resource->end);
+        buffer_format(sql, " AND %s_max <= :world_max AND %s_min >= :world_min", resource->start,
+                      resource->end);
     else if (query->has_world)
-        buffer_format(sql, " AND %s_min <= :world_max AND %s_max >= :world_min", resource->start, resource->end);
+        buffer_format(sql, " AND %s_min <= :world_max AND %s_max >= :world_min", resource->start,
+                      resource->end);
     for (size_t i = 0; i < query->n_terms; i++) {
         buffer_text(sql, " AND ");
         add_term(sql, &query->terms[i], query->is_definite);
@@ -478,7 +492,8 @@ static void bind_integer(sqlite3_stmt *stmt, const char *name, int64_t value)
         sqlite3_bind_int64(stmt, index, value);
 }
 
-static void bind_value(sqlite3_stmt *stmt, const struct term *term, const struct query *query, size_t i)
+static void bind_value(sqlite3_stmt *stmt, const struct term *term, const struct query *query,
+                       size_t i)
 {
     const struct value *value = &query->values[i];
     char name[24], last[24];
@@ -531,7 +546,8 @@ static void bind(sqlite3_stmt *stmt, const struct query *query)
     }
     bind_integer(stmt, ":limit", (int64_t)query->limit + 1);
     bind_integer(stmt, ":offset", query->offset);
-    for (size_t i = 0; query->resource->params != NULL && query->resource->params[i].name != NULL; i++) {
+    for (size_t i = 0; query->resource->params != NULL && query->resource->params[i].name != NULL;
+         i++) {
         char name[64];
 
         snprintf(name, sizeof(name), ":%s", query->resource->params[i].name);
@@ -546,18 +562,20 @@ static void bind(sqlite3_stmt *stmt, const struct query *query)
     bind_keyset(stmt, &query->keyset);
 }
 
-static bool open_sql(struct conn *conn, const struct query *query, const struct buffer *sql, sqlite3_stmt **ret,
-                     struct error *err)
+static bool open_sql(struct conn *conn, const struct query *query, const struct buffer *sql,
+                     sqlite3_stmt **ret, struct error *err)
 {
     if (sql->broken)
-        return error_set(err, ERR_INTERNAL, NULL, "no room for the SQL of %s", query->resource->name);
+        return error_set(err, ERR_INTERNAL, NULL, "no room for the SQL of %s",
+                         query->resource->name);
     if (!conn_stmt(conn, sql->data, ret, err))
         return false;
     bind(*ret, query);
     return true;
 }
 
-bool select_open(struct conn *conn, const struct query *query, sqlite3_stmt **ret, struct error *err)
+bool select_open(struct conn *conn, const struct query *query, sqlite3_stmt **ret,
+                 struct error *err)
 {
     defer(buffer_done) struct buffer sql = BUFFER_INIT(SELECT_SQL);
 
@@ -579,22 +597,23 @@ bool select_count(struct conn *conn, const struct query *query, int64_t *ret, st
     return true;
 }
 
-bool select_by_ids(struct conn *conn, const struct query *query, const char *ids_json, sqlite3_stmt **ret,
-                   struct error *err)
+bool select_by_ids(struct conn *conn, const struct query *query, const char *ids_json,
+                   sqlite3_stmt **ret, struct error *err)
 {
     defer(buffer_done) struct buffer sql = BUFFER_INIT(SELECT_SQL);
 
     add_fields(&sql, query);
     add_body(&sql, query);
-    buffer_format(&sql, " AND %s IN (SELECT value FROM json_each(:ids)) ORDER BY %s", query->resource->key,
-                  query->resource->key);
+    buffer_format(&sql, " AND %s IN (SELECT value FROM json_each(:ids)) ORDER BY %s",
+                  query->resource->key, query->resource->key);
     if (!open_sql(conn, query, &sql, ret, err))
         return false;
     bind_text(*ret, ":ids", ids_json);
     return true;
 }
 
-bool select_name(struct conn *conn, const char *kinds, const char *name, bool *ret_known, char *ret_id, struct error *err)
+bool select_name(struct conn *conn, const char *kinds, const char *name, bool *ret_known,
+                 char *ret_id, struct error *err)
 {
     defer(buffer_done) struct buffer sql = BUFFER_INIT(SELECT_SQL);
     defer(stmt_return) sqlite3_stmt *stmt = NULL;
@@ -630,8 +649,8 @@ void select_suggest(struct conn *conn, const char *kinds, const char *name, stru
 }
 
 /* Whether any version of the key exists, and whether one was known by as_of. */
-static bool key_history(struct conn *conn, const struct query *query, bool *ret_any, bool *ret_by_then,
-                        struct error *err)
+static bool key_history(struct conn *conn, const struct query *query, bool *ret_any,
+                        bool *ret_by_then, struct error *err)
 {
     defer(buffer_done) struct buffer sql = BUFFER_INIT(SELECT_SQL);
     defer(stmt_return) sqlite3_stmt *stmt = NULL;
@@ -639,11 +658,13 @@ static bool key_history(struct conn *conn, const struct query *query, bool *ret_
     bool is_row;
 
     if (resource->known != NULL)
-        buffer_format(&sql, "SELECT count(*), total(%sknown_from <= :as_of) FROM %s WHERE %s = :key", resource->known,
-                      resource->from, resource->key);
+        buffer_format(&sql,
+                      "SELECT count(*), total(%sknown_from <= :as_of) FROM %s WHERE %s = :key",
+                      resource->known, resource->from, resource->key);
     else
         /* Facts are known through their claims: one that exists and has no row is not known yet. */
-        buffer_format(&sql, "SELECT count(*), 0 FROM %s WHERE %s = :key", resource->from, resource->key);
+        buffer_format(&sql, "SELECT count(*), 0 FROM %s WHERE %s = :key", resource->from,
+                      resource->key);
     if (!open_sql(conn, query, &sql, &stmt, err) || !stmt_step(stmt, &is_row, err))
         return false;
     *ret_any = sqlite3_column_int64(stmt, 0) > 0;
@@ -651,8 +672,8 @@ static bool key_history(struct conn *conn, const struct query *query, bool *ret_
     return true;
 }
 
-bool select_absence(struct conn *conn, const struct query *query, enum select_absence *ret, char ret_id[SELECT_ID_SIZE],
-                    struct error *err)
+bool select_absence(struct conn *conn, const struct query *query, enum select_absence *ret,
+                    char ret_id[SELECT_ID_SIZE], struct error *err)
 {
     bool is_any, is_by_then, is_named = false;
 
@@ -681,7 +702,8 @@ bool select_check(struct conn *conn, const struct resource *resource, struct err
     struct query query = empty;
 
     query.resource = resource;
-    for (const struct field *field = resource->fields; field->name != NULL && query.n_fields < QUERY_FIELDS; field++) {
+    for (const struct field *field = resource->fields;
+         field->name != NULL && query.n_fields < QUERY_FIELDS; field++) {
         if (!(field->flags & FIELD_HIDDEN))
             query.fields[query.n_fields++] = field;
     }

@@ -1,6 +1,7 @@
 #pragma once
 
-/* struct query -> SELECT and bindings. The only place that composes SQL; every value of a request is bound. */
+/* struct query -> SELECT and bindings. The only place that composes SQL; every value of a request
+ * is bound. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -21,47 +22,52 @@ size_t select_width(const struct field *field);
 /**
  * Opens the rows of a page, or the one row of query->key.
  *
- * Shape: the columns of query->fields in their order (select_width() each; a number as low, best, high, qualifier,
- * text, unit; a reference as id, name and then iso3 for a place or kind where it may be several), then the sort keys
- * and the id as the cursor carries them. One row more than query->limit, where there is one.
- * Errors: ERR_TIMEOUT, ERR_INTERNAL.
- * Lifetime: stmt_return() gives the statement back; it borrows the query's texts until then.
+ * Shape: the columns of query->fields in their order (select_width() each; a number as low, best,
+ * high, qualifier, text, unit; a reference as id, name and then iso3 for a place or kind where it
+ * may be several), then the sort keys and the id as the cursor carries them. One row more than
+ * query->limit, where there is one. Errors: ERR_TIMEOUT, ERR_INTERNAL. Lifetime: stmt_return()
+ * gives the statement back; it borrows the query's texts until then.
  */
-bool select_open(struct conn *conn, const struct query *query, sqlite3_stmt **ret, struct error *err);
+bool select_open(struct conn *conn, const struct query *query, sqlite3_stmt **ret,
+                 struct error *err);
 
 /** Counts the rows of all pages. Errors as in select_open(). */
 bool select_count(struct conn *conn, const struct query *query, int64_t *ret, struct error *err);
 
 /**
- * Opens the rows of query->resource with the ids of a JSON array, in the order of their ids, as in select_open();
- * of the query, only fields, as_of and declared parameters count.
+ * Opens the rows of query->resource with the ids of a JSON array, in the order of their ids, as in
+ * select_open(); of the query, only fields, as_of and declared parameters count.
  */
-bool select_by_ids(struct conn *conn, const struct query *query, const char *ids_json, sqlite3_stmt **ret,
-                   struct error *err);
+bool select_by_ids(struct conn *conn, const struct query *query, const char *ids_json,
+                   sqlite3_stmt **ret, struct error *err);
 
 /** What is known of an id that select_open() found no row for. */
 enum select_absence {
-    SELECT_UNKNOWN,  /* there never was one */
-    SELECT_NOT_YET,  /* it is known only from a later day on than as_of */
-    SELECT_GONE,     /* it was withdrawn before as_of, or now */
-    SELECT_RENAMED,  /* it is another name of one thing; its id is in ret_id */
+    SELECT_UNKNOWN, /* there never was one */
+    SELECT_NOT_YET, /* it is known only from a later day on than as_of */
+    SELECT_GONE,    /* it was withdrawn before as_of, or now */
+    SELECT_RENAMED, /* it is another name of one thing; its id is in ret_id */
 };
 
 /** Tells why query->key has no row. Errors as in select_open(). */
-bool select_absence(struct conn *conn, const struct query *query, enum select_absence *ret, char ret_id[SELECT_ID_SIZE],
-                    struct error *err);
+bool select_absence(struct conn *conn, const struct query *query, enum select_absence *ret,
+                    char ret_id[SELECT_ID_SIZE], struct error *err);
 
 /**
- * Tells whether a folded name names a thing of one of the kinds ("actor,place"); ret_id gets the id of the first, may be NULL.
+ * Tells whether a folded name names a thing of one of the kinds ("actor,place"); ret_id gets the id
+ * of the first, may be NULL.
  *
  * Errors: as in select_open().
  */
-bool select_name(struct conn *conn, const char *kinds, const char *name, bool *ret_known, char *ret_id, struct error *err);
+bool select_name(struct conn *conn, const char *kinds, const char *name, bool *ret_known,
+                 char *ret_id, struct error *err);
 
-/** Offers the names of the kinds to error_allow() for did_you_mean; keeps err->allowed as it was. */
+/** Offers the names of the kinds to error_allow() for did_you_mean; keeps err->allowed as it was.
+ */
 void select_suggest(struct conn *conn, const char *kinds, const char *name, struct error *err);
 
-/** Proves that a resource can be asked for on a connection. Errors: ERR_INTERNAL with SQLite's words. */
+/** Proves that a resource can be asked for on a connection. Errors: ERR_INTERNAL with SQLite's
+ * words. */
 bool select_check(struct conn *conn, const struct resource *resource, struct error *err);
 
 /**

@@ -31,7 +31,8 @@ int cell_compare(const struct column *column, const char *a, const char *b)
 }
 
 /* The first row whose key begins with these cells; b NULL: any. */
-static const struct text_row *find(const struct dataset_text *text, size_t i, const char *a, const char *b)
+static const struct text_row *find(const struct dataset_text *text, size_t i, const char *a,
+                                   const char *b)
 {
     const struct table *table = &tables[i];
     const struct table_rows *rows = &text->of[i];
@@ -51,8 +52,11 @@ static const struct text_row *find(const struct dataset_text *text, size_t i, co
         else
             to = middle;
     }
-    if (from == rows->n_rows || cell_compare(&table->columns[column_a], rows->sorted[from]->cells[column_a], a) != 0
-        || (column_b >= 0 && cell_compare(&table->columns[column_b], rows->sorted[from]->cells[column_b], b) != 0))
+    if (from == rows->n_rows
+        || cell_compare(&table->columns[column_a], rows->sorted[from]->cells[column_a], a) != 0
+        || (column_b >= 0
+            && cell_compare(&table->columns[column_b], rows->sorted[from]->cells[column_b], b)
+                   != 0))
         return NULL;
     return rows->sorted[from];
 }
@@ -62,8 +66,8 @@ const struct text_row *text_find(const struct dataset_text *text, size_t i, cons
     return find(text, i, id, NULL);
 }
 
-const struct text_row *text_find_thing(const struct dataset_text *text, const char *thing, const char *id,
-                                       const struct table **ret_table)
+const struct text_row *text_find_thing(const struct dataset_text *text, const char *thing,
+                                       const char *id, const struct table **ret_table)
 {
     for (size_t i = 0; i < TABLES_N; i++) {
         const struct text_row *row;
@@ -86,7 +90,8 @@ bool table_holds(const struct table *table, const char *thing)
            || (table->also != NULL && strcmp(table->also, thing) == 0);
 }
 
-const struct text_row *text_find_code(const struct dataset_text *text, const char *list, const char *id)
+const struct text_row *text_find_code(const struct dataset_text *text, const char *list,
+                                      const char *id)
 {
     return find(text, TABLE_CODES, list, id);
 }
@@ -140,7 +145,8 @@ static bool has_item(struct dataset_text *text, const char *cell, const char *it
     return false;
 }
 
-/** Which of low, best and high a qualifier has: `+` needed, `-` empty, `?` as the source has it, `=` all the same. */
+/** Which of low, best and high a qualifier has: `+` needed, `-` empty, `?` as the source has it,
+ * `=` all the same. */
 struct number_shape {
     const char *qualifier;
     const char *bounds;
@@ -171,8 +177,8 @@ static int compare_numbers(const char *a, const char *b)
     return (x > y) - (x < y);
 }
 
-static void check_shape(struct dataset_text *text, const struct text_row *row, const char *qualifier,
-                        const char *const bounds[3])
+static void check_shape(struct dataset_text *text, const struct text_row *row,
+                        const char *qualifier, const char *const bounds[3])
 {
     for (size_t i = 0; i < sizeof(number_shapes) / sizeof(number_shapes[0]); i++) {
         const struct number_shape *shape = &number_shapes[i];
@@ -189,73 +195,92 @@ static void check_shape(struct dataset_text *text, const struct text_row *row, c
                 is_right = is_right && bounds[j] != NULL && is_text(bounds[0], bounds[j]);
         }
         if (!is_right)
-            row_fault(text, row, "qualifier '%s' with low '%s', best '%s', high '%s'; %s would be right.", qualifier,
-                      bounds[0] ? bounds[0] : "", bounds[1] ? bounds[1] : "", bounds[2] ? bounds[2] : "",
-                      shape->right);
+            row_fault(text, row,
+                      "qualifier '%s' with low '%s', best '%s', high '%s'; %s would be right.",
+                      qualifier, bounds[0] ? bounds[0] : "", bounds[1] ? bounds[1] : "",
+                      bounds[2] ? bounds[2] : "", shape->right);
         return;
     }
 }
 
 /* A number has its words, its unit and bounds that fit its qualifier. */
-static void number_is_whole(struct dataset_text *text, const struct table *table, const struct text_row *row)
+static void number_is_whole(struct dataset_text *text, const struct table *table,
+                            const struct text_row *row)
 {
-    const char *bounds[] = { row_cell(table, row, "low"), row_cell(table, row, "best"), row_cell(table, row, "high") };
+    const char *bounds[] = { row_cell(table, row, "low"), row_cell(table, row, "best"),
+                             row_cell(table, row, "high") };
     const char *qualifier = row_cell(table, row, "qualifier");
     bool is_flagged = has_item(text, row_cell(table, row, "flags"), "bounds_inconsistent");
-    bool is_outside = compare_numbers(bounds[0], bounds[1]) > 0 || compare_numbers(bounds[1], bounds[2]) > 0;
+    bool is_outside =
+        compare_numbers(bounds[0], bounds[1]) > 0 || compare_numbers(bounds[1], bounds[2]) > 0;
 
     if (bounds[0] == NULL && bounds[1] == NULL && bounds[2] == NULL) {
         if (qualifier != NULL)
-            row_fault(text, row, "qualifier '%s' without a number; one in low, best or high, or no qualifier would be right.",
+            row_fault(text, row,
+                      "qualifier '%s' without a number; one in low, best or high, or no qualifier "
+                      "would be right.",
                       qualifier);
         return;
     }
     if (qualifier == NULL)
-        row_fault(text, row, "a number without qualifier; a code of the list 'qualifier' would be right.");
+        row_fault(text, row,
+                  "a number without qualifier; a code of the list 'qualifier' would be right.");
     if (row_cell(table, row, "text") == NULL)
-        row_fault(text, row, "a number without text; the number in the source's words would be right.");
+        row_fault(text, row,
+                  "a number without text; the number in the source's words would be right.");
     if (row_cell(table, row, "unit") == NULL)
         row_fault(text, row, "a number without unit; a code of the list 'unit' would be right.");
     if (compare_numbers(bounds[0], bounds[2]) > 0)
-        row_fault(text, row, "low %s is greater than high %s; low at most high would be right.", bounds[0], bounds[2]);
+        row_fault(text, row, "low %s is greater than high %s; low at most high would be right.",
+                  bounds[0], bounds[2]);
     else if (is_outside && !is_flagged)
-        row_fault(text, row, "best %s lies outside low '%s' and high '%s'; bounds around it, or the flag "
+        row_fault(text, row,
+                  "best %s lies outside low '%s' and high '%s'; bounds around it, or the flag "
                   "'bounds_inconsistent' where they are the publisher's, would be right.",
                   bounds[1], bounds[0] ? bounds[0] : "", bounds[2] ? bounds[2] : "");
     else if (is_flagged && !is_outside)
-        row_fault(text, row, "flag 'bounds_inconsistent' on bounds that are consistent; no such flag would be right.");
+        row_fault(text, row,
+                  "flag 'bounds_inconsistent' on bounds that are consistent; no such flag would be "
+                  "right.");
     if (qualifier != NULL)
         check_shape(text, row, qualifier, bounds);
 }
 
 /* What a definition counts is what the number counts. */
-static void unit_is_the_definitions(struct dataset_text *text, const struct table *table, const struct text_row *row)
+static void unit_is_the_definitions(struct dataset_text *text, const struct table *table,
+                                    const struct text_row *row)
 {
     const char *id = row_cell(table, row, "definition");
     const char *unit = row_cell(table, row, "unit");
     const struct table *definitions = NULL;
-    const struct text_row *definition = id != NULL ? text_find_thing(text, "definition", id, &definitions) : NULL;
+    const struct text_row *definition =
+        id != NULL ? text_find_thing(text, "definition", id, &definitions) : NULL;
     const char *right = definition != NULL ? row_cell(definitions, definition, "unit") : NULL;
 
     if (unit != NULL && right != NULL && strcmp(unit, right) != 0)
-        row_fault(text, row, "unit '%s', and definition '%s' counts in '%s'; the same unit in both would be right.", unit,
-                  id, right);
+        row_fault(
+            text, row,
+            "unit '%s', and definition '%s' counts in '%s'; the same unit in both would be right.",
+            unit, id, right);
 }
 
 /* Two columns of which one makes no sense without the other. */
-static void need_both(struct dataset_text *text, const struct table *table, const struct text_row *row, const char *a,
-                      const char *b)
+static void need_both(struct dataset_text *text, const struct table *table,
+                      const struct text_row *row, const char *a, const char *b)
 {
     if ((row_cell(table, row, a) == NULL) != (row_cell(table, row, b) == NULL))
-        row_fault(text, row, "one of %s and %s without the other; both or neither would be right.", a, b);
+        row_fault(text, row, "one of %s and %s without the other; both or neither would be right.",
+                  a, b);
 }
 
-static void object_has_its_kind(struct dataset_text *text, const struct table *table, const struct text_row *row)
+static void object_has_its_kind(struct dataset_text *text, const struct table *table,
+                                const struct text_row *row)
 {
     need_both(text, table, row, "object_kind", "object");
 }
 
-static void locator_is_whole(struct dataset_text *text, const struct table *table, const struct text_row *row)
+static void locator_is_whole(struct dataset_text *text, const struct table *table,
+                             const struct text_row *row)
 {
     const char *start = row_cell(table, row, "locator_start");
     const char *end = row_cell(table, row, "locator_end");
@@ -264,17 +289,21 @@ static void locator_is_whole(struct dataset_text *text, const struct table *tabl
     if (end != NULL && start == NULL)
         row_fault(text, row, "locator_end without locator_start; both would be right.");
     if (compare_numbers(start, end) > 0)
-        row_fault(text, row, "locator_start %s is greater than locator_end %s; start at most end would be right.", start,
-                  end);
+        row_fault(
+            text, row,
+            "locator_start %s is greater than locator_end %s; start at most end would be right.",
+            start, end);
 }
 
-static void coordinates_are_two(struct dataset_text *text, const struct table *table, const struct text_row *row)
+static void coordinates_are_two(struct dataset_text *text, const struct table *table,
+                                const struct text_row *row)
 {
     need_both(text, table, row, "latitude", "longitude");
 }
 
 /* The words of a source are quoted to be found again, not to be reprinted. */
-static void quote_is_short(struct dataset_text *text, const struct table *table, const struct text_row *row)
+static void quote_is_short(struct dataset_text *text, const struct table *table,
+                           const struct text_row *row)
 {
     enum { WORDS_MOST = 10 };
     const char *at = row_cell(table, row, "quote");
@@ -285,10 +314,12 @@ static void quote_is_short(struct dataset_text *text, const struct table *table,
         at += strspn(at, " \n");
     }
     if (n > WORDS_MOST)
-        row_fault(text, row, "a quote of %zu words; the decisive ones, %d at most, would be right.", n, WORDS_MOST);
+        row_fault(text, row, "a quote of %zu words; the decisive ones, %d at most, would be right.",
+                  n, WORDS_MOST);
 }
 
-static void successor_is_of_the_fact(struct dataset_text *text, const struct table *table, const struct text_row *row)
+static void successor_is_of_the_fact(struct dataset_text *text, const struct table *table,
+                                     const struct text_row *row)
 {
     const char *id = row_cell(table, row, "superseded_by");
     const char *fact = row_cell(table, row, "fact");
@@ -299,24 +330,32 @@ static void successor_is_of_the_fact(struct dataset_text *text, const struct tab
         row_fault(text, row, "superseded_by with status '%s'; status 'superseded' would be right.",
                   row_cell(table, row, "status") ? row_cell(table, row, "status") : "");
     if (fact != NULL && its != NULL && strcmp(fact, its) != 0)
-        row_fault(text, row, "superseded by '%s', which is a claim on '%s'; a claim on '%s' would be right.", id, its, fact);
+        row_fault(text, row,
+                  "superseded by '%s', which is a claim on '%s'; a claim on '%s' would be right.",
+                  id, its, fact);
 }
 
-static void has_claims_or_sources(struct dataset_text *text, const struct table *table, const struct text_row *row)
+static void has_claims_or_sources(struct dataset_text *text, const struct table *table,
+                                  const struct text_row *row)
 {
     if (row_cell(table, row, "claims") == NULL && row_cell(table, row, "sources") == NULL)
-        row_fault(text, row, "neither claims nor sources; the ids of those that say so would be right.");
+        row_fault(text, row,
+                  "neither claims nor sources; the ids of those that say so would be right.");
 }
 
-static void nationality_is_one(struct dataset_text *text, const struct table *table, const struct text_row *row)
+static void nationality_is_one(struct dataset_text *text, const struct table *table,
+                               const struct text_row *row)
 {
-    if (row_cell(table, row, "nationality") != NULL && row_cell(table, row, "nationality_text") != NULL)
-        row_fault(text, row, "both nationality and nationality_text; the text alone where it names no place of ours would be right.");
+    if (row_cell(table, row, "nationality") != NULL
+        && row_cell(table, row, "nationality_text") != NULL)
+        row_fault(text, row,
+                  "both nationality and nationality_text; the text alone where it names no place "
+                  "of ours would be right.");
 }
 
 /* Lists of the table's own things: never the row itself, and each names the other. */
-static void list_is_mutual(struct dataset_text *text, const struct table *table, const struct text_row *row,
-                           const char *column)
+static void list_is_mutual(struct dataset_text *text, const struct table *table,
+                           const struct text_row *row, const char *column)
 {
     const char *id = row_cell(table, row, "id");
     const char *const *items = NULL;
@@ -326,49 +365,79 @@ static void list_is_mutual(struct dataset_text *text, const struct table *table,
         const struct text_row *other = text_find_thing(text, table->thing, items[i], NULL);
 
         if (strcmp(items[i], id) == 0)
-            row_fault(text, row, "'%s' stands in its own %s; the others alone would be right.", id, column);
+            row_fault(text, row, "'%s' stands in its own %s; the others alone would be right.", id,
+                      column);
         else if (other != NULL && !has_item(text, row_cell(table, other, column), id))
-            row_fault(text, row, "%s names '%s', whose %s (%s:%zu) does not name '%s'; each naming the other would be right.",
+            row_fault(text, row,
+                      "%s names '%s', whose %s (%s:%zu) does not name '%s'; each naming the other "
+                      "would be right.",
                       column, items[i], column, other->path, other->line, id);
     }
 }
 
-static void overlaps_are_mutual(struct dataset_text *text, const struct table *table, const struct text_row *row)
+static void overlaps_are_mutual(struct dataset_text *text, const struct table *table,
+                                const struct text_row *row)
 {
     list_is_mutual(text, table, row, "overlaps");
 }
 
-static void sums_are_mutual(struct dataset_text *text, const struct table *table, const struct text_row *row)
+static void sums_are_mutual(struct dataset_text *text, const struct table *table,
+                            const struct text_row *row)
 {
     list_is_mutual(text, table, row, "adds_with");
 }
 
-static void id_is_the_date(struct dataset_text *text, const struct table *table, const struct text_row *row)
+static void id_is_the_date(struct dataset_text *text, const struct table *table,
+                           const struct text_row *row)
 {
     const char *id = row_cell(table, row, "id"), *date = row_cell(table, row, "date");
 
     if (id != NULL && date != NULL && strcmp(id, date) != 0)
-        row_fault(text, row, "release '%s' of the day %s; the same day in both would be right.", id, date);
+        row_fault(text, row, "release '%s' of the day %s; the same day in both would be right.", id,
+                  date);
 }
 
 /* ---- Tables ---- */
 
 /* Columns that several tables have. */
-#define COLUMN_ID { .name = "id", .kind = COLUMN_SLUG, .is_required = true }
-#define COLUMN_VERSION { .name = "version", .kind = COLUMN_INTEGER, .is_required = true, .min = 1, .max = 9999 }
-#define COLUMN_NOTE { .name = "note", .kind = COLUMN_TEXT }
-#define COLUMNS_KNOWN \
-    { .name = "known_from", .kind = COLUMN_DAY, .is_required = true }, { .name = "known_to", .kind = COLUMN_DAY }
-#define COLUMNS_NUMBER(unit_is_required) \
-    { .name = "low", .kind = COLUMN_INTEGER, .max = INT64_MAX }, \
-    { .name = "best", .kind = COLUMN_INTEGER, .max = INT64_MAX }, \
-    { .name = "high", .kind = COLUMN_INTEGER, .max = INT64_MAX }, \
-    { .name = "qualifier", .kind = COLUMN_CODE, .codes = "qualifier" }, { .name = "text", .kind = COLUMN_TEXT }, \
-    { .name = "unit", .kind = COLUMN_CODE, .codes = "unit", .is_required = (unit_is_required) }
+#define COLUMN_ID                                                                                  \
+    {                                                                                              \
+        .name = "id", .kind = COLUMN_SLUG, .is_required = true                                     \
+    }
+#define COLUMN_VERSION                                                                             \
+    {                                                                                              \
+        .name = "version", .kind = COLUMN_INTEGER, .is_required = true, .min = 1, .max = 9999      \
+    }
+#define COLUMN_NOTE                                                                                \
+    {                                                                                              \
+        .name = "note", .kind = COLUMN_TEXT                                                        \
+    }
+#define COLUMNS_KNOWN                                                                              \
+    { .name = "known_from", .kind = COLUMN_DAY, .is_required = true },                             \
+    {                                                                                              \
+        .name = "known_to", .kind = COLUMN_DAY                                                     \
+    }
+#define COLUMNS_NUMBER(unit_is_required)                                                           \
+    { .name = "low", .kind = COLUMN_INTEGER, .max = INT64_MAX },                                   \
+        { .name = "best", .kind = COLUMN_INTEGER, .max = INT64_MAX },                              \
+        { .name = "high", .kind = COLUMN_INTEGER, .max = INT64_MAX },                              \
+        { .name = "qualifier", .kind = COLUMN_CODE, .codes = "qualifier" },                        \
+        { .name = "text", .kind = COLUMN_TEXT },                                                   \
+    {                                                                                              \
+        .name = "unit", .kind = COLUMN_CODE, .codes = "unit", .is_required = (unit_is_required)    \
+    }
 
 static const struct column codes[] = {
-    { .name = "list", .kind = COLUMN_TEXT, .is_required = true, .like = "[a-z]*", .right = "a name in lower case" },
-    { .name = "id", .kind = COLUMN_TEXT, .is_required = true, .like = "[a-z0+-]*", .right = "a code in lower case" },
+    { .name = "list",
+      .kind = COLUMN_TEXT,
+      .is_required = true,
+      .like = "[a-z]*",
+      .right = "a name in lower case" },
+    { .name = "id",
+      .kind = COLUMN_TEXT,
+      .is_required = true,
+      .like = "[a-z0+-]*",
+      .right = "a code in lower case" },
     { .name = "name", .kind = COLUMN_TEXT, .is_required = true },
     { .name = "text", .kind = COLUMN_TEXT, .is_required = true },
     { .name = "inverse", .kind = COLUMN_TEXT },
@@ -381,9 +450,15 @@ static const struct column sources[] = {
     { .name = "publisher", .kind = COLUMN_TEXT, .is_required = true },
     { .name = "kind", .kind = COLUMN_CODE, .codes = "source_kind", .is_required = true },
     { .name = "published", .kind = COLUMN_DATE },
-    { .name = "url", .kind = COLUMN_TEXT, .like = "http*://?*", .right = "an address that begins with https://" },
+    { .name = "url",
+      .kind = COLUMN_TEXT,
+      .like = "http*://?*",
+      .right = "an address that begins with https://" },
     { .name = "licence", .kind = COLUMN_TEXT },
-    { .name = "language", .kind = COLUMN_TEXT, .like = "[a-z][a-z]", .right = "two small letters of ISO 639-1" },
+    { .name = "language",
+      .kind = COLUMN_TEXT,
+      .like = "[a-z][a-z]",
+      .right = "two small letters of ISO 639-1" },
     { .name = "derived_from", .kind = COLUMN_REF, .things = "source", .is_acyclic = true },
     { .name = "citation", .kind = COLUMN_TEXT },
     COLUMN_NOTE,
@@ -396,7 +471,11 @@ static const struct column releases[] = {
     { .name = "date", .kind = COLUMN_DAY, .is_required = true },
     { .name = "title", .kind = COLUMN_TEXT, .is_required = true },
     { .name = "changes", .kind = COLUMN_TEXT, .is_required = true },
-    { .name = "sources", .kind = COLUMN_REFS, .things = "source", .link = "release_sources", .linked = "source" },
+    { .name = "sources",
+      .kind = COLUMN_REFS,
+      .things = "source",
+      .link = "release_sources",
+      .linked = "source" },
     { 0 },
 };
 
@@ -405,7 +484,11 @@ static const struct column definitions[] = {
     { .name = "name", .kind = COLUMN_TEXT, .is_required = true },
     { .name = "text", .kind = COLUMN_TEXT, .is_required = true },
     { .name = "unit", .kind = COLUMN_CODE, .codes = "unit", .is_required = true },
-    { .name = "adds_with", .kind = COLUMN_REFS, .things = "definition", .link = "definition_sums", .linked = "other" },
+    { .name = "adds_with",
+      .kind = COLUMN_REFS,
+      .things = "definition",
+      .link = "definition_sums",
+      .linked = "other" },
     { 0 },
 };
 
@@ -415,7 +498,11 @@ static const struct column series[] = {
     { .name = "kind", .kind = COLUMN_CODE, .codes = "series_kind", .is_required = true },
     { .name = "definition", .kind = COLUMN_REF, .things = "definition", .is_required = true },
     { .name = "official", .kind = COLUMN_INTEGER, .is_required = true, .max = 1 },
-    { .name = "overlaps", .kind = COLUMN_REFS, .things = "series", .link = "series_overlaps", .linked = "other" },
+    { .name = "overlaps",
+      .kind = COLUMN_REFS,
+      .things = "series",
+      .link = "series_overlaps",
+      .linked = "other" },
     { .name = "text", .kind = COLUMN_TEXT, .is_required = true },
     { 0 },
 };
@@ -424,15 +511,27 @@ static const struct column places[] = {
     { .name = "id", .kind = COLUMN_SLUG, .is_required = true, .is_name = true },
     { .name = "name", .kind = COLUMN_TEXT, .is_required = true, .is_name = true },
     { .name = "kind", .kind = COLUMN_CODE, .codes = "place_kind", .is_required = true },
-    { .name = "iso2", .kind = COLUMN_TEXT, .is_name = true, .like = "[A-Z][A-Z]", .right = "two capital letters" },
-    { .name = "iso3", .kind = COLUMN_TEXT, .is_name = true, .like = "[A-Z][A-Z][A-Z]", .right = "three capital letters" },
+    { .name = "iso2",
+      .kind = COLUMN_TEXT,
+      .is_name = true,
+      .like = "[A-Z][A-Z]",
+      .right = "two capital letters" },
+    { .name = "iso3",
+      .kind = COLUMN_TEXT,
+      .is_name = true,
+      .like = "[A-Z][A-Z][A-Z]",
+      .right = "three capital letters" },
     { .name = "m49", .kind = COLUMN_INTEGER, .is_name = true, .min = 1, .max = 999 },
     { .name = "latitude", .kind = COLUMN_REAL, .min = -90, .max = 90 },
     { .name = "longitude", .kind = COLUMN_REAL, .min = -180, .max = 180 },
     { .name = "part_of", .kind = COLUMN_REF, .things = "place", .is_acyclic = true },
     { .name = "aliases", .kind = COLUMN_NAMES, .is_name = true },
     COLUMN_NOTE,
-    { .name = "sources", .kind = COLUMN_REFS, .things = "source", .link = "place_sources", .linked = "source" },
+    { .name = "sources",
+      .kind = COLUMN_REFS,
+      .things = "source",
+      .link = "place_sources",
+      .linked = "source" },
     { 0 },
 };
 
@@ -443,7 +542,8 @@ static const struct column actors[] = {
     { .name = "iso3",
       .kind = COLUMN_TEXT,
       .is_name = true,
-      .name_if = "state", /* a state's army and government have its code as well, and it does not name them */
+      .name_if = "state", /* a state's army and government have its code as well, and it does not
+                             name them */
       .like = "[A-Z][A-Z][A-Z]",
       .right = "three capital letters" },
     { .name = "ucdp_id", .kind = COLUMN_INTEGER, .min = 1, .max = INT64_MAX },
@@ -451,7 +551,11 @@ static const struct column actors[] = {
     { .name = "aliases", .kind = COLUMN_NAMES, .is_name = true },
     { .name = "former_ids", .kind = COLUMN_NAMES, .is_name = true, .is_former = true },
     COLUMN_NOTE,
-    { .name = "sources", .kind = COLUMN_REFS, .things = "source", .link = "actor_sources", .linked = "source" },
+    { .name = "sources",
+      .kind = COLUMN_REFS,
+      .things = "source",
+      .link = "actor_sources",
+      .linked = "source" },
     COLUMNS_KNOWN,
     { 0 },
 };
@@ -462,13 +566,21 @@ static const struct column missions[] = {
     { .name = "acronym", .kind = COLUMN_TEXT, .is_required = true, .is_name = true },
     { .name = "name", .kind = COLUMN_TEXT, .is_name = true },
     { .name = "category", .kind = COLUMN_CODE, .codes = "mission_category", .is_required = true },
-    { .name = "places", .kind = COLUMN_REFS, .things = "place", .link = "mission_places", .linked = "place" },
+    { .name = "places",
+      .kind = COLUMN_REFS,
+      .things = "place",
+      .link = "mission_places",
+      .linked = "place" },
     { .name = "region", .kind = COLUMN_CODE, .codes = "region" },
     { .name = "start", .kind = COLUMN_START },
     { .name = "end", .kind = COLUMN_END, .not_known = "unknown" },
     { .name = "status", .kind = COLUMN_CODE, .codes = "mission_status", .is_required = true },
     { .name = "resolutions", .kind = COLUMN_TEXTS },
-    { .name = "components", .kind = COLUMN_REFS, .things = "mission", .link = "mission_components", .linked = "component" },
+    { .name = "components",
+      .kind = COLUMN_REFS,
+      .things = "mission",
+      .link = "mission_components",
+      .linked = "component" },
     { .name = "aliases", .kind = COLUMN_NAMES, .is_name = true },
     COLUMN_NOTE,
     { .name = "sources",
@@ -529,10 +641,26 @@ static const struct column events[] = {
     { .name = "date", .kind = COLUMN_DATE, .is_required = true },
     { .name = "end", .kind = COLUMN_LAST },
     { .name = "text", .kind = COLUMN_TEXT },
-    { .name = "places", .kind = COLUMN_REFS, .things = "place", .link = "event_places", .linked = "place" },
-    { .name = "actors", .kind = COLUMN_REFS, .things = "actor", .link = "event_actors", .linked = "actor" },
-    { .name = "claims", .kind = COLUMN_REFS, .things = "claim", .link = "event_claims", .linked = "claim" },
-    { .name = "sources", .kind = COLUMN_REFS, .things = "source", .link = "event_sources", .linked = "source" },
+    { .name = "places",
+      .kind = COLUMN_REFS,
+      .things = "place",
+      .link = "event_places",
+      .linked = "place" },
+    { .name = "actors",
+      .kind = COLUMN_REFS,
+      .things = "actor",
+      .link = "event_actors",
+      .linked = "actor" },
+    { .name = "claims",
+      .kind = COLUMN_REFS,
+      .things = "claim",
+      .link = "event_claims",
+      .linked = "claim" },
+    { .name = "sources",
+      .kind = COLUMN_REFS,
+      .things = "source",
+      .link = "event_sources",
+      .linked = "source" },
     COLUMN_NOTE,
     COLUMNS_KNOWN,
     { 0 },
@@ -551,11 +679,19 @@ static const struct column casualties[] = {
     { .name = "cause", .kind = COLUMN_CODE, .codes = "cause" },
     { .name = "nationality", .kind = COLUMN_REF, .things = "place" },
     { .name = "nationality_text", .kind = COLUMN_TEXT },
-    { .name = "perpetrators", .kind = COLUMN_REFS, .things = "actor", .link = "casualty_perpetrators", .linked = "actor" },
+    { .name = "perpetrators",
+      .kind = COLUMN_REFS,
+      .things = "actor",
+      .link = "casualty_perpetrators",
+      .linked = "actor" },
     { .name = "harm", .kind = COLUMN_CODE, .codes = "harm", .is_required = true },
     COLUMNS_NUMBER(true),
     { .name = "definition", .kind = COLUMN_REF, .things = "definition", .is_required = true },
-    { .name = "claims", .kind = COLUMN_REFS, .things = "claim", .link = "casualty_claims", .linked = "claim" },
+    { .name = "claims",
+      .kind = COLUMN_REFS,
+      .things = "claim",
+      .link = "casualty_claims",
+      .linked = "claim" },
     { .name = "source", .kind = COLUMN_REF, .things = "source", .is_required = true },
     { .name = "flags", .kind = COLUMN_CODES, .codes = "flag" },
     COLUMN_NOTE,
@@ -566,7 +702,11 @@ static const struct column casualties[] = {
 static const struct column relationships[] = {
     COLUMN_ID,
     COLUMN_VERSION,
-    { .name = "from", .kind = COLUMN_REF, .sql = "from_actor", .things = "actor", .is_required = true },
+    { .name = "from",
+      .kind = COLUMN_REF,
+      .sql = "from_actor",
+      .things = "actor",
+      .is_required = true },
     { .name = "type", .kind = COLUMN_CODE, .codes = "relationship_type", .is_required = true },
     { .name = "to", .kind = COLUMN_REF, .sql = "to_actor", .things = "actor", .is_required = true },
     { .name = "sign", .kind = COLUMN_CODE, .codes = "sign", .is_required = true },
@@ -574,8 +714,16 @@ static const struct column relationships[] = {
     { .name = "end", .kind = COLUMN_END },
     { .name = "status", .kind = COLUMN_CODE, .codes = "relationship_status", .is_required = true },
     COLUMNS_NUMBER(false),
-    { .name = "claims", .kind = COLUMN_REFS, .things = "claim", .link = "relationship_claims", .linked = "claim" },
-    { .name = "sources", .kind = COLUMN_REFS, .things = "source", .link = "relationship_sources", .linked = "source" },
+    { .name = "claims",
+      .kind = COLUMN_REFS,
+      .things = "claim",
+      .link = "relationship_claims",
+      .linked = "claim" },
+    { .name = "sources",
+      .kind = COLUMN_REFS,
+      .things = "source",
+      .link = "relationship_sources",
+      .linked = "source" },
     COLUMN_NOTE,
     COLUMNS_KNOWN,
     { 0 },
@@ -647,8 +795,8 @@ const struct table tables[TABLES_N] = {
       .copies = { { .sql = "subject_kind", .via = "fact", .from = "subject_kind" },
                   { .sql = "subject", .via = "fact", .from = "subject" },
                   { .sql = "predicate", .via = "fact", .from = "predicate" } },
-      .rules = { number_is_whole, unit_is_the_definitions, object_has_its_kind, locator_is_whole, quote_is_short,
-                 successor_is_of_the_fact } },
+      .rules = { number_is_whole, unit_is_the_definitions, object_has_its_kind, locator_is_whole,
+                 quote_is_short, successor_is_of_the_fact } },
     { .name = "events",
       .thing = "event",
       .self = "event",

@@ -1,6 +1,7 @@
 #pragma once
 
-/* What the text of the dataset holds: one const declaration for each table, and the rows read into it. */
+/* What the text of the dataset holds: one const declaration for each table, and the rows read into
+ * it. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -29,7 +30,7 @@ enum column_kind {
 
 /** One column of a text file. */
 struct column {
-    const char *name;      /* as in the file's first row */
+    const char *name; /* as in the file's first row */
     enum column_kind kind;
     bool is_required;      /* an empty cell is a fault */
     bool is_name;          /* no other thing of the table's .named may go by the same name */
@@ -45,7 +46,8 @@ struct column {
     const char *like;      /* TEXT: glob that cells match; NULL: any words */
     const char *right;     /* TEXT: what that is, in words */
     long long min, max;    /* INTEGER, REAL: bounds, included */
-    const char *not_known; /* END: the row's `status` with which an empty end is not known; NULL: always open */
+    const char *not_known; /* END: the row's `status` with which an empty end is not known; NULL:
+                              always open */
 };
 
 enum {
@@ -66,23 +68,25 @@ struct dataset_text;
 struct table;
 
 /** A rule that needs more than a type: reports to text->faults what breaks it. */
-typedef void table_rule(struct dataset_text *text, const struct table *table, const struct text_row *row);
+typedef void table_rule(struct dataset_text *text, const struct table *table,
+                        const struct text_row *row);
 
 /** One table of the text. */
 struct table {
-    const char *name;                  /* of the files, and in the schema */
-    const char *thing;                 /* kind of thing that its rows are; NULL: none that is referred to */
-    const char *also;                  /* kind of thing that they are as well; NULL: none */
-    const char *named;                 /* kind inside which names are unique; NULL: they need not be */
-    const char *self;                  /* column of the link tables that holds its id; NULL: no links */
-    const char *group;                 /* column whose equal values stand together, counted by `position`; NULL: none */
-    const char *key[TABLE_KEYS];       /* columns of the key; the second may be NULL */
-    const char *order[TABLE_KEYS];     /* columns that lines are sorted by; both NULL: by hand */
-    bool is_required;                  /* a dataset without a row of it makes no sense */
-    bool is_versioned;                 /* rows of one id have versions 1, 2, ... */
-    const struct column *columns;      /* ends with a NULL name */
+    const char *name;  /* of the files, and in the schema */
+    const char *thing; /* kind of thing that its rows are; NULL: none that is referred to */
+    const char *also;  /* kind of thing that they are as well; NULL: none */
+    const char *named; /* kind inside which names are unique; NULL: they need not be */
+    const char *self;  /* column of the link tables that holds its id; NULL: no links */
+    const char
+        *group; /* column whose equal values stand together, counted by `position`; NULL: none */
+    const char *key[TABLE_KEYS];   /* columns of the key; the second may be NULL */
+    const char *order[TABLE_KEYS]; /* columns that lines are sorted by; both NULL: by hand */
+    bool is_required;              /* a dataset without a row of it makes no sense */
+    bool is_versioned;             /* rows of one id have versions 1, 2, ... */
+    const struct column *columns;  /* ends with a NULL name */
     struct copy copies[TABLE_COPIES];
-    table_rule *rules[TABLE_RULES];    /* NULL: no more */
+    table_rule *rules[TABLE_RULES]; /* NULL: no more */
 };
 
 /** Places in tables[] that the code names. */
@@ -98,10 +102,10 @@ extern const struct table tables[TABLES_N];
 
 /** The rows of one table, from all of its files. */
 struct table_rows {
-    struct text_row *rows;          /* in the order of files and lines */
+    struct text_row *rows; /* in the order of files and lines */
     size_t n_rows;
     const struct text_row **sorted; /* the same by key */
-    bool is_partial;                /* a file could not be read whole: references into it prove nothing */
+    bool is_partial; /* a file could not be read whole: references into it prove nothing */
 };
 
 /** The whole text. */
@@ -131,15 +135,17 @@ int cell_compare(const struct column *column, const char *a, const char *b);
 const struct text_row *text_find(const struct dataset_text *text, size_t i, const char *id);
 
 /** The row of the thing of that kind (a mission is an actor as well); NULL: there is none. */
-const struct text_row *text_find_thing(const struct dataset_text *text, const char *thing, const char *id,
-                                       const struct table **ret_table);
+const struct text_row *text_find_thing(const struct dataset_text *text, const char *thing,
+                                       const char *id, const struct table **ret_table);
 
 /** The row of a code; NULL: there is none. */
-const struct text_row *text_find_code(const struct dataset_text *text, const char *list, const char *id);
+const struct text_row *text_find_code(const struct dataset_text *text, const char *list,
+                                      const char *id);
 
 /**
  * Splits a list cell into its items, which are separated by `; `.
  *
- * Shape: number of items, each NUL-terminated, in *ret; 0 for an empty cell (and without memory: text->memory.failed).
+ * Shape: number of items, each NUL-terminated, in *ret; 0 for an empty cell (and without memory:
+ * text->memory.failed).
  */
 size_t list_split(struct dataset_text *text, const char *cell, const char *const **ret);

@@ -18,9 +18,9 @@
 #include "server/base/cleanup.h"
 
 enum {
-    BLOCK_SIZE = 1 << 20,   /* bytes taken from the system at once */
-    FAULT_MOST = 1024,      /* bytes of one fault's line, without its path: a cell may be long */
-    ROW_CELLS_MOST = 256,   /* cells of one row that are kept; the widest table has 30 */
+    BLOCK_SIZE = 1 << 20, /* bytes taken from the system at once */
+    FAULT_MOST = 1024,    /* bytes of one fault's line, without its path: a cell may be long */
+    ROW_CELLS_MOST = 256, /* cells of one row that are kept; the widest table has 30 */
 };
 
 struct text_block {
@@ -69,7 +69,7 @@ void fault_in(struct faults *faults, const char *path, const char *fmt, ...)
 
 void *text_alloc(struct text_memory *memory, size_t len)
 {
-    size_t need = (len + sizeof(max_align_t) - 1) / sizeof(max_align_t) * sizeof(max_align_t);
+    size_t need = (len + alignof(max_align_t) - 1) / alignof(max_align_t) * alignof(max_align_t);
     size_t size = need > BLOCK_SIZE ? need : BLOCK_SIZE;
     struct text_block *block = memory->last;
 
@@ -136,7 +136,8 @@ static void on_cell(void *bytes, size_t len, void *data)
     }
     reader->cells[reader->n_cells] = NULL;
     if (len > TEXT_CELL_MOST) {
-        bad_cell(reader, "is longer than 65536 bytes; a quote that nobody closed, or a text to be cut.");
+        bad_cell(reader,
+                 "is longer than 65536 bytes; a quote that nobody closed, or a text to be cut.");
         len = TEXT_CELL_MOST;
     }
     if (len > 0 && (strchr(blanks, text[0]) != NULL || strchr(blanks, text[len - 1]) != NULL)) {
@@ -168,7 +169,8 @@ static void on_row(int terminator, void *data)
     reader->row_ended = true;
     reader->n_cells = 0;
     if (n > ROW_CELLS_MOST) {
-        fault_at(reader->faults, reader->path, reader->line, "the row has %zu cells; no table has so many.", n);
+        fault_at(reader->faults, reader->path, reader->line,
+                 "the row has %zu cells; no table has so many.", n);
         reader->is_whole = false;
         return;
     }
@@ -239,7 +241,8 @@ static bool slurp(const char *path, struct faults *faults, struct buffer *ret)
     if (n < 0)
         fault_at(faults, path, 1, "%s; a file that can be read would be right.", strerror(errno));
     else if (ret->overflow)
-        fault_at(faults, path, 1, "longer than %d bytes; several files of one table would be right.",
+        fault_at(faults, path, 1,
+                 "longer than %d bytes; several files of one table would be right.",
                  TEXT_FILE_MOST);
     return n == 0 && !ret->broken;
 }
@@ -251,11 +254,13 @@ static bool check_bytes(const char *path, const struct buffer *file, struct faul
     size_t before = faults->n, line = 1, bad_line = 0;
 
     if (file->len == 0) {
-        fault_at(faults, path, 1, "the file is empty; at least the row of column names would be right.");
+        fault_at(faults, path, 1,
+                 "the file is empty; at least the row of column names would be right.");
         return false;
     }
     if (file->len >= 3 && memcmp(bytes, "\xEF\xBB\xBF", 3) == 0)
-        fault_at(faults, path, 1, "a byte order mark; saved as UTF-8 without mark (BOM) it would be right.");
+        fault_at(faults, path, 1,
+                 "a byte order mark; saved as UTF-8 without mark (BOM) it would be right.");
     for (size_t i = 0; i < file->len;) {
         utf8proc_int32_t c;
         utf8proc_ssize_t step = utf8proc_iterate(bytes + i, (utf8proc_ssize_t)(file->len - i), &c);
@@ -269,7 +274,8 @@ static bool check_bytes(const char *path, const struct buffer *file, struct faul
             what = "a carriage return; lines that end in LF alone (Unix) would be right.";
         else if ((c < 0x20 && c != '\n') || (c >= 0x7F && c < 0xA0))
             what = "a control character; a blank or nothing in its place would be right.";
-        /* One for each line at most, and of carriage returns, which stand in all lines, the first alone. */
+        /* One for each line at most, and of carriage returns, which stand in all lines, the first
+         * alone. */
         if (what != NULL && bad_line != line && !(c == '\r' && bad_line > 0)) {
             fault_at(faults, path, line, "%s", what);
             bad_line = line;
@@ -279,21 +285,25 @@ static bool check_bytes(const char *path, const struct buffer *file, struct faul
         i += step > 0 ? (size_t)step : 1;
     }
     if (bytes[file->len - 1] != '\n')
-        fault_at(faults, path, line, "the last line does not end in a line end; with one it would be right.");
+        fault_at(faults, path, line,
+                 "the last line does not end in a line end; with one it would be right.");
     return faults->n == before;
 }
 
-/* Feeds libcsv line by line, so that each row knows where it began. False at the first thing that is not CSV. */
+/* Feeds libcsv line by line, so that each row knows where it began. False at the first thing that
+ * is not CSV. */
 static bool parse(struct reader *reader, struct csv_parser *parser, const struct buffer *file)
 {
     size_t line = 1;
     bool is_open = false; /* a row began on an earlier line */
 
     for (size_t at = 0; at < file->len; line++) {
-        size_t len = (size_t)((char *)memchr(file->data + at, '\n', file->len - at) - (file->data + at)) + 1;
+        size_t len =
+            (size_t)((char *)memchr(file->data + at, '\n', file->len - at) - (file->data + at)) + 1;
 
         if (!is_open && len == 1) {
-            fault_at(reader->faults, reader->path, line, "an empty line; without it, it would be right.");
+            fault_at(reader->faults, reader->path, line,
+                     "an empty line; without it, it would be right.");
             reader->is_whole = false;
             at += len;
             continue;
@@ -306,7 +316,8 @@ static bool parse(struct reader *reader, struct csv_parser *parser, const struct
                 reader->is_out_of_memory = true;
             else
                 fault_at(reader->faults, reader->path, reader->line,
-                         "a quote inside or behind cell %zu that does not belong; a cell in quotes with each quote "
+                         "a quote inside or behind cell %zu that does not belong; a cell in quotes "
+                         "with each quote "
                          "inside written twice would be right.",
                          reader->n_cells + 1);
             return false;
@@ -325,8 +336,8 @@ static bool parse(struct reader *reader, struct csv_parser *parser, const struct
     return true;
 }
 
-bool text_read(const char *path, struct text_memory *memory, struct faults *faults, struct text *ret,
-               struct error *err)
+bool text_read(const char *path, struct text_memory *memory, struct faults *faults,
+               struct text *ret, struct error *err)
 {
     defer(buffer_done) struct buffer file = BUFFER_INIT(TEXT_FILE_MOST);
     defer(csv_free) struct csv_parser parser;
@@ -338,13 +349,15 @@ bool text_read(const char *path, struct text_memory *memory, struct faults *faul
     csv_set_term_func(&parser, is_line_end);
     *ret = (struct text){ 0 };
     if (!slurp(path, faults, &file))
-        return !file.broken || file.overflow || error_set(err, ERR_INTERNAL, NULL, "no memory for %s", path);
+        return !file.broken || file.overflow
+               || error_set(err, ERR_INTERNAL, NULL, "no memory for %s", path);
     if (!check_bytes(path, &file, faults))
         return true;
     if (!parse(&reader, &parser, &file))
         reader.is_whole = false;
     if (reader.is_out_of_memory)
         return error_set(err, ERR_INTERNAL, NULL, "no memory for %s", path);
-    *ret = (struct text){ .rows = reader.rows, .n_rows = reader.n_rows, .is_whole = reader.is_whole };
+    *ret =
+        (struct text){ .rows = reader.rows, .n_rows = reader.n_rows, .is_whole = reader.is_whole };
     return true;
 }

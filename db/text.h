@@ -1,6 +1,7 @@
 #pragma once
 
-/* The dataset's text files as rows of cells, each with the line where it stands; and the faults found in them. */
+/* The dataset's text files as rows of cells, each with the line where it stands; and the faults
+ * found in them. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -27,8 +28,10 @@ struct faults {
 void fault_at(struct faults *faults, const char *path, size_t line, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 
-/** Reports one fault of a file without lines as `path: what is wrong; what would be right`, in the same way. */
-void fault_in(struct faults *faults, const char *path, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+/** Reports one fault of a file without lines as `path: what is wrong; what would be right`, in the
+ * same way. */
+void fault_in(struct faults *faults, const char *path, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /** Memory that is freed at once. Zeroed: none yet. */
 struct text_memory {
@@ -37,7 +40,8 @@ struct text_memory {
     bool failed;             /* there was none left once: what was made since is not whole */
 };
 
-/** Lends len zeroed bytes, aligned for any object, until text_memory_done(). NULL (and `failed`) without memory. */
+/** Lends len zeroed bytes, aligned for any object, until text_memory_done(). NULL (and `failed`)
+ * without memory. */
 void *text_alloc(struct text_memory *memory, size_t len);
 
 /** Frees everything. Takes NULL and zeroed ones. */
@@ -55,16 +59,16 @@ struct text_row {
 struct text {
     struct text_row *rows; /* the first is the header; NULL: none */
     size_t n_rows;
-    bool is_whole;         /* false: something of it could not be read, and the faults say what */
+    bool is_whole; /* false: something of it could not be read, and the faults say what */
 };
 
 /**
  * Reads a CSV file: RFC 4180 in its strict sense, UTF-8 without mark, LF, no blanks around cells.
  *
- * Shape: what is wrong with the bytes goes to faults, with its line, and leaves ret->is_whole false; the rows before
- * the first thing that cannot be read are in ret all the same, so that their faults are found in the same run.
- * Errors: ERR_INTERNAL without memory.
- * Lifetime: rows and cells live in memory; ret borrows path.
+ * Shape: what is wrong with the bytes goes to faults, with its line, and leaves ret->is_whole
+ * false; the rows before the first thing that cannot be read are in ret all the same, so that their
+ * faults are found in the same run. Errors: ERR_INTERNAL without memory. Lifetime: rows and cells
+ * live in memory; ret borrows path.
  */
-bool text_read(const char *path, struct text_memory *memory, struct faults *faults, struct text *ret,
-               struct error *err);
+bool text_read(const char *path, struct text_memory *memory, struct faults *faults,
+               struct text *ret, struct error *err);

@@ -14,7 +14,8 @@ static const struct field fields[] = {
       .flags = FIELD_FILTER | FIELD_SORT,
       .sql = "k.series",
       .kind = "series",
-      .text = "The set of rows it can be added with; rows of two series that overlap are never added." },
+      .text = "The set of rows it can be added with; rows of two series that overlap are never "
+              "added." },
     { .name = "kind",
       .type = FIELD_CODE,
       .flags = FIELD_FILTER | FIELD_SORT,

@@ -1,19 +1,20 @@
 #pragma once
 
-/* Every collection the daemon serves, in the order of the API document. A new one is one line here and one file. */
+/* Every collection the daemon serves, in the order of the API document. A new one is one line here
+ * and one file. */
 
 #include "db/resource.h"
 
-#define CATALOGUE(X) \
-    X(missions)      \
-    X(facts)         \
-    X(claims)        \
-    X(casualties)    \
-    X(actors)        \
-    X(relationships) \
-    X(events)        \
-    X(sources)       \
-    X(places)        \
+#define CATALOGUE(X)                                                                               \
+    X(missions)                                                                                    \
+    X(facts)                                                                                       \
+    X(claims)                                                                                      \
+    X(casualties)                                                                                  \
+    X(actors)                                                                                      \
+    X(relationships)                                                                               \
+    X(events)                                                                                      \
+    X(sources)                                                                                     \
+    X(places)                                                                                      \
     X(releases)
 
 #define CATALOGUE_DECLARE(name) extern const struct resource name;

@@ -130,7 +130,8 @@ const struct resource claims = {
     .name = "claims",
     .item = "Claim",
     .kind = "claim",
-    .text = "One assertion by one party in one source, with its words, its bounds and its two clocks.",
+    .text =
+        "One assertion by one party in one source, with its words, its bounds and its two clocks.",
     .source = "The document in reported_by",
     .from = "claims c",
     .key = "c.id",

@@ -44,13 +44,15 @@ static const struct field fields[] = {
       .sql = "e.places_json",
       .kind = "place",
       .resource = "places",
-      .match = "e.id IN (SELECT l.event FROM place_closure p JOIN event_places l ON l.place = p.place"
-               " WHERE p.ancestor IN @ids)",
+      .match =
+          "e.id IN (SELECT l.event FROM place_closure p JOIN event_places l ON l.place = p.place"
+          " WHERE p.ancestor IN @ids)",
       .text = "Where it happened." },
-    COMMON_MEMBER("place", "place", "places",
-                  "e.id IN (SELECT l.event FROM place_closure p JOIN event_places l ON l.place = p.place"
-                  " WHERE p.ancestor IN @ids)",
-                  "One of its places, or a place that one of them lies in."),
+    COMMON_MEMBER(
+        "place", "place", "places",
+        "e.id IN (SELECT l.event FROM place_closure p JOIN event_places l ON l.place = p.place"
+        " WHERE p.ancestor IN @ids)",
+        "One of its places, or a place that one of them lies in."),
     { .name = "actors",
       .type = FIELD_REFS,
       .flags = FIELD_FILTER,
@@ -74,7 +76,8 @@ const struct resource events = {
     .name = "events",
     .item = "Event",
     .kind = "event",
-    .text = "Something that happened on a date: a coup, a vote, an attack, a signature, a withdrawal.",
+    .text =
+        "Something that happened on a date: a coup, a vote, an attack, a signature, a withdrawal.",
     .source = "The documents in sources",
     .from = "events e",
     .key = "e.id",

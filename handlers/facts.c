@@ -7,34 +7,35 @@
 #define CLAIM_KNOWN "k.known_from <= :as_of AND (k.known_to IS NULL OR k.known_to > :as_of)"
 
 /* How far a source is official: the body that it is about, or a body that decided. */
-#define OFFICIAL                                                                         \
-    "CASE s.kind WHEN 'official_data' THEN 0 WHEN 'resolution' THEN 1 WHEN 'report' THEN 2" \
+#define OFFICIAL                                                                                   \
+    "CASE s.kind WHEN 'official_data' THEN 0 WHEN 'resolution' THEN 1 WHEN 'report' THEN 2"        \
     " WHEN 'statement' THEN 3 END"
 
 /* Standing first, then how firmly it is said, then the latest word. */
-#define STANDING                                                                              \
-    "CASE k.status WHEN 'preferred' THEN 0 WHEN 'disputed' THEN 2 ELSE 1 END,"                 \
-    " CASE k.modality WHEN 'stated' THEN 0 WHEN 'reported' THEN 1 WHEN 'alleged' THEN 2 ELSE 3 END," \
+#define STANDING                                                                                   \
+    "CASE k.status WHEN 'preferred' THEN 0 WHEN 'disputed' THEN 2 ELSE 1 END,"                     \
+    " CASE k.modality WHEN 'stated' THEN 0 WHEN 'reported' THEN 1 WHEN 'alleged' THEN 2 ELSE 3 "   \
+    "END,"                                                                                         \
     " k.known_from DESC, k.id"
 
 /* The claim that answers under the rule. Words that a translation damaged never do. */
-#define ANSWER                                                                               \
-    "SELECT k.rowid FROM claims k JOIN sources s ON s.id = k.reported_by"                     \
-    " WHERE k.fact = f.id AND " CLAIM_KNOWN                                                   \
-    " AND k.flags_json NOT LIKE '%translation_damage%'"                                       \
-    " AND CASE :resolve WHEN 'all' THEN 0 WHEN 'source' THEN k.reported_by = :resolve_id"     \
-    " WHEN 'official' THEN (" OFFICIAL ") IS NOT NULL"                                        \
-    " WHEN 'min' THEN coalesce(k.low, k.best, k.high) IS NOT NULL"                            \
-    " WHEN 'max' THEN coalesce(k.low, k.best, k.high) IS NOT NULL ELSE 1 END"                 \
-    " ORDER BY CASE :resolve WHEN 'official' THEN (" OFFICIAL ")"                             \
-    " WHEN 'latest' THEN -julianday(k.known_from)"                                            \
-    " WHEN 'min' THEN coalesce(k.low, k.best, k.high)"                                        \
+#define ANSWER                                                                                     \
+    "SELECT k.rowid FROM claims k JOIN sources s ON s.id = k.reported_by"                          \
+    " WHERE k.fact = f.id AND " CLAIM_KNOWN " AND k.flags_json NOT LIKE '%translation_damage%'"    \
+    " AND CASE :resolve WHEN 'all' THEN 0 WHEN 'source' THEN k.reported_by = :resolve_id"          \
+    " WHEN 'official' THEN (" OFFICIAL ") IS NOT NULL"                                             \
+    " WHEN 'min' THEN coalesce(k.low, k.best, k.high) IS NOT NULL"                                 \
+    " WHEN 'max' THEN coalesce(k.low, k.best, k.high) IS NOT NULL ELSE 1 END"                      \
+    " ORDER BY CASE :resolve WHEN 'official' THEN (" OFFICIAL ")"                                  \
+    " WHEN 'latest' THEN -julianday(k.known_from)"                                                 \
+    " WHEN 'min' THEN coalesce(k.low, k.best, k.high)"                                             \
     " WHEN 'max' THEN -coalesce(k.high, k.best, k.low) END, " STANDING " LIMIT 1"
 
-/* The numbers of all claims on a fact as one number between bounds; a single value stands for itself. */
-#define SPREAD                                                                              \
-    "SELECT k.fact, min(coalesce(k.low, k.best, k.high)) AS low, NULL AS best,"               \
-    " max(coalesce(k.high, k.best, k.low)) AS high, 'between' AS qualifier,"                  \
+/* The numbers of all claims on a fact as one number between bounds; a single value stands for
+ * itself. */
+#define SPREAD                                                                                     \
+    "SELECT k.fact, min(coalesce(k.low, k.best, k.high)) AS low, NULL AS best,"                    \
+    " max(coalesce(k.high, k.best, k.low)) AS high, 'between' AS qualifier,"                       \
     " NULL AS text, max(k.unit) AS unit FROM claims k WHERE " CLAIM_KNOWN " GROUP BY k.fact"
 
 static const struct field fields[] = {
@@ -55,12 +56,14 @@ static const struct field fields[] = {
       .flags = FIELD_FILTER | FIELD_SORT | FIELD_NULLABLE,
       .sql = "c.",
       .unit = "as in unit",
-      .text = "The number of the claim that answers; null where it is not a number, or no claim answers." },
+      .text = "The number of the claim that answers; null where it is not a number, or no claim "
+              "answers." },
     { .name = "value",
       .type = FIELD_TEXT,
       .flags = FIELD_FILTER | FIELD_NULLABLE,
       .sql = "c.object_text",
-      .text = "What the claim that answers says in words, where it is neither a number nor a thing." },
+      .text =
+          "What the claim that answers says in words, where it is neither a number nor a thing." },
     { .name = "object",
       .type = FIELD_REF,
       .flags = FIELD_FILTER | FIELD_NULLABLE,
@@ -118,7 +121,8 @@ static const struct field fields[] = {
       .text = "Rule by which the claim was chosen, as in resolve=." },
     { .name = "rivals",
       .type = FIELD_INTEGER,
-      .sql = "(SELECT count(*) FROM claims k WHERE k.fact = f.id AND " CLAIM_KNOWN " AND k.id IS NOT c.id)",
+      .sql = "(SELECT count(*) FROM claims k WHERE k.fact = f.id AND " CLAIM_KNOWN
+             " AND k.id IS NOT c.id)",
       .unit = "claims",
       .text = "Claims on the same fact that did not answer." },
     { .name = "spread",
@@ -130,7 +134,8 @@ static const struct field fields[] = {
     { .name = "claims",
       .type = FIELD_REFS,
       .flags = FIELD_FILTER,
-      .sql = "(SELECT json_group_array(json_object('id', k.id, 'name', s.title)) FROM claims k JOIN sources s ON s.id = k.reported_by WHERE k.fact = f.id AND " CLAIM_KNOWN ")",
+      .sql = "(SELECT json_group_array(json_object('id', k.id, 'name', s.title)) FROM claims k "
+             "JOIN sources s ON s.id = k.reported_by WHERE k.fact = f.id AND " CLAIM_KNOWN ")",
       .kind = "claim",
       .resource = "claims",
       .match = "f.id IN (SELECT fact FROM claims WHERE id IN @ids)",
@@ -144,7 +149,8 @@ static const struct param params[] = {
       .choices = { "preferred", "official", "latest", "min", "max", "all", NULL },
       .id_choice = "source",
       .id_kind = "source",
-      .text = "Rule by which one of the rival claims answers; all: none does, they stand side by side." },
+      .text = "Rule by which one of the rival claims answers; all: none does, they stand side by "
+              "side." },
     { 0 },
 };
 
@@ -152,7 +158,8 @@ const struct resource facts = {
     .name = "facts",
     .item = "Fact",
     .kind = "fact",
-    .text = "What we hold on one subject, predicate and period: the claim that answers, and how many others there are.",
+    .text = "What we hold on one subject, predicate and period: the claim that answers, and how "
+            "many others there are.",
     .source = "The claims on it, as in /v1/claims",
     .from = "facts f LEFT JOIN claims c ON c.rowid = (" ANSWER ")"
             " LEFT JOIN (" SPREAD ") spread ON spread.fact = f.id",

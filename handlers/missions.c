@@ -3,8 +3,8 @@
 #include "handlers/catalogue.h"
 #include "handlers/common.h"
 
-#define IN_PLACES                                                                  \
-    "(m.id, m.version) IN (SELECT l.mission, l.version FROM place_closure p"       \
+#define IN_PLACES                                                                                  \
+    "(m.id, m.version) IN (SELECT l.mission, l.version FROM place_closure p"                       \
     " JOIN mission_places l ON l.place = p.place WHERE p.ancestor IN @ids)"
 
 static const struct field fields[] = {
@@ -63,7 +63,8 @@ static const struct field fields[] = {
       .type = FIELD_DATE,
       .flags = FIELD_FILTER | FIELD_SORT | FIELD_NULLABLE,
       .sql = "m.end",
-      .text = "Day, month or year in which it ended; null: still at work or not known, as status says." },
+      .text = "Day, month or year in which it ended; null: still at work or not known, as status "
+              "says." },
     { .name = "resolutions",
       .type = FIELD_TEXTS,
       .flags = FIELD_FILTER,
@@ -75,8 +76,10 @@ static const struct field fields[] = {
       .sql = "m.components_json",
       .kind = "mission",
       .resource = "missions",
-      .match = "(m.id, m.version) IN (SELECT mission, version FROM mission_components WHERE component IN @ids)",
-      .text = "Missions that it stands for or that are part of it; their deaths are never added to its own." },
+      .match = "(m.id, m.version) IN (SELECT mission, version FROM mission_components WHERE "
+               "component IN @ids)",
+      .text = "Missions that it stands for or that are part of it; their deaths are never added to "
+              "its own." },
     { .name = "aliases",
       .type = FIELD_TEXTS,
       .flags = FIELD_FILTER,
@@ -104,7 +107,8 @@ const struct resource missions = {
     .item = "Mission",
     .kind = "mission",
     .text = "A peacekeeping or political mission of the United Nations.",
-    .source = "UN resolutions, the UN's list of peacekeeping operations and its fatalities data set",
+    .source =
+        "UN resolutions, the UN's list of peacekeeping operations and its fatalities data set",
     .from = "missions m",
     .key = "m.id",
     .order = "id",

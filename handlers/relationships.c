@@ -60,8 +60,9 @@ static const struct field fields[] = {
       .unit = "as in unit",
       .text = "Strength or amount, where a source gives one." },
     COMMON_NOTE("r."),
-    COMMON_CLAIMS("r.", "(r.id, r.version) IN (SELECT relationship, version FROM relationship_claims"
-                        " WHERE claim IN @ids)"),
+    COMMON_CLAIMS("r.",
+                  "(r.id, r.version) IN (SELECT relationship, version FROM relationship_claims"
+                  " WHERE claim IN @ids)"),
     COMMON_SOURCES("r.", "(r.id, r.version) IN (SELECT relationship, version"
                          " FROM relationship_sources WHERE source IN @ids)"),
     COMMON_VERSION("r."),

@@ -27,8 +27,10 @@ static const struct field fields[] = {
     { .name = "digest",
       .type = FIELD_TEXT,
       .flags = FIELD_NULLABLE,
-      .sql = "coalesce(l.digest, (SELECT value FROM dataset WHERE key = 'digest' AND l.id = (SELECT max(id) FROM releases)))",
-      .text = "SHA-256 of the dataset's content; null: a state that stands only inside later files." },
+      .sql = "coalesce(l.digest, (SELECT value FROM dataset WHERE key = 'digest' AND l.id = "
+             "(SELECT max(id) FROM releases)))",
+      .text =
+          "SHA-256 of the dataset's content; null: a state that stands only inside later files." },
     COMMON_SOURCES("l.", "l.id IN (SELECT release FROM release_sources WHERE source IN @ids)"),
     { 0 },
 };

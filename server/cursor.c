@@ -9,9 +9,12 @@
 #include "server/base/cleanup.h"
 #include "server/fingerprint.h"
 
-/* A cursor is the base64url text of a JSON array: a mark over owner and all the rest, the dataset, the sort values, the id. */
+/* A cursor is the base64url text of a JSON array: a mark over owner and all the rest, the dataset,
+ * the sort values, the id. */
 
-enum { CURSOR_MARK = 16 /* hex digits of the mark and of the dataset's digest that a cursor carries */ };
+enum {
+    CURSOR_MARK = 16 /* hex digits of the mark and of the dataset's digest that a cursor carries */
+};
 
 static void free_text(char **text)
 {
@@ -56,7 +59,8 @@ bool cursor_write(sqlite3_stmt *row, int column, const char *owner, const char *
         if (json_array_append_new(values, column_new(row, i)) != 0)
             return false;
     }
-    if (!set_mark(values, owner, mark) || json_array_insert_new(values, 0, json_stringn(mark, CURSOR_MARK)) != 0)
+    if (!set_mark(values, owner, mark)
+        || json_array_insert_new(values, 0, json_stringn(mark, CURSOR_MARK)) != 0)
         return false;
     text = json_dumps(values, JSON_COMPACT);
     if (text == NULL || BASE64_ENCODE_RAW_LENGTH(strlen(text)) >= CURSOR_SIZE)
@@ -119,10 +123,12 @@ static bool take(struct query *query, const json_t *value)
     return true;
 }
 
-bool cursor_read(const char *text, const char *owner, const char *digest, struct query *query, struct error *err)
+bool cursor_read(const char *text, const char *owner, const char *digest, struct query *query,
+                 struct error *err)
 {
-    static const char wrong[] = "'cursor' takes the 'next' of a reply to this very query (the same path, filters, sort"
-                                " and times); leave it out to begin anew.";
+    static const char wrong[] =
+        "'cursor' takes the 'next' of a reply to this very query (the same path, filters, sort"
+        " and times); leave it out to begin anew.";
     json_auto_t *values = decode(text);
     json_auto_t *given = NULL;
     char mark[FINGERPRINT_SIZE];
@@ -136,8 +142,9 @@ bool cursor_read(const char *text, const char *owner, const char *digest, struct
     if (!set_mark(values, owner, mark) || !is_mark(given, mark))
         return error_set(err, ERR_PARAM_INVALID, "cursor", "%s", wrong);
     if (!is_mark(json_array_get(values, 0), digest))
-        return error_set(err, ERR_CURSOR_STALE, "cursor",
-                         "The dataset has changed since this cursor was given; begin anew without it.");
+        return error_set(
+            err, ERR_CURSOR_STALE, "cursor",
+            "The dataset has changed since this cursor was given; begin anew without it.");
     for (size_t i = 0; i < n; i++) {
         if (!take(query, json_array_get(values, i + 1)))
             return error_set(err, ERR_PARAM_INVALID, "cursor", "%s", wrong);

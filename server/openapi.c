@@ -40,141 +40,141 @@ static const struct {
     const char *name;
     const char *json;
 } shared[] = {
-    {"parameters", "id",
-     "{'name': 'id', 'in': 'path', 'required': true, 'schema': {'type': 'string'},"
-     " 'description': 'Id of the item; a former id is redirected to the present one.'}"},
-    {"parameters", "at",
-     "{'name': 'at', 'in': 'query', 'schema': {'type': 'string'},"
-     " 'description': 'World time: rows that hold on a date such as 2013, 2013-04 or "
-     "2013-04-25.'}"},
-    {"parameters", "during",
-     "{'name': 'during', 'in': 'query', 'schema': {'type': 'string'},"
-     " 'description': 'World time: rows that hold in some part of a date or a span such as "
-     "2019..2023.'}"},
-    {"parameters", "from",
-     "{'name': 'from', 'in': 'query', 'schema': {'type': 'string'},"
-     " 'description': 'World time: rows that hold on a date or after it.'}"},
-    {"parameters", "to",
-     "{'name': 'to', 'in': 'query', 'schema': {'type': 'string'},"
-     " 'description': 'World time: rows that hold on a date or before it.'}"},
-    {"parameters", "certainty",
-     "{'name': 'certainty', 'in': 'query',"
-     " 'schema': {'type': 'string', 'enum': ['possible', 'definite'], 'default': 'possible'},"
-     " 'description': 'Whether a condition on an imprecise date or number has to hold possibly or "
-     "certainly.'}"},
-    {"parameters", "as_of",
-     "{'name': 'as_of', 'in': 'query', 'schema': {'type': 'string'},"
-     " 'description': 'Knowledge time: the answer as it was known on that day; default: as known "
-     "now.'}"},
-    {"parameters", "cursor",
-     "{'name': 'cursor', 'in': 'query', 'schema': {'type': 'string'},"
-     " 'description': 'Where the page begins: next of the page before. Bound to its query; not "
-     "with offset.'}"},
-    {"parameters", "count",
-     "{'name': 'count', 'in': 'query',"
-     " 'schema': {'type': 'string', 'enum': ['exact', 'none'], 'default': 'exact'},"
-     " 'description': 'Whether meta.total says how many rows there are.'}"},
-    {"parameters", "pretty",
-     "{'name': 'pretty', 'in': 'query', 'schema': {'type': 'integer', 'enum': [0, 1], 'default': "
-     "0},"
-     " 'description': 'Whether the answer is indented.'}"},
+    { "parameters", "id",
+      "{'name': 'id', 'in': 'path', 'required': true, 'schema': {'type': 'string'},"
+      " 'description': 'Id of the item; a former id is redirected to the present one.'}" },
+    { "parameters", "at",
+      "{'name': 'at', 'in': 'query', 'schema': {'type': 'string'},"
+      " 'description': 'World time: rows that hold on a date such as 2013, 2013-04 or "
+      "2013-04-25.'}" },
+    { "parameters", "during",
+      "{'name': 'during', 'in': 'query', 'schema': {'type': 'string'},"
+      " 'description': 'World time: rows that hold in some part of a date or a span such as "
+      "2019..2023.'}" },
+    { "parameters", "from",
+      "{'name': 'from', 'in': 'query', 'schema': {'type': 'string'},"
+      " 'description': 'World time: rows that hold on a date or after it.'}" },
+    { "parameters", "to",
+      "{'name': 'to', 'in': 'query', 'schema': {'type': 'string'},"
+      " 'description': 'World time: rows that hold on a date or before it.'}" },
+    { "parameters", "certainty",
+      "{'name': 'certainty', 'in': 'query',"
+      " 'schema': {'type': 'string', 'enum': ['possible', 'definite'], 'default': 'possible'},"
+      " 'description': 'Whether a condition on an imprecise date or number has to hold possibly or "
+      "certainly.'}" },
+    { "parameters", "as_of",
+      "{'name': 'as_of', 'in': 'query', 'schema': {'type': 'string'},"
+      " 'description': 'Knowledge time: the answer as it was known on that day; default: as known "
+      "now.'}" },
+    { "parameters", "cursor",
+      "{'name': 'cursor', 'in': 'query', 'schema': {'type': 'string'},"
+      " 'description': 'Where the page begins: next of the page before. Bound to its query; not "
+      "with offset.'}" },
+    { "parameters", "count",
+      "{'name': 'count', 'in': 'query',"
+      " 'schema': {'type': 'string', 'enum': ['exact', 'none'], 'default': 'exact'},"
+      " 'description': 'Whether meta.total says how many rows there are.'}" },
+    { "parameters", "pretty",
+      "{'name': 'pretty', 'in': 'query', 'schema': {'type': 'integer', 'enum': [0, 1], 'default': "
+      "0},"
+      " 'description': 'Whether the answer is indented.'}" },
 
-    {"headers", "ETag",
-     "{'schema': {'type': 'string'}, 'description': 'Strong; for If-None-Match.'}"},
-    {"headers", "Cache-Control",
-     "{'schema': {'type': 'string'}, 'description': 'How long the answer may be kept.'}"},
-    {"headers", "Last-Modified",
-     "{'schema': {'type': 'string'}, 'description': 'Day of the release.'}"},
-    {"headers", "Link",
-     "{'schema': {'type': 'string'}, 'description': 'The next page as rel=next; missing on the "
-     "last page.'}"},
-    {"headers", "X-Total-Count",
-     "{'schema': {'type': 'integer'}, 'description': 'As meta.total; missing with count=none.'}"},
-    {"headers", "Retry-After", "{'schema': {'type': 'integer'}, 'description': 'Seconds.'}"},
-    {"headers", "Location", "{'schema': {'type': 'string'}, 'description': 'The path to use.'}"},
+    { "headers", "ETag",
+      "{'schema': {'type': 'string'}, 'description': 'Strong; for If-None-Match.'}" },
+    { "headers", "Cache-Control",
+      "{'schema': {'type': 'string'}, 'description': 'How long the answer may be kept.'}" },
+    { "headers", "Last-Modified",
+      "{'schema': {'type': 'string'}, 'description': 'Day of the release.'}" },
+    { "headers", "Link",
+      "{'schema': {'type': 'string'}, 'description': 'The next page as rel=next; missing on the "
+      "last page.'}" },
+    { "headers", "X-Total-Count",
+      "{'schema': {'type': 'integer'}, 'description': 'As meta.total; missing with count=none.'}" },
+    { "headers", "Retry-After", "{'schema': {'type': 'integer'}, 'description': 'Seconds.'}" },
+    { "headers", "Location", "{'schema': {'type': 'string'}, 'description': 'The path to use.'}" },
 
-    {"schemas", "Meta",
-     "{'type': 'object', 'description': 'What the answer rests on.', 'properties': {"
-     "'total': {'type': 'integer', 'description': 'Rows on all pages together; only on lists, not "
-     "with count=none.'},"
-     "'release': {'type': 'string', 'description': 'Newest release of the dataset.'},"
-     "'as_of': {'type': 'string', 'description': 'Day of knowledge that the answer shows.'},"
-     "'permalink': {'type': 'string', 'description': 'Path that gives this answer for good.'},"
-     "'citation': {'type': 'string', 'description': 'Ready to paste.'},"
-     "'licence': {'type': 'string', 'description': 'Under which the data may be used.'}},"
-     "'required': ['release', 'as_of', 'permalink', 'citation', 'licence'], "
-     "'additionalProperties': false}"},
-    {"schemas", "Problem",
-     "{'type': 'object', 'description': 'A failure, after RFC 9457.', 'properties': {"
-     "'type': {'type': 'string', 'description': 'URI reference that names the kind of problem.'},"
-     "'title': {'type': 'string', 'description': 'The kind of problem in words.'},"
-     "'status': {'type': 'integer', 'description': 'The HTTP status.'},"
-     "'detail': {'type': 'string', 'description': 'What was wrong with this request, and what "
-     "would be right.'},"
-     "'code': {'type': 'string', 'description': 'The kind of problem as a slug.'},"
-     "'param': {'type': 'string', 'description': 'Query parameter at fault.'},"
-     "'allowed': {'type': 'array', 'items': {'type': 'string'}, 'description': 'What would be "
-     "right.'},"
-     "'did_you_mean': {'type': 'string', 'description': 'The nearest right one.'},"
-     "'location': {'type': 'string', 'description': 'The path to use.'},"
-     "'request_id': {'type': 'string', 'description': 'Also in the X-Request-Id header and in the "
-     "log.'}},"
-     "'required': ['type', 'title', 'status', 'detail', 'code', 'request_id'], "
-     "'additionalProperties': false}"},
-    {"schemas", "Index",
-     "{'type': 'object', 'description': 'What there is, and where.', 'properties': {"
-     "'name': {'type': 'string', 'description': 'Name of the program.'},"
-     "'version': {'type': 'string', 'description': 'Version of the program.'},"
-     "'dataset': {'type': 'object', 'description': 'The dataset that answers.', 'properties': {"
-     "'release': {'type': 'string', 'description': 'Its newest release.'},"
-     "'digest': {'type': 'string', 'description': 'SHA-256 of its content.'}},"
-     "'required': ['release', 'digest'], 'additionalProperties': false},"
-     "'resources': {'type': 'array', 'items': {'type': 'object', 'properties': {"
-     "'name': {'type': 'string', 'description': 'Name of the collection.'},"
-     "'text': {'type': 'string', 'description': 'What one row is.'},"
-     "'href': {'type': 'string', 'description': 'Path of the collection.'}},"
-     "'required': ['name', 'text', 'href'], 'additionalProperties': false}},"
-     "'links': {'type': 'object', 'description': 'Other documents by what they are.',"
-     " 'additionalProperties': {'type': 'string'}}},"
-     "'required': ['name', 'version', 'dataset', 'resources', 'links'], 'additionalProperties': "
-     "false}"},
-    {"schemas", "Health",
-     "{'type': 'object', 'description': 'That the server is well.', 'properties': {"
-     "'status': {'type': 'string', 'enum': ['ok']},"
-     "'release': {'type': 'string', 'description': 'Newest release of the dataset that answers.'},"
-     "'digest': {'type': 'string', 'description': 'SHA-256 of its content.'}},"
-     "'required': ['status'], 'additionalProperties': false}"},
+    { "schemas", "Meta",
+      "{'type': 'object', 'description': 'What the answer rests on.', 'properties': {"
+      "'total': {'type': 'integer', 'description': 'Rows on all pages together; only on lists, not "
+      "with count=none.'},"
+      "'release': {'type': 'string', 'description': 'Newest release of the dataset.'},"
+      "'as_of': {'type': 'string', 'description': 'Day of knowledge that the answer shows.'},"
+      "'permalink': {'type': 'string', 'description': 'Path that gives this answer for good.'},"
+      "'citation': {'type': 'string', 'description': 'Ready to paste.'},"
+      "'licence': {'type': 'string', 'description': 'Under which the data may be used.'}},"
+      "'required': ['release', 'as_of', 'permalink', 'citation', 'licence'], "
+      "'additionalProperties': false}" },
+    { "schemas", "Problem",
+      "{'type': 'object', 'description': 'A failure, after RFC 9457.', 'properties': {"
+      "'type': {'type': 'string', 'description': 'URI reference that names the kind of problem.'},"
+      "'title': {'type': 'string', 'description': 'The kind of problem in words.'},"
+      "'status': {'type': 'integer', 'description': 'The HTTP status.'},"
+      "'detail': {'type': 'string', 'description': 'What was wrong with this request, and what "
+      "would be right.'},"
+      "'code': {'type': 'string', 'description': 'The kind of problem as a slug.'},"
+      "'param': {'type': 'string', 'description': 'Query parameter at fault.'},"
+      "'allowed': {'type': 'array', 'items': {'type': 'string'}, 'description': 'What would be "
+      "right.'},"
+      "'did_you_mean': {'type': 'string', 'description': 'The nearest right one.'},"
+      "'location': {'type': 'string', 'description': 'The path to use.'},"
+      "'request_id': {'type': 'string', 'description': 'Also in the X-Request-Id header and in the "
+      "log.'}},"
+      "'required': ['type', 'title', 'status', 'detail', 'code', 'request_id'], "
+      "'additionalProperties': false}" },
+    { "schemas", "Index",
+      "{'type': 'object', 'description': 'What there is, and where.', 'properties': {"
+      "'name': {'type': 'string', 'description': 'Name of the program.'},"
+      "'version': {'type': 'string', 'description': 'Version of the program.'},"
+      "'dataset': {'type': 'object', 'description': 'The dataset that answers.', 'properties': {"
+      "'release': {'type': 'string', 'description': 'Its newest release.'},"
+      "'digest': {'type': 'string', 'description': 'SHA-256 of its content.'}},"
+      "'required': ['release', 'digest'], 'additionalProperties': false},"
+      "'resources': {'type': 'array', 'items': {'type': 'object', 'properties': {"
+      "'name': {'type': 'string', 'description': 'Name of the collection.'},"
+      "'text': {'type': 'string', 'description': 'What one row is.'},"
+      "'href': {'type': 'string', 'description': 'Path of the collection.'}},"
+      "'required': ['name', 'text', 'href'], 'additionalProperties': false}},"
+      "'links': {'type': 'object', 'description': 'Other documents by what they are.',"
+      " 'additionalProperties': {'type': 'string'}}},"
+      "'required': ['name', 'version', 'dataset', 'resources', 'links'], 'additionalProperties': "
+      "false}" },
+    { "schemas", "Health",
+      "{'type': 'object', 'description': 'That the server is well.', 'properties': {"
+      "'status': {'type': 'string', 'enum': ['ok']},"
+      "'release': {'type': 'string', 'description': 'Newest release of the dataset that answers.'},"
+      "'digest': {'type': 'string', 'description': 'SHA-256 of its content.'}},"
+      "'required': ['status'], 'additionalProperties': false}" },
 
-    {"responses", "NotModified",
-     "{'description': 'The answer is the one that If-None-Match names.',"
-     " 'headers': {'ETag': {'$ref': '#/components/headers/ETag'}}}"},
-    {"responses", "Redirect",
-     "{'description': 'The item has another id now.',"
-     " 'headers': {'Location': {'$ref': '#/components/headers/Location'}},"
-     " 'content': {'application/problem+json': {'schema': {'$ref': "
-     "'#/components/schemas/Problem'}}}}"},
-    {"responses", "BadRequest",
-     "{'description': 'A parameter is unknown, stands twice, or has a value that it does not "
-     "take.',"
-     " 'content': {'application/problem+json': {'schema': {'$ref': "
-     "'#/components/schemas/Problem'}}}}"},
-    {"responses", "NotFound",
-     "{'description': 'There is no such path or item.',"
-     " 'content': {'application/problem+json': {'schema': {'$ref': "
-     "'#/components/schemas/Problem'}}}}"},
-    {"responses", "Gone",
-     "{'description': 'The item was withdrawn, or the cursor is of another dataset.',"
-     " 'content': {'application/problem+json': {'schema': {'$ref': "
-     "'#/components/schemas/Problem'}}}}"},
-    {"responses", "Unavailable",
-     "{'description': 'No dataset is open, the server is busy, or the query took too long.',"
-     " 'headers': {'Retry-After': {'$ref': '#/components/headers/Retry-After'}},"
-     " 'content': {'application/problem+json': {'schema': {'$ref': "
-     "'#/components/schemas/Problem'}}}}"},
-    {"responses", "Failure",
-     "{'description': 'Any other failure.',"
-     " 'content': {'application/problem+json': {'schema': {'$ref': "
-     "'#/components/schemas/Problem'}}}}"},
+    { "responses", "NotModified",
+      "{'description': 'The answer is the one that If-None-Match names.',"
+      " 'headers': {'ETag': {'$ref': '#/components/headers/ETag'}}}" },
+    { "responses", "Redirect",
+      "{'description': 'The item has another id now.',"
+      " 'headers': {'Location': {'$ref': '#/components/headers/Location'}},"
+      " 'content': {'application/problem+json': {'schema': {'$ref': "
+      "'#/components/schemas/Problem'}}}}" },
+    { "responses", "BadRequest",
+      "{'description': 'A parameter is unknown, stands twice, or has a value that it does not "
+      "take.',"
+      " 'content': {'application/problem+json': {'schema': {'$ref': "
+      "'#/components/schemas/Problem'}}}}" },
+    { "responses", "NotFound",
+      "{'description': 'There is no such path or item.',"
+      " 'content': {'application/problem+json': {'schema': {'$ref': "
+      "'#/components/schemas/Problem'}}}}" },
+    { "responses", "Gone",
+      "{'description': 'The item was withdrawn, or the cursor is of another dataset.',"
+      " 'content': {'application/problem+json': {'schema': {'$ref': "
+      "'#/components/schemas/Problem'}}}}" },
+    { "responses", "Unavailable",
+      "{'description': 'No dataset is open, the server is busy, or the query took too long.',"
+      " 'headers': {'Retry-After': {'$ref': '#/components/headers/Retry-After'}},"
+      " 'content': {'application/problem+json': {'schema': {'$ref': "
+      "'#/components/schemas/Problem'}}}}" },
+    { "responses", "Failure",
+      "{'description': 'Any other failure.',"
+      " 'content': {'application/problem+json': {'schema': {'$ref': "
+      "'#/components/schemas/Problem'}}}}" },
 };
 
 static const char about[] = "Facts about peacekeeping missions, each with who says so, in which "
@@ -203,9 +203,15 @@ static json_t *ref_new(const char *section, const char *name)
     return json_pack("{s:s++}", "$ref", section, "/", name);
 }
 
-static json_t *schema_ref(const char *name) { return ref_new("#/components/schemas", name); }
+static json_t *schema_ref(const char *name)
+{
+    return ref_new("#/components/schemas", name);
+}
 
-static json_t *response_ref(const char *name) { return ref_new("#/components/responses", name); }
+static json_t *response_ref(const char *name)
+{
+    return ref_new("#/components/responses", name);
+}
 
 static json_t *literal_new(const char *text)
 {
@@ -281,16 +287,16 @@ static const struct {
     const char *text;
     const char *of_dates; /* NULL: as text */
 } conditions[] = {
-    [OPERATOR_NOT] = {"is something else.", NULL},
-    [OPERATOR_GT] = {"is more than that.", "is after that."},
-    [OPERATOR_GTE] = {"is that or more.", "is that or later."},
-    [OPERATOR_LT] = {"is less than that.", "is before that."},
-    [OPERATOR_LTE] = {"is that or less.", "is that or earlier."},
-    [OPERATOR_IN] = {"is one of several, with commas between them.", NULL},
-    [OPERATOR_NOTIN] = {"is none of several, with commas between them.", NULL},
-    [OPERATOR_CONTAINS] = {"contains the words.", NULL},
-    [OPERATOR_STARTSWITH] = {"starts with the words.", NULL},
-    [OPERATOR_ISNULL] = {"is null or empty (true), or is not (false).", NULL},
+    [OPERATOR_NOT] = { "is something else.", NULL },
+    [OPERATOR_GT] = { "is more than that.", "is after that." },
+    [OPERATOR_GTE] = { "is that or more.", "is that or later." },
+    [OPERATOR_LT] = { "is less than that.", "is before that." },
+    [OPERATOR_LTE] = { "is that or less.", "is that or earlier." },
+    [OPERATOR_IN] = { "is one of several, with commas between them.", NULL },
+    [OPERATOR_NOTIN] = { "is none of several, with commas between them.", NULL },
+    [OPERATOR_CONTAINS] = { "contains the words.", NULL },
+    [OPERATOR_STARTSWITH] = { "starts with the words.", NULL },
+    [OPERATOR_ISNULL] = { "is null or empty (true), or is not (false).", NULL },
 };
 
 static json_t *filter_text(const struct field *field, enum operator op)
@@ -311,8 +317,8 @@ static json_t *filter_text(const struct field *field, enum operator op)
  * have commas. */
 static bool is_repeatable(enum operator op)
 {
-    return op == OPERATOR_EQUAL || op == OPERATOR_NOT || op == OPERATOR_CONTAINS ||
-           op == OPERATOR_STARTSWITH;
+    return op == OPERATOR_EQUAL || op == OPERATOR_NOT || op == OPERATOR_CONTAINS
+           || op == OPERATOR_STARTSWITH;
 }
 
 static json_t *filter_new(const struct draft *draft, const struct field *field, enum operator op)
@@ -327,9 +333,9 @@ static json_t *filter_new(const struct draft *draft, const struct field *field, 
         schema = json_pack("{s:s, s:o}", "type", "array", "items", schema);
     if (json_object_set_new(param, "schema", schema) != 0)
         return (json_decref(param), NULL);
-    if ((is_list || is_repeatable(op)) &&
-        (json_object_set_new(param, "style", json_string("form")) != 0 ||
-         json_object_set_new(param, "explode", json_boolean(!is_list)) != 0))
+    if ((is_list || is_repeatable(op))
+        && (json_object_set_new(param, "style", json_string("form")) != 0
+            || json_object_set_new(param, "explode", json_boolean(!is_list)) != 0))
         return (json_decref(param), NULL);
     return param;
 }
@@ -533,8 +539,8 @@ static void add_envelopes(struct draft *draft, const struct resource *resource)
 static void add_response(struct draft *draft, const char *name, const char *text, size_t n_headers,
                          json_t *schema)
 {
-    static const char *const names[] = {"Cache-Control", "ETag", "Last-Modified", "Link",
-                                        "X-Total-Count"};
+    static const char *const names[] = { "Cache-Control", "ETag", "Last-Modified", "Link",
+                                         "X-Total-Count" };
     json_t *headers = json_object();
 
     for (size_t i = 0; i < n_headers; i++)
@@ -640,10 +646,10 @@ static void add_service(struct draft *draft)
         const char *response;
         unsigned failures;
     } documents[] = {
-        {"/v1/", "getIndex", "What there is, and where", "Index", FAILS_BY_QUERY},
-        {"/openapi.json", "getOpenapi", "This document", "Document", FAILS_BY_QUERY},
-        {"/healthz", "getHealth", "Whether the server runs", "Health", 0},
-        {"/readyz", "getReady", "Whether a dataset is open", "Health", FAILS_BY_QUERY},
+        { "/v1/", "getIndex", "What there is, and where", "Index", FAILS_BY_QUERY },
+        { "/openapi.json", "getOpenapi", "This document", "Document", FAILS_BY_QUERY },
+        { "/healthz", "getHealth", "Whether the server runs", "Health", 0 },
+        { "/readyz", "getReady", "Whether a dataset is open", "Health", FAILS_BY_QUERY },
     };
 
     add_response(draft, "Index", "What there is, and where.", HEADERS_DATA, schema_ref("Index"));
@@ -689,7 +695,7 @@ static json_t *shell_new(struct draft *draft, const char *version)
 json_t *openapi_new(const struct resource *const *catalogue, const struct state *state,
                     const char *version)
 {
-    struct draft draft = {.catalogue = catalogue, .state = state};
+    struct draft draft = { .catalogue = catalogue, .state = state };
     json_t *document = shell_new(&draft, version);
     json_t *components = json_object_get(document, "components");
 

@@ -48,19 +48,22 @@ static json_t *allowed_new(const char *lines)
     return list;
 }
 
-static json_t *document_new(const struct error *err, const struct problem *problem, int status, const char *id)
+static json_t *document_new(const struct error *err, const struct problem *problem, int status,
+                            const char *id)
 {
     bool is_ours = problem->status == 500;
     char type[64];
 
     snprintf(type, sizeof(type), "urn:bluehelm:problem:%s", problem->code);
-    return json_pack("{s:s, s:s, s:i, s:s*, s:s, s:s*, s:o*, s:s*, s:s*, s:s}", "type", type, "title",
-                     status == 308 ? "Moved permanently" : problem->title, "status", status, "detail",
-                     is_ours ? "The server failed; its log has the particulars under the request's id." : err->detail,
-                     "code", status == 308 ? "moved" : problem->code, "param", err->param[0] ? err->param : NULL, "allowed",
-                     err->allowed[0] ? allowed_new(err->allowed) : NULL, "did_you_mean",
-                     err->did_you_mean[0] ? err->did_you_mean : NULL, "location",
-                     err->location[0] ? err->location : NULL, "request_id", id);
+    return json_pack(
+        "{s:s, s:s, s:i, s:s*, s:s, s:s*, s:o*, s:s*, s:s*, s:s}", "type", type, "title",
+        status == 308 ? "Moved permanently" : problem->title, "status", status, "detail",
+        is_ours ? "The server failed; its log has the particulars under the request's id."
+                : err->detail,
+        "code", status == 308 ? "moved" : problem->code, "param", err->param[0] ? err->param : NULL,
+        "allowed", err->allowed[0] ? allowed_new(err->allowed) : NULL, "did_you_mean",
+        err->did_you_mean[0] ? err->did_you_mean : NULL, "location",
+        err->location[0] ? err->location : NULL, "request_id", id);
 }
 
 void problem_render(const struct error *err, const struct request *request, struct reply *ret)

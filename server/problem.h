@@ -23,9 +23,9 @@ const struct problem *problem_of(enum error_code code);
 /**
  * Makes the reply of a failure.
  *
- * Shape: application/problem+json with type, title, status, detail, code, request_id and, where they are known, param,
- * allowed, did_you_mean. The detail of ERR_INTERNAL goes to ret->log_detail only. A failure that has err->location
- * becomes a redirect (308) there.
- * Errors: without memory the reply has the status and no body.
+ * Shape: application/problem+json with type, title, status, detail, code, request_id and, where
+ * they are known, param, allowed, did_you_mean. The detail of ERR_INTERNAL goes to ret->log_detail
+ * only. A failure that has err->location becomes a redirect (308) there. Errors: without memory the
+ * reply has the status and no body.
  */
 void problem_render(const struct error *err, const struct request *request, struct reply *ret);

@@ -30,8 +30,8 @@ struct reader {
 struct reserved {
     const char *name;
     bool (*read)(const struct reader *reader, const char *value);
-    bool on_items;  /* one item takes it as well */
-    bool is_world;  /* only where the resource has world time */
+    bool on_items; /* one item takes it as well */
+    bool is_world; /* only where the resource has world time */
 };
 
 /* ---- small readers ---- */
@@ -62,21 +62,22 @@ static bool read_integer(const char *text, int64_t *ret)
 }
 
 /* Reads a count of rows between two limits. */
-static bool read_count(const struct reader *reader, const char *name, const char *value, int64_t least, int64_t most,
-                       uint32_t *ret)
+static bool read_count(const struct reader *reader, const char *name, const char *value,
+                       int64_t least, int64_t most, uint32_t *ret)
 {
     int64_t number;
 
     if (!read_integer(value, &number) || number < least || number > most)
-        return error_set(reader->err, ERR_PARAM_INVALID, name, "'%s' takes a whole number from %lld to %lld.", name,
-                         (long long)least, (long long)most);
+        return error_set(reader->err, ERR_PARAM_INVALID, name,
+                         "'%s' takes a whole number from %lld to %lld.", name, (long long)least,
+                         (long long)most);
     *ret = (uint32_t)number;
     return true;
 }
 
 /* Reads one of a few words; *ret is its index. */
-static bool read_word(const struct reader *reader, const char *name, const char *value, const char *const *words,
-                      size_t *ret)
+static bool read_word(const struct reader *reader, const char *name, const char *value,
+                      const char *const *words, size_t *ret)
 {
     for (size_t i = 0; words[i] != NULL; i++) {
         if (strcmp(words[i], value) == 0) {
@@ -90,7 +91,8 @@ static bool read_word(const struct reader *reader, const char *name, const char 
     return false;
 }
 
-/* Cuts the next item off a comma list; false at its end. An empty item is one as well: the caller refuses it. */
+/* Cuts the next item off a comma list; false at its end. An empty item is one as well: the caller
+ * refuses it. */
 static bool next_item(const char **list, char *ret, size_t size)
 {
     size_t len;
@@ -117,7 +119,8 @@ static bool read_sort(const struct reader *reader, const char *value)
         const struct field *field = resource_field(query->resource, name);
 
         if (field == NULL || !(field->flags & FIELD_SORT)) {
-            error_set(reader->err, ERR_PARAM_INVALID, "sort", "Rows cannot be sorted by '%.60s'.", name);
+            error_set(reader->err, ERR_PARAM_INVALID, "sort", "Rows cannot be sorted by '%.60s'.",
+                      name);
             for (field = query->resource->fields; field->name != NULL; field++) {
                 if (field->flags & FIELD_SORT)
                     error_allow(reader->err, name, field->name);
@@ -125,14 +128,17 @@ static bool read_sort(const struct reader *reader, const char *value)
             return false;
         }
         if (query->n_sorts == QUERY_SORTS)
-            return error_set(reader->err, ERR_PARAM_INVALID, "sort", "'sort' takes at most %d keys.", QUERY_SORTS);
+            return error_set(reader->err, ERR_PARAM_INVALID, "sort",
+                             "'sort' takes at most %d keys.", QUERY_SORTS);
         for (size_t i = 0; i < query->n_sorts; i++) {
             if (query->sorts[i].field == field)
-                return error_set(reader->err, ERR_PARAM_INVALID, "sort", "'sort' names '%s' twice.", name);
+                return error_set(reader->err, ERR_PARAM_INVALID, "sort", "'sort' names '%s' twice.",
+                                 name);
         }
         /* Nothing is left to sort behind an id. */
         if (query->n_sorts == 0 || query->sorts[query->n_sorts - 1].field->type != FIELD_ID)
-            query->sorts[query->n_sorts++] = (struct sort){ .field = field, .descending = descending };
+            query->sorts[query->n_sorts++] =
+                (struct sort){ .field = field, .descending = descending };
     }
     return true;
 }
@@ -145,7 +151,8 @@ static bool read_limit(const struct reader *reader, const char *value)
 static bool read_offset(const struct reader *reader, const char *value)
 {
     if (target_param(reader->target, "cursor") != NULL)
-        return error_set(reader->err, ERR_PARAM_INVALID, "offset", "'offset' and 'cursor' exclude each other.");
+        return error_set(reader->err, ERR_PARAM_INVALID, "offset",
+                         "'offset' and 'cursor' exclude each other.");
     return read_count(reader, "offset", value, 0, QUERY_OFFSET_MAX, &reader->query->offset);
 }
 
@@ -181,7 +188,8 @@ static bool read_certainty(const struct reader *reader, const char *value)
 {
     size_t index;
 
-    if (!read_word(reader, "certainty", value, (const char *const[]){ "possible", "definite", NULL }, &index))
+    if (!read_word(reader, "certainty", value,
+                   (const char *const[]){ "possible", "definite", NULL }, &index))
         return false;
     reader->query->is_definite = index == 1;
     return true;
@@ -232,8 +240,8 @@ static bool read_include(const struct reader *reader, const char *value)
         while ((name = resource_include(query->resource, i)) != NULL && strcmp(name, item) != 0)
             i++;
         if (name == NULL) {
-            error_set(reader->err, ERR_PARAM_INVALID, "include", "'%.60s' cannot be included in %s.", item,
-                      query->resource->name);
+            error_set(reader->err, ERR_PARAM_INVALID, "include",
+                      "'%.60s' cannot be included in %s.", item, query->resource->name);
             for (i = 0; (name = resource_include(query->resource, i)) != NULL; i++)
                 error_allow(reader->err, item, name);
             return false;
@@ -246,12 +254,14 @@ static bool read_include(const struct reader *reader, const char *value)
     return true;
 }
 
-static bool read_date(const struct reader *reader, const char *name, const char *value, struct date_span *ret)
+static bool read_date(const struct reader *reader, const char *name, const char *value,
+                      struct date_span *ret)
 {
     if (date_parse_request(value, ret))
         return true;
     return error_set(reader->err, ERR_PARAM_INVALID, name,
-                     "'%s' takes a date of the calendar such as 2013, 2013-04, 2013-04-25, an RFC 3339 instant or Unix"
+                     "'%s' takes a date of the calendar such as 2013, 2013-04, 2013-04-25, an RFC "
+                     "3339 instant or Unix"
                      " seconds, not '%.60s'.",
                      name, value);
 }
@@ -267,7 +277,8 @@ static bool read_as_of(const struct reader *reader, const char *value)
     return true;
 }
 
-static bool narrow_world(const struct reader *reader, const char *name, const struct date_span *span)
+static bool narrow_world(const struct reader *reader, const char *name,
+                         const struct date_span *span)
 {
     struct query *query = reader->query;
 
@@ -280,8 +291,8 @@ static bool narrow_world(const struct reader *reader, const char *name, const st
         memcpy(query->world.max, span->max, sizeof(span->max));
     if (strcmp(query->world.min, query->world.max) > 0)
         return error_set(reader->err, ERR_PARAM_INVALID, name,
-                         "'%s' leaves no day: the period would begin on %s and end on %s.", name, query->world.min,
-                         query->world.max);
+                         "'%s' leaves no day: the period would begin on %s and end on %s.", name,
+                         query->world.min, query->world.max);
     return true;
 }
 
@@ -352,20 +363,24 @@ const char *query_reserved(size_t index)
 
 static bool is_taken(const struct reserved *param, const struct reader *reader)
 {
-    return (param->on_items || reader->query->key == NULL) && (!param->is_world || reader->query->resource->start != NULL);
+    return (param->on_items || reader->query->key == NULL)
+           && (!param->is_world || reader->query->resource->start != NULL);
 }
 
 /* ---- filters ---- */
 
-static bool invalid_value(const struct reader *reader, const char *name, const struct field *field, const char *text)
+static bool invalid_value(const struct reader *reader, const char *name, const struct field *field,
+                          const char *text)
 {
-    return error_set(reader->err, ERR_PARAM_INVALID, name, "'%s' takes %s, not '%.60s'.", name, type_expects(field), text);
+    return error_set(reader->err, ERR_PARAM_INVALID, name, "'%s' takes %s, not '%.60s'.", name,
+                     type_expects(field), text);
 }
 
-static bool invalid_code(const struct reader *reader, const char *name, const struct field *field, const char *text)
+static bool invalid_code(const struct reader *reader, const char *name, const struct field *field,
+                         const char *text)
 {
-    error_set(reader->err, ERR_PARAM_INVALID, name, "'%s' takes one of a closed list, and '%.60s' is not in it.", name,
-              text);
+    error_set(reader->err, ERR_PARAM_INVALID, name,
+              "'%s' takes one of a closed list, and '%.60s' is not in it.", name, text);
     for (size_t i = 0; i < reader->state->n_codes; i++) {
         if (strcmp(reader->state->codes[i].list, field->codes) == 0)
             error_allow(reader->err, text, reader->state->codes[i].id);
@@ -373,15 +388,18 @@ static bool invalid_code(const struct reader *reader, const char *name, const st
     return false;
 }
 
-static bool keep_value(const struct reader *reader, const char *name, const char *text, struct value *ret)
+static bool keep_value(const struct reader *reader, const char *name, const char *text,
+                       struct value *ret)
 {
     ret->text = keep(reader->query, text, strlen(text));
     return ret->text != NULL
-           || error_set(reader->err, ERR_PARAM_INVALID, name, "The values of all conditions are too long together.");
+           || error_set(reader->err, ERR_PARAM_INVALID, name,
+                        "The values of all conditions are too long together.");
 }
 
 /* Reads one value of a condition as its field's type wants it. */
-static bool read_value(const struct reader *reader, const char *name, const struct term *term, const char *text)
+static bool read_value(const struct reader *reader, const char *name, const struct term *term,
+                       const char *text)
 {
     const struct field *field = term->field;
     struct query *query = reader->query;
@@ -391,12 +409,13 @@ static bool read_value(const struct reader *reader, const char *name, const stru
     char *end;
 
     if (query->n_values == QUERY_VALUES)
-        return error_set(reader->err, ERR_PARAM_INVALID, name, "All conditions together take at most %d values.",
-                         QUERY_VALUES);
-    if (*text == '\0')
         return error_set(reader->err, ERR_PARAM_INVALID, name,
-                         "'%s' has an empty value; it takes %s (and %s__isnull=true asks for rows without one).", name,
-                         type_expects(field), field->name);
+                         "All conditions together take at most %d values.", QUERY_VALUES);
+    if (*text == '\0')
+        return error_set(
+            reader->err, ERR_PARAM_INVALID, name,
+            "'%s' has an empty value; it takes %s (and %s__isnull=true asks for rows without one).",
+            name, type_expects(field), field->name);
     switch (field->type) {
     case FIELD_INTEGER:
     case FIELD_NUMBER:
@@ -421,7 +440,8 @@ static bool read_value(const struct reader *reader, const char *name, const stru
             return false;
         break;
     case FIELD_ID:
-        if (field->kind == NULL && term->op != OPERATOR_CONTAINS && term->op != OPERATOR_STARTSWITH) {
+        if (field->kind == NULL && term->op != OPERATOR_CONTAINS
+            && term->op != OPERATOR_STARTSWITH) {
             if (!keep_value(reader, name, text, &value))
                 return false;
             break;
@@ -440,18 +460,21 @@ static bool read_value(const struct reader *reader, const char *name, const stru
     return true;
 }
 
-static bool read_is_null(const struct reader *reader, const char *name, struct term *term, const char *text)
+static bool read_is_null(const struct reader *reader, const char *name, struct term *term,
+                         const char *text)
 {
     size_t index;
 
-    if (!read_word(reader, name, text, (const char *const[]){ "false", "true", "0", "1", NULL }, &index))
+    if (!read_word(reader, name, text, (const char *const[]){ "false", "true", "0", "1", NULL },
+                   &index))
         return false;
     term->is_null = index % 2 == 1;
     return true;
 }
 
 /* Reads all values of one parameter: they stand together, and any of them may hold. */
-static bool read_term(const struct reader *reader, const char *name, const struct field *field, enum operator op)
+static bool read_term(const struct reader *reader, const char *name, const struct field *field,
+                      enum operator op)
 {
     struct query *query = reader->query;
     struct term *term = &query->terms[query->n_terms];
@@ -459,7 +482,8 @@ static bool read_term(const struct reader *reader, const char *name, const struc
     bool is_read = false;
 
     if (query->n_terms == QUERY_TERMS)
-        return error_set(reader->err, ERR_PARAM_INVALID, name, "A request takes at most %d conditions.", QUERY_TERMS);
+        return error_set(reader->err, ERR_PARAM_INVALID, name,
+                         "A request takes at most %d conditions.", QUERY_TERMS);
     *term = (struct term){ .field = field, .op = op, .first = query->n_values };
     query->n_terms++;
     for (size_t i = 0; i < target->n_params; i++) {
@@ -469,7 +493,8 @@ static bool read_term(const struct reader *reader, const char *name, const struc
             continue;
         if (op == OPERATOR_ISNULL) {
             if (is_read)
-                return error_set(reader->err, ERR_PARAM_REPEATED, name, "'%s' may stand only once.", name);
+                return error_set(reader->err, ERR_PARAM_REPEATED, name, "'%s' may stand only once.",
+                                 name);
             is_read = true;
             if (!read_is_null(reader, name, term, value))
                 return false;
@@ -488,12 +513,14 @@ static bool read_term(const struct reader *reader, const char *name, const struc
     return true;
 }
 
-static bool unknown_operator(const struct reader *reader, const char *name, const struct field *field)
+static bool unknown_operator(const struct reader *reader, const char *name,
+                             const struct field *field)
 {
     char right[128];
     bool is_any = false;
 
-    error_set(reader->err, ERR_PARAM_UNKNOWN, name, "'%.60s' is no way to filter by '%s'.", name, field->name);
+    error_set(reader->err, ERR_PARAM_UNKNOWN, name, "'%.60s' is no way to filter by '%s'.", name,
+              field->name);
     for (int op = 0; op < OPERATOR__MAX; op++) {
         if (!type_takes(field, (enum operator)op))
             continue;
@@ -503,7 +530,8 @@ static bool unknown_operator(const struct reader *reader, const char *name, cons
         is_any = true;
     }
     if (!is_any)
-        snprintf(reader->err->detail, sizeof(reader->err->detail), "Rows cannot be filtered by '%s'.", field->name);
+        snprintf(reader->err->detail, sizeof(reader->err->detail),
+                 "Rows cannot be filtered by '%s'.", field->name);
     return false;
 }
 
@@ -518,7 +546,8 @@ static bool unknown_param(const struct reader *reader, const char *name)
                 error_allow(reader->err, name, field->name);
         }
     }
-    for (const struct param *param = resource->params; param != NULL && param->name != NULL; param++)
+    for (const struct param *param = resource->params; param != NULL && param->name != NULL;
+         param++)
         error_allow(reader->err, name, param->name);
     for (size_t i = 0; i < N_RESERVED; i++) {
         if (is_taken(&reserved[i], reader))
@@ -535,12 +564,14 @@ static bool read_filter(const struct reader *reader, const char *name)
     const struct field *field;
     char stem[64];
 
-    snprintf(stem, sizeof(stem), "%.*s", (int)(mark != NULL ? (size_t)(mark - name) : strlen(name)), name);
+    snprintf(stem, sizeof(stem), "%.*s", (int)(mark != NULL ? (size_t)(mark - name) : strlen(name)),
+             name);
     field = reader->query->key == NULL ? resource_field(reader->query->resource, stem) : NULL;
     if (field == NULL)
         return unknown_param(reader, name);
     if (field == reader->route->filter)
-        return error_set(reader->err, ERR_PARAM_INVALID, name, "'%s' is set by the path here.", name);
+        return error_set(reader->err, ERR_PARAM_INVALID, name, "'%s' is set by the path here.",
+                         name);
     if ((mark != NULL && !operator_find(mark + 2, &op)) || !type_takes(field, op))
         return unknown_operator(reader, name, field);
     return read_term(reader, name, field, op);
@@ -560,7 +591,8 @@ static bool read_declared(const struct reader *reader, size_t index, const char 
             return true;
         }
     }
-    if (len > 0 && strncmp(value, param->id_choice, len) == 0 && value[len] == ':' && value[len + 1] != '\0') {
+    if (len > 0 && strncmp(value, param->id_choice, len) == 0 && value[len] == ':'
+        && value[len + 1] != '\0') {
         char folded[SELECT_ID_SIZE];
 
         query->params[index] = param->id_choice;
@@ -569,7 +601,8 @@ static bool read_declared(const struct reader *reader, size_t index, const char 
         if (query->param_ids[index] != NULL)
             return true;
     }
-    error_set(reader->err, ERR_PARAM_INVALID, param->name, "'%s' does not take '%.60s'.", param->name, value);
+    error_set(reader->err, ERR_PARAM_INVALID, param->name, "'%s' does not take '%.60s'.",
+              param->name, value);
     for (size_t i = 0; param->choices[i] != NULL; i++)
         error_allow(reader->err, value, param->choices[i]);
     if (len > 0) {
@@ -646,8 +679,10 @@ static bool set_parent(const struct reader *reader)
 
     query->parent = reader->route->parent;
     query->parent_key = reader->route->id;
-    query->terms[query->n_terms++]
-        = (struct term){ .field = reader->route->filter, .op = OPERATOR_EQUAL, .first = query->n_values, .n_values = 1 };
+    query->terms[query->n_terms++] = (struct term){ .field = reader->route->filter,
+                                                    .op = OPERATOR_EQUAL,
+                                                    .first = query->n_values,
+                                                    .n_values = 1 };
     if (fold_name(query->parent_key, folded, sizeof(folded)) == 0)
         return error_set(reader->err, ERR_ITEM_UNKNOWN, NULL, "There is no such id.");
     query->values[query->n_values++].text = keep(query, folded, strlen(folded));
@@ -656,15 +691,17 @@ static bool set_parent(const struct reader *reader)
 
 void query_owner(const struct target *target, char ret[33])
 {
-    static const char *const shape[] = { "cursor", "limit", "offset", "count", "fields", "include", "pretty", NULL };
+    static const char *const shape[] = { "cursor", "limit",   "offset", "count",
+                                         "fields", "include", "pretty", NULL };
     defer(buffer_done) struct buffer canonical = BUFFER_INIT(4 * TARGET_TEXT);
 
     target_canonical(target, shape, &canonical);
     fingerprint((const char *const[]){ canonical.broken ? "" : canonical.data, NULL }, ret);
 }
 
-bool query_parse(const struct resource *const *catalogue, const struct state *state, const struct target *target,
-                 const struct route *route, struct query *ret, struct error *err)
+bool query_parse(const struct resource *const *catalogue, const struct state *state,
+                 const struct target *target, const struct route *route, struct query *ret,
+                 struct error *err)
 {
     const struct reader reader = { catalogue, state, target, route, ret, err };
     const char *cursor = target_param(target, "cursor");
@@ -690,11 +727,12 @@ bool query_parse(const struct resource *const *catalogue, const struct state *st
 /* What parameter a term came from. */
 static void term_name(const struct term *term, char *ret, size_t size)
 {
-    snprintf(ret, size, "%s%s%s", term->field->name, term->op == OPERATOR_EQUAL ? "" : "__", operator_name(term->op));
+    snprintf(ret, size, "%s%s%s", term->field->name, term->op == OPERATOR_EQUAL ? "" : "__",
+             operator_name(term->op));
 }
 
-static bool resolve_value(struct conn *conn, const char *param, const char *kinds, const char *text, char *ret_id,
-                          struct error *err)
+static bool resolve_value(struct conn *conn, const char *param, const char *kinds, const char *text,
+                          char *ret_id, struct error *err)
 {
     bool is_known;
 
@@ -703,7 +741,8 @@ static bool resolve_value(struct conn *conn, const char *param, const char *kind
     if (is_known)
         return true;
     error_set(err, ERR_PARAM_INVALID, param,
-              "'%s' takes an id or another exact name (an acronym, an alias, an ISO or M49 code), and '%.60s' names"
+              "'%s' takes an id or another exact name (an acronym, an alias, an ISO or M49 code), "
+              "and '%.60s' names"
               " nothing here.",
               param, text);
     select_suggest(conn, kinds, text, err);
@@ -716,18 +755,21 @@ bool query_resolve(struct conn *conn, struct query *query, struct error *err)
         const struct term *term = &query->terms[i];
         char name[64];
 
-        /* A name that no row has is an answer ("none"); a thing that does not exist is a mistake. */
+        /* A name that no row has is an answer ("none"); a thing that does not exist is a mistake.
+         */
         if (term->field->type != FIELD_REF && term->field->type != FIELD_REFS)
             continue;
         if (i == 0 && query->parent != NULL)
             continue;
         term_name(term, name, sizeof(name));
         for (size_t j = 0; j < term->n_values; j++) {
-            if (!resolve_value(conn, name, term->field->kind, query->values[term->first + j].text, NULL, err))
+            if (!resolve_value(conn, name, term->field->kind, query->values[term->first + j].text,
+                               NULL, err))
                 return false;
         }
     }
-    for (size_t i = 0; query->resource->params != NULL && query->resource->params[i].name != NULL; i++) {
+    for (size_t i = 0; query->resource->params != NULL && query->resource->params[i].name != NULL;
+         i++) {
         const struct param *param = &query->resource->params[i];
         char id[SELECT_ID_SIZE];
 
@@ -737,7 +779,8 @@ bool query_resolve(struct conn *conn, struct query *query, struct error *err)
             return false;
         query->param_ids[i] = keep(query, id, strlen(id));
         if (query->param_ids[i] == NULL)
-            return error_set(err, ERR_PARAM_INVALID, param->name, "The values of all parameters are too long together.");
+            return error_set(err, ERR_PARAM_INVALID, param->name,
+                             "The values of all parameters are too long together.");
     }
     return true;
 }

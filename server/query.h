@@ -12,21 +12,24 @@ struct route;
 struct state;
 struct target;
 
-/** What a page's cursor belongs to: route and parameters, without those that only shape the answer. */
+/** What a page's cursor belongs to: route and parameters, without those that only shape the answer.
+ */
 void query_owner(const struct target *target, char ret[33]);
 
 /**
  * Reads the parameters of a target into conditions on the route's resource.
  *
  * Shape: at most QUERY_TERMS conditions with QUERY_VALUES values; limit and offset count rows.
- * Errors: ERR_PARAM_UNKNOWN, ERR_PARAM_INVALID, ERR_PARAM_REPEATED, ERR_CURSOR_STALE, each with err->param set.
- * Lifetime: ret borrows nothing of the target but the id in its path.
+ * Errors: ERR_PARAM_UNKNOWN, ERR_PARAM_INVALID, ERR_PARAM_REPEATED, ERR_CURSOR_STALE, each with
+ * err->param set. Lifetime: ret borrows nothing of the target but the id in its path.
  */
-bool query_parse(const struct resource *const *catalogue, const struct state *state, const struct target *target,
-                 const struct route *route, struct query *ret, struct error *err);
+bool query_parse(const struct resource *const *catalogue, const struct state *state,
+                 const struct target *target, const struct route *route, struct query *ret,
+                 struct error *err);
 
 /**
- * Proves that every name in the query's references is that of some thing; looks up the ids of declared parameters.
+ * Proves that every name in the query's references is that of some thing; looks up the ids of
+ * declared parameters.
  *
  * Errors: ERR_PARAM_INVALID with err->did_you_mean, ERR_TIMEOUT, ERR_INTERNAL.
  */
@@ -35,5 +38,6 @@ bool query_resolve(struct conn *conn, struct query *query, struct error *err);
 /** Makes the query for the included rows of a resource, known as of the same day as `query`. */
 void query_included(const struct resource *resource, const struct query *query, struct query *ret);
 
-/** Walks the names of parameters that every collection takes, each with what it takes; NULL after the last. */
+/** Walks the names of parameters that every collection takes, each with what it takes; NULL after
+ * the last. */
 const char *query_reserved(size_t index);

@@ -29,7 +29,8 @@ static bool is_null(sqlite3_stmt *row, int column)
 
 static void add_raw(sqlite3_stmt *row, int column, struct buffer *body)
 {
-    buffer_add(body, (const char *)sqlite3_column_text(row, column), (size_t)sqlite3_column_bytes(row, column));
+    buffer_add(body, (const char *)sqlite3_column_text(row, column),
+               (size_t)sqlite3_column_bytes(row, column));
 }
 
 static void add_text(sqlite3_stmt *row, int column, struct buffer *body)
@@ -71,7 +72,8 @@ static void add_number(sqlite3_stmt *row, int column, struct buffer *body)
     buffer_byte(body, '}');
 }
 
-static void add_reference(const struct field *field, sqlite3_stmt *row, int column, struct buffer *body)
+static void add_reference(const struct field *field, sqlite3_stmt *row, int column,
+                          struct buffer *body)
 {
     if (is_null(row, column)) {
         buffer_text(body, "null");
@@ -133,13 +135,13 @@ static void mention_list(json_t **ids, const char *text)
     json_t *thing;
     size_t i;
 
-    json_array_foreach (list, i, thing)
+    json_array_foreach(list, i, thing)
         mention(ids, json_string_value(json_object_get(thing, "id")));
 }
 
 /* Notes the ids in one field for each collection that is to be included and holds them. */
-static void note(const struct query *query, const struct field *field, sqlite3_stmt *row, int column,
-                 struct mentions *mentions)
+static void note(const struct query *query, const struct field *field, sqlite3_stmt *row,
+                 int column, struct mentions *mentions)
 {
     const char *text;
 
@@ -156,7 +158,8 @@ static void note(const struct query *query, const struct field *field, sqlite3_s
     }
 }
 
-void render_json_row(const struct query *query, sqlite3_stmt *row, struct buffer *body, struct mentions *mentions)
+void render_json_row(const struct query *query, sqlite3_stmt *row, struct buffer *body,
+                     struct mentions *mentions)
 {
     int column = 0;
 

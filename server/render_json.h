@@ -15,7 +15,8 @@ struct buffer;
 
 /** Ids of other things that rows name, to be included. Zeroed: none. */
 struct mentions {
-    json_t *ids[QUERY_INCLUDES]; /* one object for each of query->includes, ids as keys; NULL: none yet */
+    json_t *ids[QUERY_INCLUDES]; /* one object for each of query->includes, ids as keys; NULL: none
+                                    yet */
 };
 
 /** Frees the ids. Takes zeroed mentions. */
@@ -24,11 +25,13 @@ void mentions_done(struct mentions *mentions);
 /**
  * Writes one row as a JSON object.
  *
- * Shape: the fields of query->fields in their order; a number as {low, best, high, qualifier, text, unit} or null, a
- * reference as {id, name} and iso3 for a place, kind where it may be several.
- * Errors: the buffer is broken when it does not fit; ids that are to be included go to mentions (NULL: nobody asks).
+ * Shape: the fields of query->fields in their order; a number as {low, best, high, qualifier, text,
+ * unit} or null, a reference as {id, name} and iso3 for a place, kind where it may be several.
+ * Errors: the buffer is broken when it does not fit; ids that are to be included go to mentions
+ * (NULL: nobody asks).
  */
-void render_json_row(const struct query *query, sqlite3_stmt *row, struct buffer *body, struct mentions *mentions);
+void render_json_row(const struct query *query, sqlite3_stmt *row, struct buffer *body,
+                     struct mentions *mentions);
 
 /** Columns that the fields of a query take up: where the sort keys begin. */
 int render_width(const struct query *query);

@@ -20,7 +20,8 @@ enum { N_DOCUMENTS = sizeof(documents) / sizeof(*documents) };
 
 static bool unknown(const char *given, struct error *err)
 {
-    return error_set(err, ERR_PATH_UNKNOWN, NULL, "There is no '%.100s' here; /v1/ lists what there is.", given);
+    return error_set(err, ERR_PATH_UNKNOWN, NULL,
+                     "There is no '%.100s' here; /v1/ lists what there is.", given);
 }
 
 static bool find_document(const char *name, struct route *ret, struct error *err)
@@ -38,7 +39,8 @@ static bool find_document(const char *name, struct route *ret, struct error *err
     return false;
 }
 
-static bool find_child(const struct resource *const *catalogue, const char *name, struct route *ret, struct error *err)
+static bool find_child(const struct resource *const *catalogue, const char *name, struct route *ret,
+                       struct error *err)
 {
     const struct child *child = ret->resource->children;
 
@@ -71,11 +73,12 @@ static bool wrong_slash(const struct target *target, bool is_wanted, struct erro
     len = query != NULL ? (int)(query - path.data) : (int)path.len;
     snprintf(err->location, sizeof(err->location), "%.*s%s%s", is_wanted ? len : len - 1, path.data,
              is_wanted ? "/" : "", query != NULL ? query : "");
-    return error_set(err, ERR_PATH_UNKNOWN, NULL, "The path %s a slash at its end.", is_wanted ? "needs" : "takes no");
+    return error_set(err, ERR_PATH_UNKNOWN, NULL, "The path %s a slash at its end.",
+                     is_wanted ? "needs" : "takes no");
 }
 
-bool route_find(const struct resource *const *catalogue, const struct target *target, struct route *ret,
-                struct error *err)
+bool route_find(const struct resource *const *catalogue, const struct target *target,
+                struct route *ret, struct error *err)
 {
     size_t n = target->n_segments;
     struct route route = { .kind = ROUTE_INDEX };

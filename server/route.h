@@ -32,11 +32,11 @@ struct route {
 /**
  * Finds what a target's path leads to.
  *
- * Errors: ERR_PATH_UNKNOWN with a suggestion; for a path that is right but for a slash at its end, err->location is
- * the right one.
+ * Errors: ERR_PATH_UNKNOWN with a suggestion; for a path that is right but for a slash at its end,
+ * err->location is the right one.
  */
-bool route_find(const struct resource *const *catalogue, const struct target *target, struct route *ret,
-                struct error *err);
+bool route_find(const struct resource *const *catalogue, const struct target *target,
+                struct route *ret, struct error *err);
 
 /** Writes the template of a route, as in the OpenAPI document: "/v1/missions/{id}". */
 void route_template(const struct route *route, char *ret, size_t size);

@@ -22,8 +22,10 @@
 #include "server/target.h"
 
 enum {
-    SERVE_TAIL = 64 << 10, /* bytes of a body that no page's rows may use: one large row, and what follows the rows */
-    SERVE_URL = 4 * TARGET_TEXT, /* bytes of a URL of ours: every byte of a target may come to be three */
+    SERVE_TAIL = 64 << 10, /* bytes of a body that no page's rows may use: one large row, and what
+                              follows the rows */
+    SERVE_URL =
+        4 * TARGET_TEXT, /* bytes of a URL of ours: every byte of a target may come to be three */
 };
 
 /** The work on one request, from step to step. */
@@ -80,8 +82,9 @@ static void set_etag(struct work *work)
 }
 
 /*
- * Whether the client has this very answer. An opaque tag cannot hold a quote, so ours between its quotes is found only as a
- * whole tag, weak or strong; and who has it once had the answer, so nothing needs to be asked.
+ * Whether the client has this very answer. An opaque tag cannot hold a quote, so ours between its
+ * quotes is found only as a whole tag, weak or strong; and who has it once had the answer, so
+ * nothing needs to be asked.
  */
 static bool is_not_modified(const struct work *work)
 {
@@ -137,9 +140,10 @@ static bool take_body(struct work *work, struct buffer *body)
 {
     buffer_byte(body, '\n');
     if (body->broken)
-        return body->overflow ? error_set(work->err, ERR_TOO_LARGE, "limit",
-                                          "The answer is larger than %zu bytes; ask for fewer rows, fields or includes.",
-                                          body->limit)
+        return body->overflow ? error_set(
+                   work->err, ERR_TOO_LARGE, "limit",
+                   "The answer is larger than %zu bytes; ask for fewer rows, fields or includes.",
+                   body->limit)
                               : error_set(work->err, ERR_INTERNAL, NULL, "no memory for the body");
     work->reply->body = buffer_steal(body, &work->reply->len);
     work->reply->content_type = "application/json";
@@ -152,7 +156,8 @@ static bool send_document(struct work *work, json_t *stolen, bool is_pretty)
 {
     json_auto_t *document = stolen;
     defer(buffer_done) struct buffer body = BUFFER_INIT(work->service->body_limit);
-    char *text = document != NULL ? json_dumps(document, is_pretty ? JSON_INDENT(2) : JSON_COMPACT) : NULL;
+    char *text =
+        document != NULL ? json_dumps(document, is_pretty ? JSON_INDENT(2) : JSON_COMPACT) : NULL;
 
     if (text == NULL)
         return error_set(work->err, ERR_INTERNAL, NULL, "no memory for a document");
@@ -188,11 +193,13 @@ static void add_meta(const struct work *work, int64_t total, struct buffer *body
     const struct state *state = conn_state(work->conn);
     const char *as_of = work->query.as_of[0] != '\0' ? work->query.as_of : state->release;
 
-    /* A page deep in a walk is cited as the whole answer: its cursor would not outlive the dataset. */
+    /* A page deep in a walk is cited as the whole answer: its cursor would not outlive the dataset.
+     */
     target_write(&work->target, without, &link);
-    buffer_format(&link, "%cas_of=%s", strchr(link.data != NULL ? link.data : "", '?') != NULL ? '&' : '?', as_of);
-    buffer_format(&citation, "bluehelm dataset, release %s (SHA-256 %.12s), as known on %s: %s", state->release,
-                  state->digest, as_of, link.broken ? "" : link.data);
+    buffer_format(&link, "%cas_of=%s",
+                  strchr(link.data != NULL ? link.data : "", '?') != NULL ? '&' : '?', as_of);
+    buffer_format(&citation, "bluehelm dataset, release %s (SHA-256 %.12s), as known on %s: %s",
+                  state->release, state->digest, as_of, link.broken ? "" : link.data);
     buffer_text(body, "\"meta\":{");
     if (total >= 0)
         buffer_format(body, "\"total\":%lld,", (long long)total);
@@ -205,11 +212,13 @@ static void add_meta(const struct work *work, int64_t total, struct buffer *body
     buffer_text(body, ",\"citation\":");
     add_string(body, citation.broken ? "" : citation.data);
     buffer_text(body, ",\"licence\":");
-    add_string(body, "CC0-1.0 for the compilation; the licence of each source stands in /v1/sources");
+    add_string(body,
+               "CC0-1.0 for the compilation; the licence of each source stands in /v1/sources");
     buffer_byte(body, '}');
 }
 
-static bool add_included_rows(struct work *work, const struct resource *resource, json_t *ids, struct buffer *body)
+static bool add_included_rows(struct work *work, const struct resource *resource, json_t *ids,
+                              struct buffer *body)
 {
     defer(stmt_return) sqlite3_stmt *rows = NULL;
     json_auto_t *list = json_array();
@@ -219,8 +228,7 @@ static bool add_included_rows(struct work *work, const struct resource *resource
     char *text;
     bool is_row, is_fine = true;
 
-    json_object_foreach (ids, id, unused)
-        json_array_append_new(list, json_string(id));
+    json_object_foreach(ids, id, unused) json_array_append_new(list, json_string(id));
     text = json_dumps(list, JSON_COMPACT);
     if (text == NULL)
         return error_set(work->err, ERR_INTERNAL, NULL, "no memory for included ids");
@@ -260,8 +268,8 @@ struct page {
     bool is_truncated;        /* it ended early, for its size */
 };
 
-static bool add_rows(struct work *work, const char *owner, struct buffer *body, struct mentions *mentions,
-                     struct page *page)
+static bool add_rows(struct work *work, const char *owner, struct buffer *body,
+                     struct mentions *mentions, struct page *page)
 {
     defer(stmt_return) sqlite3_stmt *rows = NULL;
     const struct query *query = &work->query;
@@ -301,7 +309,8 @@ static void add_next(struct work *work, const struct page *page, struct buffer *
         buffer_text(body, "\"next\":null,\"next_url\":null,");
     } else {
         target_write(&work->target, without, &url);
-        buffer_format(&url, "%ccursor=%s", strchr(url.data != NULL ? url.data : "", '?') != NULL ? '&' : '?',
+        buffer_format(&url, "%ccursor=%s",
+                      strchr(url.data != NULL ? url.data : "", '?') != NULL ? '&' : '?',
                       page->cursor);
         buffer_text(body, "\"next\":");
         add_string(body, page->cursor);
@@ -345,7 +354,8 @@ static bool serve_page(struct work *work)
 
 /* ---- one item ---- */
 
-/* Says why there is no row of that key: never was, not known yet, withdrawn, or called something else. */
+/* Says why there is no row of that key: never was, not known yet, withdrawn, or called something
+ * else. */
 static bool absent(struct work *work, const struct query *query)
 {
     enum select_absence absence;
@@ -356,24 +366,28 @@ static bool absent(struct work *work, const struct query *query)
         return false;
     switch (absence) {
     case SELECT_NOT_YET:
-        return error_set(err, ERR_ITEM_UNKNOWN, NULL, "'%.100s' was not known on %s; it became known later.", query->key,
+        return error_set(err, ERR_ITEM_UNKNOWN, NULL,
+                         "'%.100s' was not known on %s; it became known later.", query->key,
                          query->as_of[0] != '\0' ? query->as_of : "that day");
     case SELECT_GONE:
-        return error_set(err, ERR_ITEM_GONE, NULL,
-                         "'%.100s' was withdrawn: its source no longer says so; as_of= an earlier day shows it.",
-                         query->key);
+        return error_set(
+            err, ERR_ITEM_GONE, NULL,
+            "'%.100s' was withdrawn: its source no longer says so; as_of= an earlier day shows it.",
+            query->key);
     case SELECT_RENAMED: {
         defer(buffer_done) struct buffer path = BUFFER_INIT(sizeof(err->location) - 1);
 
         work->target.segments[2] = id;
         target_write(&work->target, NULL, &path);
+        work->target.segments[2] = query->key;
         error_set(err, ERR_ITEM_UNKNOWN, NULL, "'%.100s' is another name of '%s'.", query->key, id);
         if (!path.broken)
             snprintf(err->location, sizeof(err->location), "%s", path.data);
         return false;
     }
     default:
-        error_set(err, ERR_ITEM_UNKNOWN, NULL, "There is no '%.100s' in /v1/%s.", query->key, query->resource->name);
+        error_set(err, ERR_ITEM_UNKNOWN, NULL, "There is no '%.100s' in /v1/%s.", query->key,
+                  query->resource->name);
         if (query->resource->kind != NULL)
             select_suggest(work->conn, query->resource->kind, query->key, err);
         return false;
@@ -387,7 +401,8 @@ static bool serve_item(struct work *work)
     defer(stmt_return) sqlite3_stmt *rows = NULL;
     bool is_row;
 
-    if (!select_open(work->conn, &work->query, &rows, work->err) || !stmt_step(rows, &is_row, work->err))
+    if (!select_open(work->conn, &work->query, &rows, work->err)
+        || !stmt_step(rows, &is_row, work->err))
         return false;
     if (!is_row) {
         stmt_return(&rows);
@@ -423,9 +438,10 @@ static bool check_parent(struct work *work)
 
 static bool serve_rows(struct work *work)
 {
-    if (!query_parse(work->service->catalogue, conn_state(work->conn), &work->target, &work->route, &work->query,
-                     work->err)
-        || (work->route.kind == ROUTE_CHILD && !check_parent(work)) || !query_resolve(work->conn, &work->query, work->err))
+    if (!query_parse(work->service->catalogue, conn_state(work->conn), &work->target, &work->route,
+                     &work->query, work->err)
+        || (work->route.kind == ROUTE_CHILD && !check_parent(work))
+        || !query_resolve(work->conn, &work->query, work->err))
         return false;
     set_etag(work);
     if (is_not_modified(work)) {
@@ -449,7 +465,8 @@ static bool read_document_params(struct work *work)
         const struct target_param *param = &work->target.params[i];
 
         if (strcmp(param->name, "pretty") != 0) {
-            error_set(work->err, ERR_PARAM_UNKNOWN, param->name, "There is no parameter '%.60s' here.", param->name);
+            error_set(work->err, ERR_PARAM_UNKNOWN, param->name,
+                      "There is no parameter '%.60s' here.", param->name);
             error_allow(work->err, param->name, "pretty");
             return false;
         }
@@ -519,21 +536,22 @@ static bool run(struct work *work)
         return serve_options(work);
     if (!is_method(request, "GET") && !is_method(request, "HEAD")) {
         reply_header(work->reply, "Allow", "GET, HEAD, OPTIONS");
-        return error_set(work->err, ERR_METHOD, NULL, "'%.20s' is not taken here; GET, HEAD and OPTIONS are.",
-                         request->method);
+        return error_set(work->err, ERR_METHOD, NULL,
+                         "'%.20s' is not taken here; GET, HEAD and OPTIONS are.", request->method);
     }
     if (work->route.kind != ROUTE_HEALTH) {
         if (!dataset_conn(work->service->dataset, &work->conn, work->err))
             return false;
         conn_deadline(work->conn, work->service->deadline_ms);
     }
-    return work->route.kind == ROUTE_COLLECTION || work->route.kind == ROUTE_ITEM || work->route.kind == ROUTE_CHILD
+    return work->route.kind == ROUTE_COLLECTION || work->route.kind == ROUTE_ITEM
+                   || work->route.kind == ROUTE_CHILD
                ? serve_rows(work)
                : serve_document(work);
 }
 
-void serve_problem(const struct service *service, const struct request *request, const struct error *err,
-                   struct reply *ret)
+void serve_problem(const struct service *service, const struct request *request,
+                   const struct error *err, struct reply *ret)
 {
     (void)service;
     *ret = (struct reply){ 0 };

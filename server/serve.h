@@ -1,6 +1,7 @@
 #pragma once
 
-/* The pure function under the socket: (catalogue, dataset, request) -> reply. Knows nothing of libmicrohttpd. */
+/* The pure function under the socket: (catalogue, dataset, request) -> reply. Knows nothing of
+ * libmicrohttpd. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -12,8 +13,8 @@ struct resource;
 
 /** What the edge knows of one request. Borrows every text; all may be hostile. */
 struct request {
-    const char *method;        /* "GET", "HEAD", ... as it came */
-    const char *target;        /* raw request target, still percent-encoded: "/v1/missions?category=pko" */
+    const char *method; /* "GET", "HEAD", ... as it came */
+    const char *target; /* raw request target, still percent-encoded: "/v1/missions?category=pko" */
     const char *if_none_match; /* header value; NULL: not sent */
     const char *preflight;     /* Access-Control-Request-Method; NULL: not sent */
     const char *id;            /* request id, of the client or ours; never NULL */
@@ -35,8 +36,8 @@ struct reply {
     size_t len;               /* bytes of body */
     struct header headers[REPLY_HEADERS];
     size_t n_headers;
-    char route[96];            /* path template for the log, as "/v1/missions/{id}"; "": none */
-    char log_detail[256];     /* for the log only; "": nothing to say */
+    char route[96];       /* path template for the log, as "/v1/missions/{id}"; "": none */
+    char log_detail[256]; /* for the log only; "": nothing to say */
 };
 
 /** What all requests share. Owns nothing. */
@@ -50,10 +51,10 @@ struct service {
 /**
  * Answers one request.
  *
- * Shape: GET, HEAD and OPTIONS; a HEAD reply has the headers and the body of GET (the edge leaves the body out).
- * Errors: never fails; a failure is a problem document (RFC 9457) in *ret. Without memory ret->body is NULL and the
- * status 500 or 503.
- * Lifetime: *ret owns its texts until reply_done(); safe in any thread, holds no lock while it renders.
+ * Shape: GET, HEAD and OPTIONS; a HEAD reply has the headers and the body of GET (the edge leaves
+ * the body out). Errors: never fails; a failure is a problem document (RFC 9457) in *ret. Without
+ * memory ret->body is NULL and the status 500 or 503. Lifetime: *ret owns its texts until
+ * reply_done(); safe in any thread, holds no lock while it renders.
  */
 void serve(const struct service *service, const struct request *request, struct reply *ret);
 
@@ -62,8 +63,8 @@ void serve(const struct service *service, const struct request *request, struct 
  *
  * Lifetime: as in serve().
  */
-void serve_problem(const struct service *service, const struct request *request, const struct error *err,
-                   struct reply *ret);
+void serve_problem(const struct service *service, const struct request *request,
+                   const struct error *err, struct reply *ret);
 
 /** Frees what a reply owns. Takes NULL and zeroed replies. */
 void reply_done(struct reply *reply);

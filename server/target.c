@@ -34,8 +34,8 @@ static bool is_utf8(const char *text)
 }
 
 /* Decodes [from, to) into the target's text. */
-static bool decode(struct target *target, const char *from, const char *to, bool is_query, const char **ret,
-                   struct error *err)
+static bool decode(struct target *target, const char *from, const char *to, bool is_query,
+                   const char **ret, struct error *err)
 {
     char *out = target->text + target->len;
 
@@ -44,33 +44,38 @@ static bool decode(struct target *target, const char *from, const char *to, bool
         unsigned char c = (unsigned char)*from;
 
         if (target->len + 2 > sizeof(target->text))
-            return error_set(err, ERR_TARGET_TOO_LONG, NULL, "The request target is longer than %d bytes.", TARGET_TEXT);
+            return error_set(err, ERR_TARGET_TOO_LONG, NULL,
+                             "The request target is longer than %d bytes.", TARGET_TEXT);
         if (c == '%') {
             int high = to - from > 2 ? hex(from[1]) : -1;
             int low = to - from > 2 ? hex(from[2]) : -1;
 
             if (high < 0 || low < 0)
                 return error_set(err, ERR_REQUEST_MALFORMED, NULL,
-                                 "The URL has a '%%' without two hexadecimal digits behind it; a plain '%%' is written %%25.");
+                                 "The URL has a '%%' without two hexadecimal digits behind it; a "
+                                 "plain '%%' is written %%25.");
             c = (unsigned char)(high << 4 | low);
             from += 2;
         } else if (c == '+' && is_query) {
             c = ' ';
         }
         if (c < 0x20 || c == 0x7f)
-            return error_set(err, ERR_REQUEST_MALFORMED, NULL, "The URL holds the control character %%%02X.", c);
+            return error_set(err, ERR_REQUEST_MALFORMED, NULL,
+                             "The URL holds the control character %%%02X.", c);
         target->text[target->len++] = (char)c;
     }
     target->text[target->len++] = '\0';
     if (!is_utf8(out))
-        return error_set(err, ERR_REQUEST_MALFORMED, NULL, "The URL holds bytes that are not UTF-8.");
+        return error_set(err, ERR_REQUEST_MALFORMED, NULL,
+                         "The URL holds bytes that are not UTF-8.");
     return true;
 }
 
 static bool parse_path(const char *from, const char *to, struct target *ret, struct error *err)
 {
     if (from == to || *from != '/')
-        return error_set(err, ERR_REQUEST_MALFORMED, NULL, "The request target must begin with '/'.");
+        return error_set(err, ERR_REQUEST_MALFORMED, NULL,
+                         "The request target must begin with '/'.");
     from++;
     while (from < to) {
         const char *end = memchr(from, '/', (size_t)(to - from));
@@ -78,7 +83,8 @@ static bool parse_path(const char *from, const char *to, struct target *ret, str
         if (end == NULL)
             end = to;
         if (end == from || ret->n_segments == TARGET_SEGMENTS)
-            return error_set(err, ERR_PATH_UNKNOWN, NULL, "There is no such path; /v1/ lists what there is.");
+            return error_set(err, ERR_PATH_UNKNOWN, NULL,
+                             "There is no such path; /v1/ lists what there is.");
         if (!decode(ret, from, end, false, &ret->segments[ret->n_segments++], err))
             return false;
         ret->has_slash = end < to;
@@ -109,7 +115,8 @@ static bool parse_query(const char *from, struct target *ret, struct error *err)
             if (!is_ignored(param.name)) {
                 if (ret->n_params == TARGET_PARAMS)
                     return error_set(err, ERR_PARAM_INVALID, param.name,
-                                     "The request has more than %d parameters; several values fit into one as name__in=a,b.",
+                                     "The request has more than %d parameters; several values fit "
+                                     "into one as name__in=a,b.",
                                      TARGET_PARAMS);
                 ret->params[ret->n_params++] = param;
             }
@@ -173,8 +180,8 @@ static int compare(const void *a, const void *b)
     return order != 0 ? order : strcmp(first->value, second->value);
 }
 
-static void write(const struct target *target, const struct target_param *params, const char *const *without,
-                  struct buffer *out)
+static void write(const struct target *target, const struct target_param *params,
+                  const char *const *without, struct buffer *out)
 {
     bool is_first = true;
 

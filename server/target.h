@@ -10,9 +10,9 @@
 struct buffer;
 
 enum {
-    TARGET_TEXT = 8192,   /* most bytes of all decoded parts */
-    TARGET_SEGMENTS = 6,  /* most path segments */
-    TARGET_PARAMS = 64,   /* most query parameters; one more is refused, never dropped */
+    TARGET_TEXT = 8192,  /* most bytes of all decoded parts */
+    TARGET_SEGMENTS = 6, /* most path segments */
+    TARGET_PARAMS = 64,  /* most query parameters; one more is refused, never dropped */
 };
 
 /** One query parameter, decoded. */
@@ -25,7 +25,7 @@ struct target_param {
 struct target {
     const char *segments[TARGET_SEGMENTS];
     size_t n_segments;
-    bool has_slash; /* the path ends in '/' */
+    bool has_slash;                            /* the path ends in '/' */
     struct target_param params[TARGET_PARAMS]; /* without the ignored ones: `_` and `utm_*` */
     size_t n_params;
     char text[TARGET_TEXT];
@@ -36,9 +36,9 @@ struct target {
  * Takes a raw request target apart.
  *
  * Shape: "/a/b?x=1&y=%C3%AF"; '+' in the query is a space.
- * Errors: ERR_REQUEST_MALFORMED for bad percent-encoding, NUL and control characters, text that is not UTF-8, an
- * empty segment; ERR_TARGET_TOO_LONG; ERR_PARAM_INVALID for more than TARGET_PARAMS parameters.
- * Lifetime: ret points into itself: never copy it.
+ * Errors: ERR_REQUEST_MALFORMED for bad percent-encoding, NUL and control characters, text that is
+ * not UTF-8, an empty segment; ERR_TARGET_TOO_LONG; ERR_PARAM_INVALID for more than TARGET_PARAMS
+ * parameters. Lifetime: ret points into itself: never copy it.
  */
 bool target_parse(const char *raw, struct target *ret, struct error *err);
 
@@ -53,5 +53,6 @@ const char *target_param(const struct target *target, const char *name);
  */
 void target_canonical(const struct target *target, const char *const *without, struct buffer *out);
 
-/** Writes path and parameters in their own order, leaving out those whose names are in `without`. */
+/** Writes path and parameters in their own order, leaving out those whose names are in `without`.
+ */
 void target_write(const struct target *target, const char *const *without, struct buffer *out);

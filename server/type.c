@@ -25,52 +25,52 @@ struct type {
 };
 
 static const struct type types[] = {
-    [FIELD_ID] = {.operators = SETS | WORDS,
-                  .expects = "an id: lower-case letters, digits and single hyphens",
-                  .shape = "string",
-                  .pattern = TYPE_ID_PATTERN,
-                  .input = "string"},
-    [FIELD_TEXT] = {.operators = SETS | WORDS,
-                    .expects = "words, at least one character",
-                    .shape = "string",
-                    .input = "string"},
-    [FIELD_CODE] = {.operators = SETS,
-                    .expects = "a code of its list",
-                    .shape = "string",
-                    .input = "string"},
-    [FIELD_INTEGER] = {.operators = SETS | ORDER,
-                       .expects = "a whole number such as 466",
-                       .shape = "integer",
-                       .input = "integer"},
-    [FIELD_REAL] = {.operators = SETS | ORDER,
-                    .expects = "a number such as -12.5",
-                    .shape = "number",
-                    .input = "number"},
-    [FIELD_DATE] = {.operators = BIT(OPERATOR_NOT) | ORDER,
+    [FIELD_ID] = { .operators = SETS | WORDS,
+                   .expects = "an id: lower-case letters, digits and single hyphens",
+                   .shape = "string",
+                   .pattern = TYPE_ID_PATTERN,
+                   .input = "string" },
+    [FIELD_TEXT] = { .operators = SETS | WORDS,
+                     .expects = "words, at least one character",
+                     .shape = "string",
+                     .input = "string" },
+    [FIELD_CODE] = { .operators = SETS,
+                     .expects = "a code of its list",
+                     .shape = "string",
+                     .input = "string" },
+    [FIELD_INTEGER] = { .operators = SETS | ORDER,
+                        .expects = "a whole number such as 466",
+                        .shape = "integer",
+                        .input = "integer" },
+    [FIELD_REAL] = { .operators = SETS | ORDER,
+                     .expects = "a number such as -12.5",
+                     .shape = "number",
+                     .input = "number" },
+    [FIELD_DATE] = { .operators = BIT(OPERATOR_NOT) | ORDER,
+                     .expects = "a date such as 2013, 2013-04 or 2013-04-25",
+                     .shape = "string",
+                     .pattern = TYPE_DATE_PATTERN,
+                     .input = "string" },
+    [FIELD_DAY] = { .operators = BIT(OPERATOR_NOT) | ORDER,
                     .expects = "a date such as 2013, 2013-04 or 2013-04-25",
                     .shape = "string",
-                    .pattern = TYPE_DATE_PATTERN,
-                    .input = "string"},
-    [FIELD_DAY] = {.operators = BIT(OPERATOR_NOT) | ORDER,
-                   .expects = "a date such as 2013, 2013-04 or 2013-04-25",
-                   .shape = "string",
-                   .format = "date",
-                   .input = "string"},
-    [FIELD_NUMBER] = {.operators = SETS | ORDER,
-                      .may_be_empty = true,
-                      .expects = "a whole number such as 300",
-                      .input = "integer"},
-    [FIELD_REF] = {.operators = SETS,
-                   .expects = "an id, a name or a code, such as mali",
-                   .input = "string"},
-    [FIELD_REFS] = {.operators = SETS,
-                    .may_be_empty = true,
+                    .format = "date",
+                    .input = "string" },
+    [FIELD_NUMBER] = { .operators = SETS | ORDER,
+                       .may_be_empty = true,
+                       .expects = "a whole number such as 300",
+                       .input = "integer" },
+    [FIELD_REF] = { .operators = SETS,
                     .expects = "an id, a name or a code, such as mali",
-                    .input = "string"},
-    [FIELD_TEXTS] = {.operators = SETS | BIT(OPERATOR_CONTAINS),
+                    .input = "string" },
+    [FIELD_REFS] = { .operators = SETS,
                      .may_be_empty = true,
-                     .expects = "words, at least one character",
-                     .input = "string"},
+                     .expects = "an id, a name or a code, such as mali",
+                     .input = "string" },
+    [FIELD_TEXTS] = { .operators = SETS | BIT(OPERATOR_CONTAINS),
+                      .may_be_empty = true,
+                      .expects = "words, at least one character",
+                      .input = "string" },
 };
 
 static const char *const names[] = {
@@ -100,7 +100,10 @@ bool type_takes(const struct field *field, enum operator op)
     return (type->operators & BIT(op)) != 0;
 }
 
-const char *operator_name(enum operator op) { return names[op]; }
+const char *operator_name(enum operator op)
+{
+    return names[op];
+}
 
 bool operator_find(const char *name, enum operator* ret)
 {
@@ -113,7 +116,10 @@ bool operator_find(const char *name, enum operator* ret)
     return false;
 }
 
-const char *type_expects(const struct field *field) { return types[field->type].expects; }
+const char *type_expects(const struct field *field)
+{
+    return types[field->type].expects;
+}
 
 /* Drops the object when something did not fit, so that a chain of these ends in NULL. */
 static json_t *with(json_t *object, const char *key, json_t *value)
@@ -253,7 +259,8 @@ static json_t *place_ref_new(void)
         ref_new("A place by id and name, and by ISO 3166-1 alpha-3 code if it has one.");
 
     if (json_object_set_new(json_object_get(schema, "properties"), "iso3",
-                            json_pack("{s:s}", "type", "string")) == 0)
+                            json_pack("{s:s}", "type", "string"))
+        == 0)
         return schema;
     json_decref(schema);
     return NULL;
@@ -264,8 +271,8 @@ static json_t *thing_ref_new(const struct state *state)
     json_t *schema = ref_new("A thing of one of several kinds, by kind, id and name.");
     json_t *kind = with_codes(json_pack("{s:s}", "type", "string"), "subject_kind", false, state);
 
-    if (json_object_set_new(json_object_get(schema, "properties"), "kind", kind) == 0 &&
-        json_array_append_new(json_object_get(schema, "required"), json_string("kind")) == 0)
+    if (json_object_set_new(json_object_get(schema, "properties"), "kind", kind) == 0
+        && json_array_append_new(json_object_get(schema, "required"), json_string("kind")) == 0)
         return schema;
     json_decref(schema);
     return NULL;

@@ -36,7 +36,7 @@ static bool reserve(struct buffer *buffer, size_t more)
         buffer->broken = buffer->overflow = true;
         return false;
     }
-    if (buffer->len + more < buffer->size)
+    if (buffer->data != NULL && buffer->len + more < buffer->size)
         return true;
     while (size <= buffer->len + more)
         size *= 2;

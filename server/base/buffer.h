@@ -1,6 +1,7 @@
 #pragma once
 
-/* A growing text, born with a ceiling. A write past the ceiling, or without memory, marks it broken. */
+/* A growing text, born with a ceiling. A write past the ceiling, or without memory, marks it
+ * broken. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -29,12 +30,15 @@ bool buffer_text(struct buffer *buffer, const char *text);
 /** Appends one byte. False when the buffer is broken. */
 bool buffer_byte(struct buffer *buffer, char byte);
 /** Appends a formatted text. False when the buffer is broken. */
-bool buffer_format(struct buffer *buffer, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+bool buffer_format(struct buffer *buffer, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
 /** Appends a whole number in decimal. False when the buffer is broken. */
 bool buffer_integer(struct buffer *buffer, int64_t value);
-/** Appends a JSON string literal, quotes included, of len bytes of UTF-8. False when the buffer is broken. */
+/** Appends a JSON string literal, quotes included, of len bytes of UTF-8. False when the buffer is
+ * broken. */
 bool buffer_json(struct buffer *buffer, const char *text, size_t len);
-/** Appends text with every byte outside RFC 3986's unreserved set (and outside `also`) percent-encoded. */
+/** Appends text with every byte outside RFC 3986's unreserved set (and outside `also`)
+ * percent-encoded. */
 bool buffer_percent(struct buffer *buffer, const char *text, const char *also);
 /**
  * Hands the content to the caller, who frees it with free(); the buffer is empty afterwards.

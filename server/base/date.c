@@ -32,9 +32,10 @@ static int digits(const char *text, size_t n)
 
 static void day_text(char ret[DATE_DAY_SIZE], int year, int month, int day)
 {
-    /* The modulo is for the compiler, which does not know that the callers have checked the ranges. */
-    snprintf(ret, DATE_DAY_SIZE, "%04d-%02d-%02d", (int)((unsigned)year % 10000), (int)((unsigned)month % 100),
-             (int)((unsigned)day % 100));
+    /* The modulo is for the compiler, which does not know that the callers have checked the ranges.
+     */
+    snprintf(ret, DATE_DAY_SIZE, "%04d-%02d-%02d", (int)((unsigned)year % 10000),
+             (int)((unsigned)month % 100), (int)((unsigned)day % 100));
 }
 
 /* Reads year, year-month or day of exactly len characters. */
@@ -58,7 +59,8 @@ static bool parse(const char *text, size_t len, struct date_span *ret)
             return false;
     }
     day_text(ret->min, year, month ? month : 1, day ? day : 1);
-    day_text(ret->max, year, month ? month : 12, day ? day : days_in_month(year, month ? month : 12));
+    day_text(ret->max, year, month ? month : 12,
+             day ? day : days_in_month(year, month ? month : 12));
     return true;
 }
 
@@ -97,7 +99,8 @@ static bool parse_instant(const char *text, struct date_span *ret)
         if (rest[-1] == '.')
             return false;
     }
-    /* A '+' that arrives as a space was not percent-encoded by the client; it can mean nothing else here. */
+    /* A '+' that arrives as a space was not percent-encoded by the client; it can mean nothing else
+     * here. */
     if (*rest == '+' || *rest == '-' || *rest == ' ') {
         int hours = digits(rest + 1, 2);
         int minutes = hours >= 0 && rest[3] == ':' ? digits(rest + 4, 2) : -1;
@@ -144,7 +147,8 @@ bool date_parse_request(const char *text, struct date_span *ret)
 {
     struct date_span span;
 
-    if (!parse(text, strlen(text), &span) && !parse_unix(text, &span) && !parse_instant(text, &span))
+    if (!parse(text, strlen(text), &span) && !parse_unix(text, &span)
+        && !parse_instant(text, &span))
         return false;
     *ret = span;
     return true;

@@ -1,14 +1,17 @@
 #pragma once
 
-/* Dates as precise as they are known: EDTF level 0 (2013, 2013-04, 2013-04-25) with `~` or `?` behind. */
+/* Dates as precise as they are known: EDTF level 0 (2013, 2013-04, 2013-04-25) with `~` or `?`
+ * behind. */
 
 #include <stdbool.h>
 #include <stddef.h>
 
 enum { DATE_DAY_SIZE = 11 /* "2013-04-25" and its NUL */ };
 
-#define DATE_FIRST "0001-01-01" /* before every day of ours: the start of something whose start is not known */
-#define DATE_LAST "9999-12-31"  /* after every day of ours: the end of something that has not ended */
+#define DATE_FIRST                                                                                 \
+    "0001-01-01" /* before every day of ours: the start of something whose start is not known */
+#define DATE_LAST                                                                                  \
+    "9999-12-31" /* after every day of ours: the end of something that has not ended */
 
 /** The days that an imprecise date can mean. */
 struct date_span {
@@ -28,8 +31,9 @@ bool date_parse(const char *text, struct date_span *ret);
 bool date_is_day(const char *text);
 
 /**
- * Reads a date of a request: 2013, 2013-04, 2013-04-25, an RFC 3339 instant (its day in UTC), Unix seconds or Unix
- * milliseconds (ten or more digits count as seconds, twelve or more as milliseconds; a leading minus is allowed).
+ * Reads a date of a request: 2013, 2013-04, 2013-04-25, an RFC 3339 instant (its day in UTC), Unix
+ * seconds or Unix milliseconds (ten or more digits count as seconds, twelve or more as
+ * milliseconds; a leading minus is allowed).
  *
  * Errors: false for anything else; *ret is untouched then.
  */

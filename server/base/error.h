@@ -4,7 +4,8 @@
 
 #include <stdbool.h>
 
-/** What went wrong. Each has one row in problems[] of server/problem.c: HTTP status, slug, title. */
+/** What went wrong. Each has one row in problems[] of server/problem.c: HTTP status, slug, title.
+ */
 enum error_code {
     ERR_NONE,
     ERR_PATH_UNKNOWN,      /* no such path */
@@ -14,7 +15,8 @@ enum error_code {
     ERR_PARAM_UNKNOWN,     /* no such query parameter on this path */
     ERR_PARAM_INVALID,     /* the parameter's value is not acceptable */
     ERR_PARAM_REPEATED,    /* a parameter that may stand once stands twice */
-    ERR_REQUEST_MALFORMED, /* the request is not well-formed HTTP, or its target not a well-formed URL */
+    ERR_REQUEST_MALFORMED, /* the request is not well-formed HTTP, or its target not a well-formed
+                              URL */
     ERR_TARGET_TOO_LONG,   /* the request target is longer than allowed */
     ERR_HEADERS_TOO_LARGE, /* the header block is larger than allowed */
     ERR_BODY_REFUSED,      /* a request body where none is taken */
@@ -23,17 +25,17 @@ enum error_code {
     ERR_TOO_LARGE,         /* the answer would be larger than the ceiling of a reply */
     ERR_NOT_READY,         /* no dataset is open */
     ERR_OVERLOAD,          /* a limit of the server itself was reached */
-    ERR_INPUT,             /* a file or argument that the command line was given is not acceptable */
-    ERR_INTERNAL,          /* our own failure: goes to the log, leaves as a bare 500 */
+    ERR_INPUT,    /* a file or argument that the command line was given is not acceptable */
+    ERR_INTERNAL, /* our own failure: goes to the log, leaves as a bare 500 */
     ERR__MAX,
 };
 
 /** A failure. Zeroed: none yet. Owns nothing. */
 struct error {
-    enum error_code code;   /* ERR_NONE: no failure yet */
-    char param[64];         /* query parameter at fault; "": none is */
-    char detail[512];       /* one sentence, for people; for ERR_INTERNAL it goes to the log only */
-    char allowed[1024];     /* what would be right, items separated by '\n'; "": not a closed list */
+    enum error_code code; /* ERR_NONE: no failure yet */
+    char param[64];       /* query parameter at fault; "": none is */
+    char detail[512];     /* one sentence, for people; for ERR_INTERNAL it goes to the log only */
+    char allowed[1024];   /* what would be right, items separated by '\n'; "": not a closed list */
     char did_you_mean[128]; /* the nearest right one; "": none is near */
     char location[512];     /* for a redirect (308): the path to use; "": none */
 };
@@ -48,8 +50,9 @@ bool error_set(struct error *err, enum error_code code, const char *param, const
     __attribute__((format(printf, 4, 5)));
 
 /**
- * Adds one right value to err->allowed, if it still fits whole, and keeps it as err->did_you_mean when it is the
- * nearest to `given` so far (edit distance at most a third of its length, at least 1).
+ * Adds one right value to err->allowed, if it still fits whole, and keeps it as err->did_you_mean
+ * when it is the nearest to `given` so far (edit distance at most a third of its length, at least
+ * 1).
  *
  * Shape: call it once for each right value, after error_set.
  */

@@ -26,9 +26,10 @@ static utf8proc_int32_t plain(utf8proc_int32_t c)
 size_t fold_name(const char *text, char *ret, size_t size)
 {
     utf8proc_uint8_t *folded = NULL;
-    utf8proc_ssize_t len = utf8proc_map((const utf8proc_uint8_t *)text, 0, &folded,
-                                        UTF8PROC_NULLTERM | UTF8PROC_STABLE | UTF8PROC_COMPAT | UTF8PROC_DECOMPOSE
-                                            | UTF8PROC_STRIPMARK | UTF8PROC_CASEFOLD);
+    utf8proc_ssize_t len =
+        utf8proc_map((const utf8proc_uint8_t *)text, 0, &folded,
+                     UTF8PROC_NULLTERM | UTF8PROC_STABLE | UTF8PROC_COMPAT | UTF8PROC_DECOMPOSE
+                         | UTF8PROC_STRIPMARK | UTF8PROC_CASEFOLD);
     size_t at = 0;
     bool gap = false;
 

@@ -29,7 +29,8 @@ size_t nearest_distance(const char *a, const char *b)
 
         now[0] = i;
         for (size_t j = 1; j <= n_b; j++) {
-            now[j] = least(last[j - 1] + (same(a[i - 1], b[j - 1]) ? 0 : 1), least(last[j], now[j - 1]) + 1);
+            now[j] = least(last[j - 1] + (same(a[i - 1], b[j - 1]) ? 0 : 1),
+                           least(last[j], now[j - 1]) + 1);
             if (i > 1 && j > 1 && same(a[i - 1], b[j - 2]) && same(a[i - 2], b[j - 1]))
                 now[j] = least(now[j], before[j - 2] + 1);
         }

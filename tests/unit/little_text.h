@@ -1,7 +1,7 @@
 #pragma once
 
-/* A dataset of a few lines in every table, and directories to write it into: for the tests of build and check.
-   Define _GNU_SOURCE first. */
+/* A dataset of a few lines in every table, and directories to write it into: for the tests of build
+   and check. Define _GNU_SOURCE first. */
 
 #include <dirent.h>
 #include <ftw.h>
@@ -58,9 +58,11 @@ static const struct little_file little_files[] = {
                    "unit,person,People,People.,\n"
                    "unit,usd,Dollars,Dollars.,\n"
                    "victim_group,people,People,People.,\n" },
-    { "sources.csv", "id,title,publisher,kind,published,url,licence,language,derived_from,citation,note,known_from,known_to\n"
-                     "paper,The Paper,Press,report,2019-06,https://paper.example/,,en,,,,2019-06-30,\n"
-                     "wire,The Wire,Press,report,,,,,paper,,,2020-01-01,\n" },
+    { "sources.csv",
+      "id,title,publisher,kind,published,url,licence,language,derived_from,citation,note,known_"
+      "from,known_to\n"
+      "paper,The Paper,Press,report,2019-06,https://paper.example/,,en,,,,2019-06-30,\n"
+      "wire,The Wire,Press,report,,,,,paper,,,2020-01-01,\n" },
     { "releases.csv", "id,date,title,changes,sources\n"
                       "2020-01-01,2020-01-01,First,The first.,paper\n"
                       "2021-01-01,2021-01-01,Second,The second.,paper; wire\n" },
@@ -76,34 +78,54 @@ static const struct little_file little_files[] = {
                     "moura,Moura,locality,,,,14.3,-4.6,mli,,,paper\n"
                     "nam,Namibia,country,NA,NAM,516,,,,,,paper\n"
                     "za,Za,country,,,8,,,,,,\n" },
-    { "actors.csv", "id,name,type,iso3,ucdp_id,part_of,aliases,former_ids,note,sources,known_from,known_to\n"
-                    "army,Army,armed_group,MLI,,mali,,old-army,,paper,2019-06-30,\n"
-                    "band,Bänd,armed_group,,1001,,The Band,,,paper; wire,2020-01-01,\n"
-                    "mali,Mali,state,MLI,72,,,,,paper,2019-06-30,\n" },
+    { "actors.csv",
+      "id,name,type,iso3,ucdp_id,part_of,aliases,former_ids,note,sources,known_from,known_to\n"
+      "army,Army,armed_group,MLI,,mali,,old-army,,paper,2019-06-30,\n"
+      "band,Bänd,armed_group,,1001,,The Band,,,paper; wire,2020-01-01,\n"
+      "mali,Mali,state,MLI,72,,,,,paper,2019-06-30,\n" },
     { "missions.csv",
-      "id,version,acronym,name,category,places,region,start,end,status,resolutions,components,aliases,note,sources,known_from,known_to\n"
-      "unfix,1,UNFIX,Fixture Mission,pko,mli; nam,,2013-04-25,,active,S/RES/1 (2013); S/RES/2 (2014),,MINUFIX,,paper,2019-06-30,2021-01-01\n"
-      "unfix,2,UNFIX,Fixture Mission,pko,mli,,2013-04-25,2020-12,ended,,,MINUFIX,,wire; paper,2021-01-01,\n"
+      "id,version,acronym,name,category,places,region,start,end,status,resolutions,components,"
+      "aliases,note,sources,known_from,known_to\n"
+      "unfix,1,UNFIX,Fixture Mission,pko,mli; nam,,2013-04-25,,active,S/RES/1 (2013); S/RES/2 "
+      "(2014),,MINUFIX,,paper,2019-06-30,2021-01-01\n"
+      "unfix,2,UNFIX,Fixture Mission,pko,mli,,2013-04-25,2020-12,ended,,,MINUFIX,,wire; "
+      "paper,2021-01-01,\n"
       "unknowns,1,UNKNOWNS,,pko,,,,,unknown,,unfix,,,paper,2019-06-30,\n" },
-    { "facts.csv", "id,subject_kind,subject,predicate,name,start,end,place,definition,note\n"
-                   "raid-deaths,event,raid,deaths,People killed in the raid,2019-06,2019-06,moura,dead,\n"
-                   "unfix-deaths,actor,unfix,deaths,People who died in UNFIX,,,,dead,\n" },
+    { "facts.csv",
+      "id,subject_kind,subject,predicate,name,start,end,place,definition,note\n"
+      "raid-deaths,event,raid,deaths,People killed in the raid,2019-06,2019-06,moura,dead,\n"
+      "unfix-deaths,actor,unfix,deaths,People who died in UNFIX,,,,dead,\n" },
     { "claims.csv",
-      "id,fact,object_kind,object,object_text,low,best,high,qualifier,text,unit,start,end,place,definition,modality,asserted_by,reported_by,quote,locator_unit,locator_start,locator_end,status,superseded_by,verdict,note,flags,known_from,known_to\n"
-      "raid-paper,raid-deaths,,,,301,,,more_than,more than 300,person,2019-06,2019-06,moura,dead,stated,band,paper,more than 300 people,page,1,2,superseded,raid-wire,,,rounded,2019-06-30,\n"
-      "raid-wire,raid-deaths,actor,army,,290,300,310,estimated,some 300,person,,2019-06,moura,dead,stated,,wire,,,,,normal,,,,,2020-01-01,\n"
-      "unfix-paper,unfix-deaths,,,nobody knows,,,,,,,,,,,stated,,paper,,,,,normal,,,,,2019-06-30,\n" },
-    { "events.csv", "id,name,kind,date,end,text,places,actors,claims,sources,note,known_from,known_to\n"
-                    "raid,Raid on Moura,attack,2019-06,,A raid.,moura,band; unfix,raid-wire; raid-paper,paper,,2019-06-30,\n"
-                    "siege,Siege,attack,2019-06-01,2019-06-20,,,,,wire,,2020-01-01,\n" },
+      "id,fact,object_kind,object,object_text,low,best,high,qualifier,text,unit,start,end,place,"
+      "definition,modality,asserted_by,reported_by,quote,locator_unit,locator_start,locator_end,"
+      "status,superseded_by,verdict,note,flags,known_from,known_to\n"
+      "raid-paper,raid-deaths,,,,301,,,more_than,more than "
+      "300,person,2019-06,2019-06,moura,dead,stated,band,paper,more than 300 "
+      "people,page,1,2,superseded,raid-wire,,,rounded,2019-06-30,\n"
+      "raid-wire,raid-deaths,actor,army,,290,300,310,estimated,some "
+      "300,person,,2019-06,moura,dead,stated,,wire,,,,,normal,,,,,2020-01-01,\n"
+      "unfix-paper,unfix-deaths,,,nobody "
+      "knows,,,,,,,,,,,stated,,paper,,,,,normal,,,,,2019-06-30,\n" },
+    { "events.csv",
+      "id,name,kind,date,end,text,places,actors,claims,sources,note,known_from,known_to\n"
+      "raid,Raid on Moura,attack,2019-06,,A raid.,moura,band; unfix,raid-wire; "
+      "raid-paper,paper,,2019-06-30,\n"
+      "siege,Siege,attack,2019-06-01,2019-06-20,,,,,wire,,2020-01-01,\n" },
     { "casualties.csv",
-      "id,version,series,mission,place,date,end,victim_group,personnel_type,cause,nationality,nationality_text,perpetrators,harm,low,best,high,qualifier,text,unit,definition,claims,source,flags,note,known_from,known_to\n"
-      "unfix-2018,1,cells,unfix,,2018,,people,,,nam,,,killed,1,1,1,exactly,1,person,dead,,paper,,,2019-06-30,2020-01-01\n"
-      "unfix-2018,2,cells,unfix,,2018,,people,,,nam,,,killed,2,2,2,exactly,2,person,dead,,wire,,,2020-01-01,\n"
-      "unfix-2019,1,sums,unfix,moura,2019,2020-03,people,,,,Elsewhere,band,killed,20,45,40,estimated,45 (20 to 40),person,dead,raid-paper; raid-wire,paper,bounds_inconsistent,,2019-06-30,\n" },
-    { "relationships.csv",
-      "id,version,from,type,to,sign,start,end,status,low,best,high,qualifier,text,unit,claims,sources,note,known_from,known_to\n"
-      "band-fights-unfix,1,band,fights,unfix,-,2017~,,asserted,,,5000,up_to,up to 5000 dollars,usd,raid-paper,,,2019-06-30,\n" },
+      "id,version,series,mission,place,date,end,victim_group,personnel_type,cause,nationality,"
+      "nationality_text,perpetrators,harm,low,best,high,qualifier,text,unit,definition,claims,"
+      "source,flags,note,known_from,known_to\n"
+      "unfix-2018,1,cells,unfix,,2018,,people,,,nam,,,killed,1,1,1,exactly,1,person,dead,,paper,,,"
+      "2019-06-30,2020-01-01\n"
+      "unfix-2018,2,cells,unfix,,2018,,people,,,nam,,,killed,2,2,2,exactly,2,person,dead,,wire,,,"
+      "2020-01-01,\n"
+      "unfix-2019,1,sums,unfix,moura,2019,2020-03,people,,,,Elsewhere,band,killed,20,45,40,"
+      "estimated,45 (20 to 40),person,dead,raid-paper; "
+      "raid-wire,paper,bounds_inconsistent,,2019-06-30,\n" },
+    { "relationships.csv", "id,version,from,type,to,sign,start,end,status,low,best,high,qualifier,"
+                           "text,unit,claims,sources,note,known_from,known_to\n"
+                           "band-fights-unfix,1,band,fights,unfix,-,2017~,,asserted,,,5000,up_to,"
+                           "up to 5000 dollars,usd,raid-paper,,,2019-06-30,\n" },
 };
 
 enum {
@@ -120,7 +142,8 @@ struct little {
     char faults[LITTLE_PATH]; /* where the faults go */
 };
 
-static inline void little_write_bytes(const struct little *little, const char *name, const char *bytes, size_t len)
+static inline void little_write_bytes(const struct little *little, const char *name,
+                                      const char *bytes, size_t len)
 {
     char path[LITTLE_PATH];
     FILE *file;
@@ -155,7 +178,8 @@ static inline const char *little_text(const char *name)
 }
 
 /* Writes a file of the little text with the first `from` replaced by `to`. */
-static inline void little_replace(const struct little *little, const char *name, const char *from, const char *to)
+static inline void little_replace(const struct little *little, const char *name, const char *from,
+                                  const char *to)
 {
     const char *text = little_text(name);
     const char *at = strstr(text, from);
@@ -175,7 +199,8 @@ static inline void little_make(struct little *little)
 {
     const char *tmp = getenv("TMPDIR");
 
-    snprintf(little->dir, sizeof(little->dir), "%s/bluehelm-test-XXXXXX", tmp != NULL ? tmp : "/tmp");
+    snprintf(little->dir, sizeof(little->dir), "%s/bluehelm-test-XXXXXX",
+             tmp != NULL ? tmp : "/tmp");
     if (mkdtemp(little->dir) == NULL)
         abort();
     snprintf(little->text, sizeof(little->text), "%s/text", little->dir);
@@ -188,7 +213,8 @@ static inline void little_make(struct little *little)
         little_write(little, little_files[i].name, little_files[i].text);
 }
 
-static inline int little_remove_one(const char *path, const struct stat *status, int type, struct FTW *at)
+static inline int little_remove_one(const char *path, const struct stat *status, int type,
+                                    struct FTW *at)
 {
     (void)status;
     (void)type;

@@ -20,10 +20,10 @@
 #include "server/type.h"
 
 static const struct code codes[] = {
-    {"colour", "red", "Red", "As blood.", NULL},
-    {"colour", "blue", "Blue", "As helmets.", NULL},
-    {"qualifier", "more_than", "More than", "More than the number.", NULL},
-    {"unit", "person", "People", "People.", NULL},
+    { "colour", "red", "Red", "As blood.", NULL },
+    { "colour", "blue", "Blue", "As helmets.", NULL },
+    { "qualifier", "more_than", "More than", "More than the number.", NULL },
+    { "unit", "person", "People", "People.", NULL },
 };
 
 static const struct state state = {
@@ -34,93 +34,93 @@ static const struct state state = {
 };
 
 static const struct field fields[] = {
-    {.name = "id",
-     .type = FIELD_ID,
-     .flags = FIELD_FILTER | FIELD_SORT,
-     .sql = "id",
-     .text = "Id."},
-    {.name = "words",
-     .type = FIELD_TEXT,
-     .flags = FIELD_FILTER | FIELD_NULLABLE,
-     .sql = "words",
-     .text = "Words."},
-    {.name = "colour",
-     .type = FIELD_CODE,
-     .flags = FIELD_FILTER | FIELD_SORT | FIELD_NULLABLE,
-     .sql = "colour",
-     .codes = "colour",
-     .text = "Colour."},
-    {.name = "size",
-     .type = FIELD_INTEGER,
-     .flags = FIELD_FILTER,
-     .sql = "size",
-     .unit = "metres",
-     .text = "Size."},
-    {.name = "width",
-     .type = FIELD_REAL,
-     .flags = FIELD_FILTER,
-     .sql = "width",
-     .unit = "degrees",
-     .text = "Width."},
-    {.name = "start",
-     .type = FIELD_DATE,
-     .flags = FIELD_FILTER | FIELD_SORT,
-     .sql = "start",
-     .text = "Start."},
-    {.name = "day", .type = FIELD_DAY, .flags = FIELD_FILTER, .sql = "day", .text = "Day."},
-    {.name = "deaths",
-     .type = FIELD_NUMBER,
-     .flags = FIELD_FILTER | FIELD_NULLABLE,
-     .sql = "",
-     .unit = "people",
-     .text = "Deaths."},
-    {.name = "place",
-     .type = FIELD_REF,
-     .flags = FIELD_FILTER | FIELD_NULLABLE,
-     .sql = "place",
-     .kind = "place",
-     .text = "Place."},
-    {.name = "subject",
-     .type = FIELD_REF,
-     .flags = FIELD_FILTER,
-     .sql = "subject",
-     .kind = "actor,place",
-     .kind_sql = "subject_kind",
-     .text = "Subject."},
-    {.name = "things",
-     .type = FIELD_REFS,
-     .flags = FIELD_FILTER,
-     .sql = "things_json",
-     .kind = "thing",
-     .resource = "things",
-     .text = "Things."},
-    {.name = "thing",
-     .type = FIELD_REFS,
-     .flags = FIELD_FILTER | FIELD_HIDDEN,
-     .kind = "thing",
-     .resource = "things",
-     .match = "id IN @ids",
-     .text = "One of the things."},
-    {.name = "colours",
-     .type = FIELD_TEXTS,
-     .flags = FIELD_FILTER,
-     .sql = "colours_json",
-     .codes = "colour",
-     .text = "Colours."},
-    {.name = "shown", .type = FIELD_TEXT, .sql = "shown", .text = "Only shown."},
-    {0},
+    { .name = "id",
+      .type = FIELD_ID,
+      .flags = FIELD_FILTER | FIELD_SORT,
+      .sql = "id",
+      .text = "Id." },
+    { .name = "words",
+      .type = FIELD_TEXT,
+      .flags = FIELD_FILTER | FIELD_NULLABLE,
+      .sql = "words",
+      .text = "Words." },
+    { .name = "colour",
+      .type = FIELD_CODE,
+      .flags = FIELD_FILTER | FIELD_SORT | FIELD_NULLABLE,
+      .sql = "colour",
+      .codes = "colour",
+      .text = "Colour." },
+    { .name = "size",
+      .type = FIELD_INTEGER,
+      .flags = FIELD_FILTER,
+      .sql = "size",
+      .unit = "metres",
+      .text = "Size." },
+    { .name = "width",
+      .type = FIELD_REAL,
+      .flags = FIELD_FILTER,
+      .sql = "width",
+      .unit = "degrees",
+      .text = "Width." },
+    { .name = "start",
+      .type = FIELD_DATE,
+      .flags = FIELD_FILTER | FIELD_SORT,
+      .sql = "start",
+      .text = "Start." },
+    { .name = "day", .type = FIELD_DAY, .flags = FIELD_FILTER, .sql = "day", .text = "Day." },
+    { .name = "deaths",
+      .type = FIELD_NUMBER,
+      .flags = FIELD_FILTER | FIELD_NULLABLE,
+      .sql = "",
+      .unit = "people",
+      .text = "Deaths." },
+    { .name = "place",
+      .type = FIELD_REF,
+      .flags = FIELD_FILTER | FIELD_NULLABLE,
+      .sql = "place",
+      .kind = "place",
+      .text = "Place." },
+    { .name = "subject",
+      .type = FIELD_REF,
+      .flags = FIELD_FILTER,
+      .sql = "subject",
+      .kind = "actor,place",
+      .kind_sql = "subject_kind",
+      .text = "Subject." },
+    { .name = "things",
+      .type = FIELD_REFS,
+      .flags = FIELD_FILTER,
+      .sql = "things_json",
+      .kind = "thing",
+      .resource = "things",
+      .text = "Things." },
+    { .name = "thing",
+      .type = FIELD_REFS,
+      .flags = FIELD_FILTER | FIELD_HIDDEN,
+      .kind = "thing",
+      .resource = "things",
+      .match = "id IN @ids",
+      .text = "One of the things." },
+    { .name = "colours",
+      .type = FIELD_TEXTS,
+      .flags = FIELD_FILTER,
+      .sql = "colours_json",
+      .codes = "colour",
+      .text = "Colours." },
+    { .name = "shown", .type = FIELD_TEXT, .sql = "shown", .text = "Only shown." },
+    { 0 },
 };
 
 static const struct param params[] = {
-    {.name = "resolve",
-     .choices = {"preferred", "latest", NULL},
-     .id_choice = "source",
-     .id_kind = "source",
-     .text = "Rule."},
-    {0},
+    { .name = "resolve",
+      .choices = { "preferred", "latest", NULL },
+      .id_choice = "source",
+      .id_kind = "source",
+      .text = "Rule." },
+    { 0 },
 };
 
-static const struct child children[] = {{.name = "things", .filter = "thing"}, {0}};
+static const struct child children[] = { { .name = "things", .filter = "thing" }, { 0 } };
 
 static const struct resource things = {
     .name = "things",
@@ -135,7 +135,7 @@ static const struct resource things = {
     .children = children,
 };
 
-static const struct resource *const small[] = {&things, NULL};
+static const struct resource *const small[] = { &things, NULL };
 
 static json_t *at(json_t *document, const char *path)
 {
@@ -167,11 +167,11 @@ static void test_each_type_takes_its_operators(void **unused)
         const char *field;
         const char *takes; /* EQUAL NOT GT GTE LT LTE IN NOTIN CONTAINS STARTSWITH ISNULL */
     } rows[] = {
-        {"id", "xx    xxxx "},      {"words", "xx    xxxxx"},  {"colour", "xx    xx  x"},
-        {"size", "xxxxxxxx   "},    {"width", "xxxxxxxx   "},  {"start", "xxxxxx     "},
-        {"day", "xxxxxx     "},     {"deaths", "xxxxxxxx  x"}, {"place", "xx    xx  x"},
-        {"subject", "xx    xx   "}, {"things", "xx    xx  x"}, {"thing", "xx    xx   "},
-        {"colours", "xx    xxx x"}, {"shown", "           "},
+        { "id", "xx    xxxx " },      { "words", "xx    xxxxx" },  { "colour", "xx    xx  x" },
+        { "size", "xxxxxxxx   " },    { "width", "xxxxxxxx   " },  { "start", "xxxxxx     " },
+        { "day", "xxxxxx     " },     { "deaths", "xxxxxxxx  x" }, { "place", "xx    xx  x" },
+        { "subject", "xx    xx   " }, { "things", "xx    xx  x" }, { "thing", "xx    xx   " },
+        { "colours", "xx    xxx x" }, { "shown", "           " },
     };
 
     (void)unused;
@@ -380,8 +380,8 @@ static bool has_same_parts(json_t *a, json_t *b)
     json_t *value;
     size_t i;
 
-    if (json_typeof(a) != json_typeof(b) || json_object_size(a) != json_object_size(b) ||
-        json_array_size(a) != json_array_size(b))
+    if (json_typeof(a) != json_typeof(b) || json_object_size(a) != json_object_size(b)
+        || json_array_size(a) != json_array_size(b))
         return false;
     json_array_foreach(a, i, value)
     {
@@ -398,7 +398,10 @@ static bool has_same_parts(json_t *a, json_t *b)
 
 static size_t n_left; /* allocations until the next one fails */
 
-static void *scarce(size_t size) { return n_left-- == 0 ? NULL : malloc(size); }
+static void *scarce(size_t size)
+{
+    return n_left-- == 0 ? NULL : malloc(size);
+}
 
 /* Wherever memory runs out the document is NULL, never a part of it. ASan says whether all was
  * freed. */

@@ -3,6 +3,7 @@
 #define _GNU_SOURCE /* mkdtemp, mkfifo */
 
 #include <setjmp.h>
+#include <stdalign.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -251,7 +252,7 @@ static void memory_is_zeroed_and_aligned_whatever_its_size(void **state)
         unsigned char *bytes = text_alloc(&memory, sizes[i]);
 
         assert_non_null(bytes);
-        assert_int_equal((uintptr_t)bytes % sizeof(max_align_t), 0);
+        assert_int_equal((uintptr_t)bytes % alignof(max_align_t), 0);
         for (size_t j = 0; j < sizes[i]; j++)
             assert_int_equal(bytes[j], 0);
         memset(bytes, 0xFF, sizes[i]);
