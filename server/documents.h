@@ -11,8 +11,8 @@ struct state;
  * Makes the document at /v1/: what there is, where it is, and which dataset answers.
  *
  * Shape: {"name", "version", "dataset": {"release", "digest"}, "resources": [{"name", "text",
- * "href"}], "links"}; catalogue is NULL-terminated; version is the program's. Errors: NULL without
- * memory.
+ * "href"}], "links"}; catalogue is NULL-terminated; version is the program's.
+ * Errors: NULL without memory.
  */
 json_t *index_new(const struct resource *const *catalogue, const struct state *state,
                   const char *version);
@@ -21,6 +21,7 @@ json_t *index_new(const struct resource *const *catalogue, const struct state *s
  * Makes the document at /healthz and, with the dataset that answers, at /readyz.
  *
  * Shape: {"status": "ok"} and {"status": "ok", "release", "digest"}; state NULL: the first. "Not
- * ready" is no document but a problem (503). Errors: NULL without memory.
+ * ready" is no document but a problem (503).
+ * Errors: NULL without memory.
  */
 json_t *health_new(const struct state *state);

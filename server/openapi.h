@@ -12,7 +12,8 @@ struct state;
  * Makes the OpenAPI document of everything that is served.
  *
  * Shape: catalogue is NULL-terminated; state gives the codes of closed lists (NULL: they are left
- * open); version is the program's. Errors: NULL without memory.
+ * open); version is the program's.
+ * Errors: NULL without memory.
  */
 json_t *openapi_new(const struct resource *const *catalogue, const struct state *state,
                     const char *version);

@@ -41,14 +41,13 @@ const char *type_expects(const struct field *field);
  * Makes the JSON schema of a field as a row holds it, with its description.
  *
  * Shape: state gives the codes of closed lists; NULL: they are left open. Refers to the component
- * schemas Number, Ref, PlaceRef and ThingRef, which type_schemas() gives. Errors: NULL without
- * memory.
+ * schemas Number, Ref, PlaceRef and ThingRef, which type_schemas() gives.
+ * Errors: NULL without memory.
  */
 json_t *type_schema(const struct field *field, const struct state *state);
 
 /**
- * Makes the JSON schema of what a filter takes: of one value, or of the list for the operators that
- * take several.
+ * Makes the JSON schema of one value that a filter takes.
  *
  * Errors: NULL without memory.
  */

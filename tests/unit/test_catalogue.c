@@ -1,0 +1,222 @@
+/* Walks every declaration: consistency first, then every filter, operator and sort key against the schema. */
+
+#include "tests/unit/support.h"
+
+#include "db/query.h"
+#include "server/query.h"
+#include "server/type.h"
+
+static bool is_sentence(const char *text)
+{
+    size_t len = strlen(text);
+
+    return len > 10 && text[len - 1] == '.' && strchr(text, '\n') == NULL;
+}
+
+static void every_field_is_described_named_and_typed_soundly(void **state)
+{
+    (void)state;
+    for (const struct resource *const *at = catalogue; *at != NULL; at++) {
+        size_t n = 0;
+
+        assert_true(is_sentence((*at)->text));
+        assert_int_equal((*at)->fields[0].type, FIELD_ID);
+        assert_string_equal((*at)->fields[0].name, "id");
+        for (const struct field *field = (*at)->fields; field->name != NULL; field++, n++) {
+            assert_int_equal(strspn(field->name, "abcdefghijklmnopqrstuvwxyz0123456789_"),
+                             strlen(field->name));
+            assert_null(strstr(field->name, "__"));
+            assert_ptr_equal(resource_field(*at, field->name), field); /* no name twice */
+            assert_true(is_sentence(field->text));
+            if (field->type == FIELD_INTEGER || field->type == FIELD_REAL || field->type == FIELD_NUMBER)
+                assert_non_null(field->unit);
+            if (field->type == FIELD_CODE)
+                assert_non_null(field->codes);
+            if (field->type == FIELD_REF || field->type == FIELD_REFS)
+                assert_non_null(field->kind);
+            assert_true(field->sql != NULL || (field->flags & FIELD_HIDDEN));
+            if (field->resource != NULL)
+                assert_non_null(resource_find(catalogue, field->resource));
+            for (size_t i = 0; query_reserved(i) != NULL; i++)
+                assert_string_not_equal(field->name, query_reserved(i));
+        }
+        assert_true(n <= QUERY_FIELDS);
+    }
+}
+
+static void every_child_names_a_collection_and_its_filter(void **state)
+{
+    (void)state;
+    for (const struct resource *const *at = catalogue; *at != NULL; at++) {
+        for (const struct child *child = (*at)->children; child != NULL && child->name != NULL; child++) {
+            const struct resource *other = resource_find(catalogue, child->name);
+
+            assert_non_null(other);
+            assert_non_null(resource_field(other, child->filter));
+            assert_true(type_takes(resource_field(other, child->filter), OPERATOR_EQUAL));
+        }
+    }
+}
+
+static void every_resource_has_golden_replies(void **state)
+{
+    (void)state;
+    for (const struct resource *const *at = catalogue; *at != NULL; at++) {
+        char path[128];
+
+        snprintf(path, sizeof(path), "tests/golden/%s/plain-list.json", (*at)->name);
+        assert_int_equal(access(path, R_OK), 0);
+    }
+}
+
+/* A value that the field takes and the fixture knows, where it must be known. */
+static const char *value_for(const struct field *field, struct conn *conn, char *text, size_t size)
+{
+    const struct state *now = conn_state(conn);
+    struct error err = { 0 };
+    sqlite3_stmt *stmt = NULL;
+    bool is_row;
+
+    switch (field->type) {
+    case FIELD_DATE:
+    case FIELD_DAY:
+        return "2019-06";
+    case FIELD_INTEGER:
+    case FIELD_REAL:
+    case FIELD_NUMBER:
+        return "3";
+    default:
+        break;
+    }
+    if (field->codes != NULL) {
+        for (size_t i = 0; i < now->n_codes; i++) {
+            if (strcmp(now->codes[i].list, field->codes) == 0)
+                return strcmp(now->codes[i].id, "+") == 0 ? "support" : now->codes[i].id;
+        }
+        return NULL; /* a list that the fixture leaves empty */
+    }
+    if (field->type != FIELD_REF && field->type != FIELD_REFS)
+        return "x";
+    assert_true(conn_stmt(conn, "SELECT id FROM names WHERE instr(?1, kind) > 0 LIMIT 1", &stmt, &err));
+    sqlite3_bind_text(stmt, 1, field->kind, -1, SQLITE_STATIC);
+    assert_true(stmt_step(stmt, &is_row, &err));
+    if (is_row)
+        snprintf(text, size, "%s", (const char *)sqlite3_column_text(stmt, 0));
+    stmt_return(&stmt);
+    return is_row ? text : NULL;
+}
+
+static void every_filter_with_every_operator_is_answered(void **state)
+{
+    static const char *const ways[] = { "", "&certainty=definite", "&as_of=2020-06-01" };
+    struct error err = { 0 };
+    struct conn *conn;
+    size_t n = 0;
+
+    (void)state;
+    assert_true(dataset_conn(dataset, &conn, &err));
+    for (const struct resource *const *at = catalogue; *at != NULL; at++) {
+        for (const struct field *field = (*at)->fields; field->name != NULL; field++) {
+            for (int op = 0; op < OPERATOR__MAX; op++) {
+                char text[256];
+                const char *value = op == OPERATOR_ISNULL ? "true" : value_for(field, conn, text, sizeof(text));
+
+                if (!type_takes(field, (enum operator)op) || value == NULL)
+                    continue;
+                for (size_t i = 0; i < 3; i++) {
+                    char target[512];
+                    struct reply reply;
+
+                    snprintf(target, sizeof(target), "/v1/%s?%s%s%s=%s%s", (*at)->name, field->name,
+                             op == OPERATOR_EQUAL ? "" : "__", operator_name((enum operator)op), value, ways[i]);
+                    reply = ask(target);
+                    if (reply.status != 200)
+                        print_error("%s: %d %s\n%.*s\n", target, reply.status, reply.log_detail, (int)reply.len,
+                                    reply.body);
+                    assert_int_equal(reply.status, 200);
+                    reply_done(&reply);
+                    n++;
+                }
+            }
+        }
+    }
+    assert_true(n > 1000);
+}
+
+/* Walks a collection in pages of two and counts; the ids must be those of the one large page, in its order. */
+static void assert_walk(const char *name, const char *sort)
+{
+    char target[2048];
+    struct reply whole;
+    json_t *all;
+    size_t i = 0;
+    char cursor[1600] = "";
+
+    snprintf(target, sizeof(target), "/v1/%s?sort=%s&limit=10000&fields=id", name, sort);
+    whole = ask(target);
+    assert_int_equal(whole.status, 200);
+    all = body_of(&whole);
+    do {
+        struct reply reply;
+        json_t *page, *row;
+        size_t j;
+
+        snprintf(target, sizeof(target), "/v1/%s?sort=%s&limit=2&fields=id%s%s", name, sort,
+                 cursor[0] ? "&cursor=" : "", cursor);
+        reply = ask(target);
+        assert_int_equal(reply.status, 200);
+        page = body_of(&reply);
+        json_array_foreach (json_object_get(page, "data"), j, row) {
+            json_t *right = json_array_get(json_object_get(all, "data"), i++);
+
+            assert_true(json_equal(row, right));
+        }
+        snprintf(cursor, sizeof(cursor), "%s",
+                 json_is_null(json_object_get(page, "next")) ? "" : json_string_value(json_object_get(page, "next")));
+        json_decref(page);
+        reply_done(&reply);
+    } while (cursor[0] != '\0');
+    assert_int_equal(i, json_array_size(json_object_get(all, "data")));
+    json_decref(all);
+    reply_done(&whole);
+}
+
+static void every_sort_key_walks_each_row_once_both_ways_nulls_included(void **state)
+{
+    (void)state;
+    for (const struct resource *const *at = catalogue; *at != NULL; at++) {
+        const struct field *before = NULL;
+
+        for (const struct field *field = (*at)->fields; field->name != NULL; field++) {
+            char sort[128];
+
+            if (!(field->flags & FIELD_SORT))
+                continue;
+            assert_walk((*at)->name, field->name);
+            snprintf(sort, sizeof(sort), "-%s", field->name);
+            assert_walk((*at)->name, sort);
+            if (before != NULL && before->type != FIELD_ID) {
+                snprintf(sort, sizeof(sort), "%s,-%s", before->name, field->name);
+                assert_walk((*at)->name, sort);
+            }
+            before = field;
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_field_is_described_named_and_typed_soundly),
+        cmocka_unit_test(every_child_names_a_collection_and_its_filter),
+        cmocka_unit_test(every_resource_has_golden_replies),
+        cmocka_unit_test(every_filter_with_every_operator_is_answered),
+        cmocka_unit_test(every_sort_key_walks_each_row_once_both_ways_nulls_included),
+    };
+    int failed;
+
+    open_fixture();
+    failed = cmocka_run_group_tests(tests, NULL, NULL);
+    close_fixture();
+    return failed;
+}
