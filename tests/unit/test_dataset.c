@@ -1,0 +1,211 @@
+/* Publishing, swapping and refusing dataset files; the connection's deadline and statement cache. */
+
+#include "tests/unit/support.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+static void write_file(const char *path, const char *bytes, size_t len)
+{
+    FILE *file = fopen(path, "wb");
+
+    assert_non_null(file);
+    assert_int_equal(fwrite(bytes, 1, len, file), len);
+    fclose(file);
+}
+
+static void copy_file(const char *from, const char *to, size_t most)
+{
+    static char bytes[8 << 20];
+    FILE *file = fopen(from, "rb");
+    size_t len;
+
+    assert_non_null(file);
+    len = fread(bytes, 1, sizeof(bytes), file);
+    fclose(file);
+    write_file(to, bytes, len < most ? len : most);
+}
+
+static void change(const char *file, const char *sql)
+{
+    sqlite3 *db;
+
+    assert_int_equal(sqlite3_open(file, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+}
+
+static void assert_refused(const char *file, const char *why)
+{
+    struct error err = { 0 };
+    struct reply reply;
+
+    assert_false(dataset_publish(dataset, file, &err));
+    assert_int_equal(err.code, ERR_INPUT);
+    if (strstr(err.detail, why) == NULL)
+        fail_msg("'%s' does not say '%s'", err.detail, why);
+    assert_null(strstr(err.detail, "/proc/self/fd"));
+    reply = ask("/v1/missions"); /* the old one stays */
+    assert_int_equal(reply.status, 200);
+    reply_done(&reply);
+}
+
+static void what_is_no_whole_dataset_is_refused_and_the_old_one_stays(void **state)
+{
+    char file[96];
+
+    (void)state;
+    snprintf(file, sizeof(file), "%s/bad.db", folder);
+    assert_refused("/nowhere/at/all.db", "No such file");
+    assert_refused(folder, "");
+    write_file(file, "", 0);
+    assert_refused(file, "not a bluehelm dataset");
+    write_file(file, "this is no database, though it is long enough to look like one to somebody in a hurry", 85);
+    assert_refused(file, "not a database");
+    copy_file(fixture, file, 20000);
+    assert_refused(file, "");
+    copy_file(fixture, file, SIZE_MAX);
+    change(file, "PRAGMA user_version = 99");
+    assert_refused(file, "schema version 99");
+    copy_file(fixture, file, SIZE_MAX);
+    change(file, "PRAGMA application_id = 7");
+    assert_refused(file, "application_id 7");
+    copy_file(fixture, file, SIZE_MAX);
+    change(file, "ALTER TABLE claims RENAME TO assertions");
+    assert_refused(file, "no such table");
+    copy_file(fixture, file, SIZE_MAX);
+    change(file, "DELETE FROM dataset");
+    assert_refused(file, "digest");
+    unlink(file);
+}
+
+static void a_name_that_is_replaced_or_removed_does_not_touch_what_was_published(void **state)
+{
+    char file[96];
+    struct error err = { 0 };
+    struct reply reply;
+
+    (void)state;
+    snprintf(file, sizeof(file), "%s/gone.db", folder);
+    copy_file(fixture, file, SIZE_MAX);
+    assert_true(dataset_publish(dataset, file, &err));
+    unlink(file);
+    reply = ask("/v1/missions"); /* opens its connection only now */
+    assert_int_equal(reply.status, 200);
+    reply_done(&reply);
+    assert_true(dataset_publish(dataset, fixture, &err));
+}
+
+static atomic_bool is_over;
+static atomic_int n_wrong;
+
+static void *ask_on(void *unused)
+{
+    (void)unused;
+    while (!atomic_load(&is_over)) {
+        struct reply reply = ask("/v1/casualties?limit=3&sort=-deaths");
+
+        if (reply.status != 200)
+            atomic_fetch_add(&n_wrong, 1);
+        reply_done(&reply);
+    }
+    dataset_leave(dataset);
+    return NULL;
+}
+
+static void threads_see_a_swap_whole_and_leave_nothing_open(void **state)
+{
+    pthread_t threads[4];
+    struct error err = { 0 };
+
+    (void)state;
+    for (size_t i = 0; i < 4; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, ask_on, NULL), 0);
+    for (int i = 0; i < 50; i++) {
+        assert_true(dataset_publish(dataset, fixture, &err));
+        usleep(2000);
+    }
+    atomic_store(&is_over, true);
+    for (size_t i = 0; i < 4; i++)
+        pthread_join(threads[i], NULL);
+    assert_int_equal(atomic_load(&n_wrong), 0);
+}
+
+static void a_query_past_its_deadline_is_stopped_and_the_next_one_runs(void **state)
+{
+    sqlite3_stmt *stmt = NULL;
+    struct error err = { 0 };
+    struct conn *conn;
+    bool is_row;
+
+    (void)state;
+    assert_true(dataset_conn(dataset, &conn, &err));
+    conn_deadline(conn, 20);
+    assert_true(conn_stmt(conn,
+                          "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n",
+                          &stmt, &err));
+    assert_false(stmt_step(stmt, &is_row, &err));
+    assert_int_equal(err.code, ERR_TIMEOUT);
+    stmt_return(&stmt);
+    assert_null(stmt);
+    err = (struct error){ 0 };
+    conn_deadline(conn, 0);
+    assert_true(conn_stmt(conn, "SELECT 7", &stmt, &err));
+    assert_true(stmt_step(stmt, &is_row, &err));
+    assert_int_equal(sqlite3_column_int(stmt, 0), 7);
+    stmt_return(&stmt);
+}
+
+static void more_statements_than_the_cache_holds_are_all_answered(void **state)
+{
+    struct error err = { 0 };
+    struct conn *conn;
+
+    (void)state;
+    assert_true(dataset_conn(dataset, &conn, &err));
+    for (int round = 0; round < 2; round++) {
+        for (int i = 0; i < 200; i++) {
+            sqlite3_stmt *stmt = NULL;
+            char sql[32];
+            bool is_row;
+
+            snprintf(sql, sizeof(sql), "SELECT %d", i);
+            assert_true(conn_stmt(conn, sql, &stmt, &err));
+            assert_true(stmt_step(stmt, &is_row, &err));
+            assert_int_equal(sqlite3_column_int(stmt, 0), i);
+            stmt_return(&stmt);
+        }
+    }
+}
+
+static void nothing_can_be_written_through_a_connection(void **state)
+{
+    sqlite3_stmt *stmt = NULL;
+    struct error err = { 0 };
+    struct conn *conn;
+    bool is_row;
+
+    (void)state;
+    assert_true(dataset_conn(dataset, &conn, &err));
+    assert_true(conn_stmt(conn, "DELETE FROM claims", &stmt, &err));
+    assert_false(stmt_step(stmt, &is_row, &err));
+    stmt_return(&stmt);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_no_whole_dataset_is_refused_and_the_old_one_stays),
+        cmocka_unit_test(a_name_that_is_replaced_or_removed_does_not_touch_what_was_published),
+        cmocka_unit_test(threads_see_a_swap_whole_and_leave_nothing_open),
+        cmocka_unit_test(a_query_past_its_deadline_is_stopped_and_the_next_one_runs),
+        cmocka_unit_test(more_statements_than_the_cache_holds_are_all_answered),
+        cmocka_unit_test(nothing_can_be_written_through_a_connection),
+    };
+    int failed;
+
+    open_fixture();
+    failed = cmocka_run_group_tests(tests, NULL, NULL);
+    close_fixture();
+    return failed;
+}

@@ -1,0 +1,216 @@
+/* The pure function under the socket, where a socket would only be in the way: ceilings, tags, failures. */
+
+#include "tests/unit/support.h"
+
+/* Answers a request and gives its problem's code; "" for none. */
+static const char *code_of(const char *target, int status)
+{
+    static char code[64];
+    struct reply reply = ask(target);
+    json_t *body = body_of(&reply);
+    const char *text = json_string_value(json_object_get(body, "code"));
+
+    if (reply.status != status)
+        print_error("%s: %d and not %d\n", target, reply.status, status);
+    assert_int_equal(reply.status, status);
+    snprintf(code, sizeof(code), "%s", text != NULL ? text : "");
+    json_decref(body);
+    reply_done(&reply);
+    return code;
+}
+
+static void each_kind_of_mistake_has_its_code(void **state)
+{
+    (void)state;
+    assert_string_equal(code_of("/v1/missions?categry=pko", 400), "unknown_parameter");
+    assert_string_equal(code_of("/v1/missions?category__gte=pko", 400), "unknown_parameter");
+    assert_string_equal(code_of("/v1/missions?category=pk", 400), "invalid_parameter");
+    assert_string_equal(code_of("/v1/missions?start=2023-02-30", 400), "invalid_parameter");
+    assert_string_equal(code_of("/v1/missions?category=", 400), "invalid_parameter");
+    assert_string_equal(code_of("/v1/missions?limit=1&limit=2", 400), "repeated_parameter");
+    assert_string_equal(code_of("/v1/missions?x=%zz", 400), "malformed_request");
+    assert_string_equal(code_of("/v1/missions?x=%00", 400), "malformed_request");
+    assert_string_equal(code_of("/v1/missions?name=%C0%AF", 400), "malformed_request");
+    assert_string_equal(code_of("/v1/mission", 404), "unknown_path");
+    assert_string_equal(code_of("/v1/missions/nope", 404), "unknown_id");
+    assert_string_equal(code_of("/v1/missions/", 308), "moved");
+    assert_string_equal(code_of("/v1/missions/unfix", 200), "");
+}
+
+static void a_page_past_the_ceiling_ends_early_and_its_walk_sees_every_row_once(void **state)
+{
+    enum { CEILING = 72 << 10 }; /* 8 KiB for rows, past what a page keeps for its end */
+    struct reply whole = ask("/v1/casualties?limit=10000");
+    json_t *all = body_of(&whole);
+    size_t n = 0, n_pages = 0;
+    char target[2048] = "/v1/casualties?limit=10000";
+
+    (void)state;
+    while (target[0] != '\0') {
+        struct reply reply = ask_as("GET", target, NULL, CEILING);
+        json_t *page = body_of(&reply);
+        const char *next = json_string_value(json_object_get(page, "next_url"));
+
+        assert_int_equal(reply.status, 200);
+        assert_true(reply.len <= CEILING);
+        assert_int_equal(json_is_true(json_object_get(page, "truncated")), next != NULL);
+        n += json_array_size(json_object_get(page, "data"));
+        snprintf(target, sizeof(target), "%s", next != NULL ? next : "");
+        json_decref(page);
+        reply_done(&reply);
+        n_pages++;
+        assert_true(n_pages < 100);
+    }
+    assert_true(n_pages > 1);
+    assert_int_equal(n, json_array_size(json_object_get(all, "data")));
+    json_decref(all);
+    reply_done(&whole);
+}
+
+static void the_tag_of_an_answer_gives_304_in_a_list_weak_or_strong(void **state)
+{
+    struct reply first = ask("/v1/missions");
+    const char *tag = header_of(&first, "ETag");
+    char list[128];
+    struct reply again;
+
+    (void)state;
+    assert_non_null(tag);
+    snprintf(list, sizeof(list), "\"other\", W/%s", tag);
+    again = ask_as("GET", "/v1/missions", list, 8 << 20);
+    assert_int_equal(again.status, 304);
+    assert_null(again.body);
+    assert_string_equal(header_of(&again, "ETag"), tag);
+    reply_done(&again);
+    again = ask_as("GET", "/v1/missions?limit=1", list, 8 << 20); /* another query, another tag */
+    assert_int_equal(again.status, 200);
+    reply_done(&again);
+    reply_done(&first);
+}
+
+static void the_order_of_parameters_does_not_change_the_tag(void **state)
+{
+    struct reply a = ask("/v1/missions?limit=1&category=pko");
+    struct reply b = ask("/v1/missions?category=pko&limit=1&utm_source=x");
+
+    (void)state;
+    assert_string_equal(header_of(&a, "ETag"), header_of(&b, "ETag"));
+    reply_done(&a);
+    reply_done(&b);
+}
+
+static void a_past_as_of_may_be_kept_for_ever_and_the_present_may_not(void **state)
+{
+    struct reply past = ask("/v1/missions?as_of=2020-06-01");
+    struct reply now = ask("/v1/missions");
+
+    (void)state;
+    assert_non_null(strstr(header_of(&past, "Cache-Control"), "immutable"));
+    assert_null(strstr(header_of(&now, "Cache-Control"), "immutable"));
+    reply_done(&past);
+    reply_done(&now);
+}
+
+static void a_method_that_is_not_taken_says_which_are(void **state)
+{
+    struct reply reply = ask_as("DELETE", "/v1/missions", NULL, 8 << 20);
+
+    (void)state;
+    assert_int_equal(reply.status, 405);
+    assert_string_equal(header_of(&reply, "Allow"), "GET, HEAD, OPTIONS");
+    reply_done(&reply);
+}
+
+static void without_a_dataset_only_health_answers(void **state)
+{
+    struct dataset *kept = dataset;
+    struct reply reply;
+
+    (void)state;
+    dataset = dataset_new(catalogue);
+    reply = ask("/readyz");
+    assert_int_equal(reply.status, 503);
+    assert_non_null(header_of(&reply, "Retry-After"));
+    reply_done(&reply);
+    reply = ask("/healthz");
+    assert_int_equal(reply.status, 200);
+    reply_done(&reply);
+    dataset_free(dataset);
+    dataset = kept;
+}
+
+static void a_query_past_its_deadline_is_503_with_retry_after(void **state)
+{
+    const struct service service = {
+        .catalogue = catalogue, .dataset = dataset, .deadline_ms = 1, .body_limit = 8 << 20
+    };
+    /* Names that must be folded for each of many rows, a thousand times over, take longer than a millisecond. */
+    char target[4096] = "/v1/claims?";
+    const struct request request = { .method = "GET", .target = target, .id = "test" };
+    struct reply reply;
+    size_t len = strlen(target);
+
+    (void)state;
+    for (int i = 0; i < 60; i++)
+        len += (size_t)snprintf(target + len, sizeof(target) - len, "%snote__contains=z%d", i > 0 ? "&" : "", i);
+    for (int i = 0; i < 400; i++) {
+        serve(&service, &request, &reply);
+        if (reply.status == 503)
+            break;
+        reply_done(&reply);
+    }
+    if (reply.status != 503) /* a machine that is too fast for a millisecond is not a failure of ours */
+        skip();
+    assert_non_null(header_of(&reply, "Retry-After"));
+    reply_done(&reply);
+}
+
+static void ten_thousand_odd_targets_never_give_a_500(void **state)
+{
+    static const char *const seeds[] = {
+        "/v1/missions?category=pko&sort=-start,name&limit=5&fields=id,name",
+        "/v1/casualties?deaths__gte=1&certainty=definite&as_of=2020-06-01&during=2018..2019",
+        "/v1/facts?resolve=source:roll-2020&include=claims,sources",
+        "/v1/relationships/unfix/claims?at=2019-06&cursor=WyJhIl0",
+        "/v1/actors/unfix/relationships?status__not=asserted&pretty=1",
+    };
+    static const char odd[] = "%&=?/,.-_~+'\"[]{}();:*\x01\x7f\xc3\xa9 0az";
+    unsigned seed = 1;
+
+    (void)state;
+    for (int i = 0; i < 10000; i++) {
+        char target[256];
+        struct reply reply;
+        int n_changes = 1 + i % 4;
+
+        snprintf(target, sizeof(target), "%s", seeds[i % 5]);
+        for (int j = 0; j < n_changes; j++)
+            target[(unsigned)rand_r(&seed) % strlen(target)] = odd[(unsigned)rand_r(&seed) % (sizeof(odd) - 1)];
+        reply = ask(target);
+        if (reply.status >= 500)
+            print_error("%s: %d %s\n", target, reply.status, reply.log_detail);
+        assert_true(reply.status >= 200 && reply.status < 500);
+        reply_done(&reply);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_kind_of_mistake_has_its_code),
+        cmocka_unit_test(a_page_past_the_ceiling_ends_early_and_its_walk_sees_every_row_once),
+        cmocka_unit_test(the_tag_of_an_answer_gives_304_in_a_list_weak_or_strong),
+        cmocka_unit_test(the_order_of_parameters_does_not_change_the_tag),
+        cmocka_unit_test(a_past_as_of_may_be_kept_for_ever_and_the_present_may_not),
+        cmocka_unit_test(a_method_that_is_not_taken_says_which_are),
+        cmocka_unit_test(without_a_dataset_only_health_answers),
+        cmocka_unit_test(a_query_past_its_deadline_is_503_with_retry_after),
+        cmocka_unit_test(ten_thousand_odd_targets_never_give_a_500),
+    };
+    int failed;
+
+    open_fixture();
+    failed = cmocka_run_group_tests(tests, NULL, NULL);
+    close_fixture();
+    return failed;
+}
