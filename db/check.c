@@ -142,8 +142,8 @@ static const struct invariant invariants[] = {
 
     /* Closed lists, and references that no foreign key can say. */
     { .kind = COLUMN_CODE,
-      .query = "SELECT $key FROM $table WHERE $column NOT IN (SELECT id FROM codes WHERE list = "
-               "'$list')",
+      .query = "SELECT $key FROM $table WHERE $column IS NOT NULL"
+               " AND $column NOT IN (SELECT id FROM codes WHERE list = '$list')",
       .text = "$column is no code of '$list'; one of them would be right." },
     { .kind = COLUMN_CODES,
       .query = "SELECT t.id FROM $table t, json_each(t.$column_json) WHERE value NOT IN"

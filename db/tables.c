@@ -387,6 +387,17 @@ static void sums_are_mutual(struct dataset_text *text, const struct table *table
     list_is_mutual(text, table, row, "adds_with");
 }
 
+/* db/derive.sql makes an actor of it. */
+static void mission_can_be_an_actor(struct dataset_text *text, const struct table *table,
+                                    const struct text_row *row)
+{
+    (void)table;
+    if (!text->of[TABLE_CODES].is_partial && text_find_code(text, "actor_type", "un_mission") == NULL)
+        row_fault(text, row,
+                  "a mission, and no code 'un_mission' in the list 'actor_type'; a line for it in "
+                  "codes.csv would be right.");
+}
+
 static void id_is_the_date(struct dataset_text *text, const struct table *table,
                            const struct text_row *row)
 {
@@ -785,7 +796,8 @@ const struct table tables[TABLES_N] = {
       .key = { "id", "version" },
       .order = { "id", "version" },
       .is_versioned = true,
-      .columns = missions },
+      .columns = missions,
+      .rules = { mission_can_be_an_actor } },
     { .name = "facts", .thing = "fact", .key = { "id" }, .order = { "id" }, .columns = facts },
     { .name = "claims",
       .thing = "claim",

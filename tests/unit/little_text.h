@@ -21,6 +21,7 @@ struct little_file {
 static const struct little_file little_files[] = {
     { "codes.csv", "list,id,name,text,inverse\n"
                    "actor_type,state,State,A state.,\n"
+                   "actor_type,un_mission,UN mission,A mission.,\n"
                    "actor_type,armed_group,Armed group,A group.,\n"
                    "claim_status,normal,Normal,Beside others.,\n"
                    "claim_status,superseded,Superseded,Replaced.,\n"

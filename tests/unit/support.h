@@ -1,6 +1,7 @@
 #pragma once
 
-/* What the tests of the engine share: the fixture as a dataset, and questions to it without a socket. */
+/* What the tests of the engine share: the fixture as a dataset, and questions to it without a
+ * socket. */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -22,7 +23,8 @@
 #include "server/base/cleanup.h"
 #include "server/serve.h"
 
-/* A folder of its own for each test program, and the fixture built into it. Run from the project's root. */
+/* A folder of its own for each test program, and the fixture built into it. Run from the project's
+ * root. */
 static char folder[] = "/tmp/bluehelm-test-XXXXXX";
 static char fixture[64];
 static struct dataset *dataset;

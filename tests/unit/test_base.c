@@ -75,9 +75,10 @@ static void an_instant_means_its_day_in_utc(void **state)
 
 static void what_is_no_day_of_the_calendar_is_no_date(void **state)
 {
-    static const char *const wrong[] = { "",           "2023-02-30", "2023-13",  "0000",
-                                         "13",         "2023-2-3",   "tomorrow", "2023-02-01T25:00:00Z",
-                                         "2023/02/01", "2023-02-01x" };
+    static const char *const wrong[] = {
+        "",         "2023-02-30",           "2023-13",    "0000",       "13", "2023-2-3",
+        "tomorrow", "2023-02-01T25:00:00Z", "2023/02/01", "2023-02-01x"
+    };
     struct date_span span;
 
     (void)state;

@@ -1,4 +1,5 @@
-/* Walks every declaration: consistency first, then every filter, operator and sort key against the schema. */
+/* Walks every declaration: consistency first, then every filter, operator and sort key against the
+ * schema. */
 
 #include "tests/unit/support.h"
 
@@ -28,7 +29,8 @@ static void every_field_is_described_named_and_typed_soundly(void **state)
             assert_null(strstr(field->name, "__"));
             assert_ptr_equal(resource_field(*at, field->name), field); /* no name twice */
             assert_true(is_sentence(field->text));
-            if (field->type == FIELD_INTEGER || field->type == FIELD_REAL || field->type == FIELD_NUMBER)
+            if (field->type == FIELD_INTEGER || field->type == FIELD_REAL
+                || field->type == FIELD_NUMBER)
                 assert_non_null(field->unit);
             if (field->type == FIELD_CODE)
                 assert_non_null(field->codes);
@@ -48,7 +50,8 @@ static void every_child_names_a_collection_and_its_filter(void **state)
 {
     (void)state;
     for (const struct resource *const *at = catalogue; *at != NULL; at++) {
-        for (const struct child *child = (*at)->children; child != NULL && child->name != NULL; child++) {
+        for (const struct child *child = (*at)->children; child != NULL && child->name != NULL;
+             child++) {
             const struct resource *other = resource_find(catalogue, child->name);
 
             assert_non_null(other);
@@ -97,7 +100,8 @@ static const char *value_for(const struct field *field, struct conn *conn, char 
     }
     if (field->type != FIELD_REF && field->type != FIELD_REFS)
         return "x";
-    assert_true(conn_stmt(conn, "SELECT id FROM names WHERE instr(?1, kind) > 0 LIMIT 1", &stmt, &err));
+    assert_true(
+        conn_stmt(conn, "SELECT id FROM names WHERE instr(?1, kind) > 0 LIMIT 1", &stmt, &err));
     sqlite3_bind_text(stmt, 1, field->kind, -1, SQLITE_STATIC);
     assert_true(stmt_step(stmt, &is_row, &err));
     if (is_row)
@@ -119,7 +123,8 @@ static void every_filter_with_every_operator_is_answered(void **state)
         for (const struct field *field = (*at)->fields; field->name != NULL; field++) {
             for (int op = 0; op < OPERATOR__MAX; op++) {
                 char text[256];
-                const char *value = op == OPERATOR_ISNULL ? "true" : value_for(field, conn, text, sizeof(text));
+                const char *value =
+                    op == OPERATOR_ISNULL ? "true" : value_for(field, conn, text, sizeof(text));
 
                 if (!type_takes(field, (enum operator)op) || value == NULL)
                     continue;
@@ -128,11 +133,12 @@ static void every_filter_with_every_operator_is_answered(void **state)
                     struct reply reply;
 
                     snprintf(target, sizeof(target), "/v1/%s?%s%s%s=%s%s", (*at)->name, field->name,
-                             op == OPERATOR_EQUAL ? "" : "__", operator_name((enum operator)op), value, ways[i]);
+                             op == OPERATOR_EQUAL ? "" : "__", operator_name((enum operator)op),
+                             value, ways[i]);
                     reply = ask(target);
                     if (reply.status != 200)
-                        print_error("%s: %d %s\n%.*s\n", target, reply.status, reply.log_detail, (int)reply.len,
-                                    reply.body);
+                        print_error("%s: %d %s\n%.*s\n", target, reply.status, reply.log_detail,
+                                    (int)reply.len, reply.body);
                     assert_int_equal(reply.status, 200);
                     reply_done(&reply);
                     n++;
@@ -143,7 +149,8 @@ static void every_filter_with_every_operator_is_answered(void **state)
     assert_true(n > 1000);
 }
 
-/* Walks a collection in pages of two and counts; the ids must be those of the one large page, in its order. */
+/* Walks a collection in pages of two and counts; the ids must be those of the one large page, in
+ * its order. */
 static void assert_walk(const char *name, const char *sort)
 {
     char target[2048];
@@ -166,13 +173,16 @@ static void assert_walk(const char *name, const char *sort)
         reply = ask(target);
         assert_int_equal(reply.status, 200);
         page = body_of(&reply);
-        json_array_foreach (json_object_get(page, "data"), j, row) {
+        json_array_foreach(json_object_get(page, "data"), j, row)
+        {
             json_t *right = json_array_get(json_object_get(all, "data"), i++);
 
             assert_true(json_equal(row, right));
         }
         snprintf(cursor, sizeof(cursor), "%s",
-                 json_is_null(json_object_get(page, "next")) ? "" : json_string_value(json_object_get(page, "next")));
+                 json_is_null(json_object_get(page, "next"))
+                     ? ""
+                     : json_string_value(json_object_get(page, "next")));
         json_decref(page);
         reply_done(&reply);
     } while (cursor[0] != '\0');

@@ -1,4 +1,5 @@
-/* Publishing, swapping and refusing dataset files; the connection's deadline and statement cache. */
+/* Publishing, swapping and refusing dataset files; the connection's deadline and statement cache.
+ */
 
 #include "tests/unit/support.h"
 
@@ -60,7 +61,10 @@ static void what_is_no_whole_dataset_is_refused_and_the_old_one_stays(void **sta
     assert_refused(folder, "");
     write_file(file, "", 0);
     assert_refused(file, "not a bluehelm dataset");
-    write_file(file, "this is no database, though it is long enough to look like one to somebody in a hurry", 85);
+    write_file(
+        file,
+        "this is no database, though it is long enough to look like one to somebody in a hurry",
+        85);
     assert_refused(file, "not a database");
     copy_file(fixture, file, 20000);
     assert_refused(file, "");
@@ -141,9 +145,10 @@ static void a_query_past_its_deadline_is_stopped_and_the_next_one_runs(void **st
     (void)state;
     assert_true(dataset_conn(dataset, &conn, &err));
     conn_deadline(conn, 20);
-    assert_true(conn_stmt(conn,
-                          "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n",
-                          &stmt, &err));
+    assert_true(conn_stmt(
+        conn,
+        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n",
+        &stmt, &err));
     assert_false(stmt_step(stmt, &is_row, &err));
     assert_int_equal(err.code, ERR_TIMEOUT);
     stmt_return(&stmt);

@@ -1,4 +1,5 @@
-/* The pure function under the socket, where a socket would only be in the way: ceilings, tags, failures. */
+/* The pure function under the socket, where a socket would only be in the way: ceilings, tags,
+ * failures. */
 
 #include "tests/unit/support.h"
 
@@ -39,7 +40,7 @@ static void each_kind_of_mistake_has_its_code(void **state)
 
 static void a_page_past_the_ceiling_ends_early_and_its_walk_sees_every_row_once(void **state)
 {
-    enum { CEILING = 72 << 10 }; /* 8 KiB for rows, past what a page keeps for its end */
+    enum { CEILING = 66 << 10 }; /* 2 KiB for rows, past what a page keeps for its end */
     struct reply whole = ask("/v1/casualties?limit=10000");
     json_t *all = body_of(&whole);
     size_t n = 0, n_pages = 0;
@@ -144,7 +145,8 @@ static void a_query_past_its_deadline_is_503_with_retry_after(void **state)
     const struct service service = {
         .catalogue = catalogue, .dataset = dataset, .deadline_ms = 1, .body_limit = 8 << 20
     };
-    /* Names that must be folded for each of many rows, a thousand times over, take longer than a millisecond. */
+    /* Names that must be folded for each of many rows, a thousand times over, take longer than a
+     * millisecond. */
     char target[4096] = "/v1/claims?";
     const struct request request = { .method = "GET", .target = target, .id = "test" };
     struct reply reply;
@@ -152,14 +154,16 @@ static void a_query_past_its_deadline_is_503_with_retry_after(void **state)
 
     (void)state;
     for (int i = 0; i < 60; i++)
-        len += (size_t)snprintf(target + len, sizeof(target) - len, "%snote__contains=z%d", i > 0 ? "&" : "", i);
+        len += (size_t)snprintf(target + len, sizeof(target) - len, "%snote__contains=z%d",
+                                i > 0 ? "&" : "", i);
     for (int i = 0; i < 400; i++) {
         serve(&service, &request, &reply);
         if (reply.status == 503)
             break;
         reply_done(&reply);
     }
-    if (reply.status != 503) /* a machine that is too fast for a millisecond is not a failure of ours */
+    if (reply.status
+        != 503) /* a machine that is too fast for a millisecond is not a failure of ours */
         skip();
     assert_non_null(header_of(&reply, "Retry-After"));
     reply_done(&reply);
@@ -185,7 +189,8 @@ static void ten_thousand_odd_targets_never_give_a_500(void **state)
 
         snprintf(target, sizeof(target), "%s", seeds[i % 5]);
         for (int j = 0; j < n_changes; j++)
-            target[(unsigned)rand_r(&seed) % strlen(target)] = odd[(unsigned)rand_r(&seed) % (sizeof(odd) - 1)];
+            target[(unsigned)rand_r(&seed) % strlen(target)] =
+                odd[(unsigned)rand_r(&seed) % (sizeof(odd) - 1)];
         reply = ask(target);
         if (reply.status >= 500)
             print_error("%s: %d %s\n", target, reply.status, reply.log_detail);

@@ -1,4 +1,5 @@
-/* What text_read() makes of bytes: rows with their lines, and each thing that is wrong with its line. */
+/* What text_read() makes of bytes: rows with their lines, and each thing that is wrong with its
+ * line. */
 
 #define _GNU_SOURCE /* mkdtemp, mkfifo */
 
@@ -25,26 +26,40 @@ struct text_case {
 static const struct text_case cases[] = {
     { "cells_and_lines_are_kept", "a,b\n1,2\n3,4\n", 0, "", "1|a|b/2|1|2/3|3|4" },
     { "an_empty_cell_is_null", "a,b\n,\n\"\",x\n", 0, "", "1|a|b/2|NULL|NULL/3|NULL|x" },
-    { "quotes_hold_commas_quotes_and_lines", "a,b\n\"1,\n\"\"2\"\"\",x\n3,4\n", 0, "", "1|a|b/2|1,\n\"2\"|x/4|3|4" },
+    { "quotes_hold_commas_quotes_and_lines", "a,b\n\"1,\n\"\"2\"\"\",x\n3,4\n", 0, "",
+      "1|a|b/2|1,\n\"2\"|x/4|3|4" },
     { "letters_of_any_script_are_kept", "a\nГолубой\n", 0, "", "1|a/2|Голубой" },
     { "an_empty_file_is_a_fault", "", 0, "1: the file is empty", NULL },
-    { "a_byte_order_mark_is_a_fault", "\xEF\xBB\xBF" "a\n1\n", 0, "1: a byte order mark", NULL },
-    { "carriage_returns_are_one_fault_of_the_file", "a\r\n1\r\n2\r\n", 0, "1: a carriage return", NULL },
-    { "a_nul_byte_is_a_fault", "a\n1\0" "2\n", 6, "2: a NUL byte", NULL },
+    { "a_byte_order_mark_is_a_fault",
+      "\xEF\xBB\xBF"
+      "a\n1\n",
+      0, "1: a byte order mark", NULL },
+    { "carriage_returns_are_one_fault_of_the_file", "a\r\n1\r\n2\r\n", 0, "1: a carriage return",
+      NULL },
+    { "a_nul_byte_is_a_fault",
+      "a\n1\0"
+      "2\n",
+      6, "2: a NUL byte", NULL },
     { "a_control_character_is_a_fault", "a\n1\t2\n", 0, "2: a control character", NULL },
     { "bytes_that_are_not_utf8_are_a_fault_of_each_line", "a\n\xE9t\xE9\nb\n\xFF\n", 0,
       "2: a byte that is not UTF-8/4: a byte that is not UTF-8", NULL },
     { "a_surrogate_is_not_utf8", "a\n\xED\xA0\x80\n", 0, "2: a byte that is not UTF-8", NULL },
     { "a_missing_last_line_end_is_a_fault", "a\n1", 0, "2: the last line does not end", NULL },
     { "an_empty_line_is_a_fault", "a\n1\n\n2\n", 0, "3: an empty line", "1|a/2|1/4|2" },
-    { "a_leading_blank_is_a_fault", "a,b\n1, 2\n", 0, "2: cell 2 begins or ends with a blank", "1|a|b/2|1|2" },
-    { "a_trailing_blank_is_a_fault", "a,b\n1 ,2\n", 0, "2: cell 1 begins or ends with a blank", "1|a|b/2|1|2" },
-    { "a_blank_alone_is_a_fault", "a,b\n1, \n", 0, "2: cell 2 begins or ends with a blank", "1|a|b/2|1|NULL" },
+    { "a_leading_blank_is_a_fault", "a,b\n1, 2\n", 0, "2: cell 2 begins or ends with a blank",
+      "1|a|b/2|1|2" },
+    { "a_trailing_blank_is_a_fault", "a,b\n1 ,2\n", 0, "2: cell 1 begins or ends with a blank",
+      "1|a|b/2|1|2" },
+    { "a_blank_alone_is_a_fault", "a,b\n1, \n", 0, "2: cell 2 begins or ends with a blank",
+      "1|a|b/2|1|NULL" },
     { "a_quote_never_closed_is_a_fault_where_its_row_begins", "a,b\n1,\"2\n3,4\n5,6\n", 0,
       "2: cell 2 opens a quote that is never closed", "1|a|b" },
-    { "a_quote_inside_a_bare_cell_is_a_fault", "a,b\n1,2\"3\n4,5\n", 0, "2: a quote inside or behind cell 2", "1|a|b" },
-    { "words_behind_a_quote_are_a_fault", "a,b\n\"1\" ,2\n", 0, "2: a quote inside or behind cell 1", "1|a|b" },
-    { "the_line_is_where_the_row_begins", "a\n\"x\ny\nz\"\n q\n", 0, "5: cell 1 begins or ends", "1|a/2|x\ny\nz/5|q" },
+    { "a_quote_inside_a_bare_cell_is_a_fault", "a,b\n1,2\"3\n4,5\n", 0,
+      "2: a quote inside or behind cell 2", "1|a|b" },
+    { "words_behind_a_quote_are_a_fault", "a,b\n\"1\" ,2\n", 0,
+      "2: a quote inside or behind cell 1", "1|a|b" },
+    { "the_line_is_where_the_row_begins", "a\n\"x\ny\nz\"\n q\n", 0, "5: cell 1 begins or ends",
+      "1|a/2|x\ny\nz/5|q" },
 };
 
 static void put(const struct little *little, const char *bytes, size_t len)
@@ -53,8 +68,8 @@ static void put(const struct little *little, const char *bytes, size_t len)
 }
 
 /* Reads x.csv; the faults end up in little->faults. */
-static bool read_x(const struct little *little, struct text_memory *memory, struct faults *faults, struct text *ret,
-                   char path[LITTLE_PATH])
+static bool read_x(const struct little *little, struct text_memory *memory, struct faults *faults,
+                   struct text *ret, char path[LITTLE_PATH])
 {
     struct error err = { 0 };
     bool is_read;
@@ -73,7 +88,8 @@ static void check_rows(const struct text *text, const char *expected)
     size_t len = 0;
 
     for (size_t i = 0; i < text->n_rows; i++) {
-        len += (size_t)snprintf(got + len, sizeof(got) - len, "%s%zu", i > 0 ? "/" : "", text->rows[i].line);
+        len += (size_t)snprintf(got + len, sizeof(got) - len, "%s%zu", i > 0 ? "/" : "",
+                                text->rows[i].line);
         for (size_t j = 0; j < text->rows[i].n_cells; j++)
             len += (size_t)snprintf(got + len, sizeof(got) - len, "|%s",
                                     text->rows[i].cells[j] ? text->rows[i].cells[j] : "NULL");
@@ -275,6 +291,7 @@ int main(void)
     };
 
     for (size_t i = 0; i < N_CASES; i++)
-        tests[7 + i] = (struct CMUnitTest){ cases[i].name, check_case, NULL, NULL, (void *)(uintptr_t)&cases[i] };
+        tests[7 + i] = (struct CMUnitTest){ cases[i].name, check_case, NULL, NULL,
+                                            (void *)(uintptr_t)&cases[i] };
     return cmocka_run_group_tests_name("text", tests, NULL, NULL);
 }
