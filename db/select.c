@@ -170,7 +170,9 @@ static void add_number(struct buffer *sql, const struct field *field, enum opera
         sql->broken = true;
         return;
     }
-    buffer_format(sql, "(coalesce(%s, %s, %s) IS NOT NULL AND ", low.data, best.data, high.data);
+    /* No number: null, also behind NOT. A number whose bounds do not settle it: false. */
+    buffer_format(sql, "CASE WHEN coalesce(%s, %s, %s) IS NOT NULL THEN coalesce(", low.data,
+                  best.data, high.data);
     switch (op) {
     case OPERATOR_GT:
     case OPERATOR_GTE:
@@ -188,7 +190,7 @@ static void add_number(struct buffer *sql, const struct field *field, enum opera
         else
             buffer_format(sql, "%s <= :v%zu AND %s >= :v%zu", least.data, value, most.data, value);
     }
-    buffer_byte(sql, ')');
+    buffer_text(sql, ", 0) END");
 }
 
 static const char *sign_of(enum operator op)

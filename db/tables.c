@@ -392,7 +392,8 @@ static void mission_can_be_an_actor(struct dataset_text *text, const struct tabl
                                     const struct text_row *row)
 {
     (void)table;
-    if (!text->of[TABLE_CODES].is_partial && text_find_code(text, "actor_type", "un_mission") == NULL)
+    if (!text->of[TABLE_CODES].is_partial
+        && text_find_code(text, "actor_type", "un_mission") == NULL)
         row_fault(text, row,
                   "a mission, and no code 'un_mission' in the list 'actor_type'; a line for it in "
                   "codes.csv would be right.");

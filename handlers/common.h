@@ -17,10 +17,20 @@
         .sql = a "known_from", .text = "Day from which the sources said so."                       \
     }
 
+/*
+ * What a claim's standing was on the day that is asked for: that it came to be superseded or
+ * withdrawn was not known before it was. So the answer to an as_of stays the same whatever becomes
+ * known later.
+ */
+#define COMMON_STATUS_THEN(a)                                                                      \
+    "CASE WHEN " a "known_to > :as_of AND " a "status IN ('superseded', 'withdrawn')"              \
+    " THEN 'normal' ELSE " a "status END"
+
 #define COMMON_KNOWN_TO(a)                                                                         \
     {                                                                                              \
         .name = "known_to", .type = FIELD_DAY,                                                     \
-        .flags = FIELD_FILTER | FIELD_SORT | FIELD_NULLABLE, .sql = a "known_to",                  \
+        .flags = FIELD_FILTER | FIELD_SORT | FIELD_NULLABLE,                                       \
+        .sql = "CASE WHEN " a "known_to > :as_of THEN NULL ELSE " a "known_to END",                \
         .text = "Day from which they no longer said so; null: they still do."                      \
     }
 

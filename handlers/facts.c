@@ -31,12 +31,20 @@
     " WHEN 'min' THEN coalesce(k.low, k.best, k.high)"                                             \
     " WHEN 'max' THEN -coalesce(k.high, k.best, k.low) END, " STANDING " LIMIT 1"
 
-/* The numbers of all claims on a fact as one number between bounds; a single value stands for
- * itself. */
+/* The lowest and the highest that a claim k may mean; NULL: open. A bare "about 1,000" stands for
+ * both. */
+#define LEAST "CASE WHEN k.low IS NULL AND k.high IS NULL THEN k.best ELSE k.low END"
+#define MOST "CASE WHEN k.low IS NULL AND k.high IS NULL THEN k.best ELSE k.high END"
+
+/* The numbers of all claims on a fact as one number between bounds; one open bound leaves the whole
+ * open there. */
 #define SPREAD                                                                                     \
-    "SELECT k.fact, min(coalesce(k.low, k.best, k.high)) AS low, NULL AS best,"                    \
-    " max(coalesce(k.high, k.best, k.low)) AS high, 'between' AS qualifier,"                       \
-    " NULL AS text, max(k.unit) AS unit FROM claims k WHERE " CLAIM_KNOWN " GROUP BY k.fact"
+    "SELECT fact, low, NULL AS best, high, CASE WHEN low IS NULL THEN 'up_to'"                     \
+    " WHEN high IS NULL THEN 'at_least' ELSE 'between' END AS qualifier, NULL AS text, unit FROM"  \
+    " (SELECT k.fact, CASE WHEN count(*) = count(" LEAST ") THEN min(" LEAST ") END AS low,"       \
+    " CASE WHEN count(*) = count(" MOST ") THEN max(" MOST ") END AS high, max(k.unit) AS unit"    \
+    " FROM claims k WHERE " CLAIM_KNOWN                                                            \
+    " AND coalesce(k.low, k.best, k.high) IS NOT NULL GROUP BY k.fact)"
 
 static const struct field fields[] = {
     { .name = "id",
@@ -112,7 +120,7 @@ static const struct field fields[] = {
     { .name = "status",
       .type = FIELD_CODE,
       .flags = FIELD_FILTER | FIELD_NULLABLE,
-      .sql = "c.status",
+      .sql = COMMON_STATUS_THEN("c."),
       .codes = "claim_status",
       .text = "Standing of the claim that answers." },
     { .name = "rule",

@@ -54,7 +54,8 @@ static json_t *document_new(const struct error *err, const struct problem *probl
     bool is_ours = problem->status == 500;
     char type[64];
 
-    snprintf(type, sizeof(type), "urn:bluehelm:problem:%s", problem->code);
+    snprintf(type, sizeof(type), "urn:bluehelm:problem:%s",
+             status == 308 ? "moved" : problem->code);
     return json_pack(
         "{s:s, s:s, s:i, s:s*, s:s, s:s*, s:o*, s:s*, s:s*, s:s}", "type", type, "title",
         status == 308 ? "Moved permanently" : problem->title, "status", status, "detail",

@@ -501,7 +501,12 @@ static bool read_term(const struct reader *reader, const char *name, const struc
         } else if (op == OPERATOR_IN || op == OPERATOR_NOTIN) {
             char item[1024];
 
-            while (next_item(&value, item, sizeof(item))) {
+            while (value != NULL) {
+                if (strcspn(value, ",") >= sizeof(item))
+                    return error_set(reader->err, ERR_PARAM_INVALID, name,
+                                     "A value of '%s' is longer than %zu bytes.", name,
+                                     sizeof(item) - 1);
+                next_item(&value, item, sizeof(item));
                 if (!read_value(reader, name, term, item))
                     return false;
             }

@@ -90,8 +90,10 @@ static bool parse_instant(const char *text, struct date_span *ret)
     if (strlen(text) < 20 || (text[10] != 'T' && text[10] != 't') || !parse(text, 10, ret))
         return false;
     rest = strptime(text, text[10] == 'T' ? "%Y-%m-%dT%H:%M:%S" : "%Y-%m-%dt%H:%M:%S", &parts);
-    if (rest == NULL)
+    if (rest == NULL || parts.tm_sec > 60)
         return false;
+    if (parts.tm_sec == 60) /* a leap second is the last of its day, not the first of the next */
+        parts.tm_sec = 59;
     if (*rest == '.') {
         do
             rest++;

@@ -4,7 +4,23 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <utf8proc.h>
+
 #include "server/base/nearest.h"
+
+/* What a ceiling cut in the middle of a character is no text any more: its bytes become '?'. */
+static void whole_characters(char *text)
+{
+    utf8proc_int32_t c;
+
+    while (*text != '\0') {
+        utf8proc_ssize_t step = utf8proc_iterate((const utf8proc_uint8_t *)text, -1, &c);
+
+        if (step <= 0)
+            *text = '?';
+        text += step > 0 ? step : 1;
+    }
+}
 
 bool error_set(struct error *err, enum error_code code, const char *param, const char *fmt, ...)
 {
@@ -17,6 +33,8 @@ bool error_set(struct error *err, enum error_code code, const char *param, const
     va_start(args, fmt);
     vsnprintf(err->detail, sizeof(err->detail), fmt, args);
     va_end(args);
+    whole_characters(err->param);
+    whole_characters(err->detail);
     return false;
 }
 

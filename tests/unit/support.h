@@ -1,93 +1,57 @@
 #pragma once
 
-/* What the tests of the engine share: the fixture as a dataset, and questions to it without a
- * socket. */
+/* What many tests need: the made-up world of tests/fixture as a dataset file, and requests to it.
+ */
 
-#include <setjmp.h>
-#include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include <cmocka.h>
 #include <jansson.h>
 
-#include "db/build.h"
-#include "db/conn.h"
-#include "db/dataset.h"
-#include "handlers/catalogue.h"
-#include "server/base/cleanup.h"
+#include "server/base/buffer.h"
 #include "server/serve.h"
 
-/* A folder of its own for each test program, and the fixture built into it. Run from the project's
- * root. */
-static char folder[] = "/tmp/bluehelm-test-XXXXXX";
-static char fixture[64];
-static struct dataset *dataset;
+struct conn;
+struct sqlite3;
 
-static inline void open_fixture(void)
-{
-    struct build_summary summary;
-    struct error err = { 0 };
+enum { WORLD_PATH = 256 /* bytes of a path in a test's directory */ };
 
-    if (mkdtemp(folder) == NULL)
-        abort();
-    snprintf(fixture, sizeof(fixture), "%s/fixture.db", folder);
-    if (!build_dataset("tests/fixture", fixture, stderr, &summary, &err)) {
-        fprintf(stderr, "%s\n", err.detail);
-        abort();
-    }
-    dataset = dataset_new(catalogue);
-    if (dataset == NULL || !dataset_publish(dataset, fixture, &err)) {
-        fprintf(stderr, "%s\n", err.detail);
-        abort();
-    }
-}
+/** A dataset that is open and may be asked. */
+struct world {
+    char dir[WORLD_PATH / 2]; /* of this test program alone; removed with all that is in it */
+    char file[WORLD_PATH];    /* the dataset */
+    struct dataset *dataset;  /* `file` is published */
+    struct service service;
+};
 
-static inline void close_fixture(void)
-{
-    dataset_free(dataset);
-    unlink(fixture);
-    rmdir(folder);
-}
+/** Set-up of a group: *state becomes a struct world of tests/fixture, built once. Run from the
+ * project's root. */
+int world_open(void **state);
+/** Tear-down of a group. */
+int world_close(void **state);
 
-static inline struct reply ask_as(const char *method, const char *target, const char *tags,
-                                  size_t body_limit)
-{
-    const struct service service = {
-        .catalogue = catalogue, .dataset = dataset, .deadline_ms = 10000, .body_limit = body_limit
-    };
-    const struct request request = {
-        .method = method, .target = target, .if_none_match = tags, .id = "test"
-    };
-    struct reply reply;
+/** Writes the path of a file in the world's directory. */
+void world_path(const struct world *world, const char *name, char ret[WORLD_PATH]);
+/** Copies the dataset file and lets SQL change the copy ("": nothing). */
+void world_variant(const struct world *world, const char *name, const char *sql,
+                   char ret[WORLD_PATH]);
+/** The calling thread's connection to the world. */
+struct conn *world_conn(const struct world *world);
 
-    serve(&service, &request, &reply);
-    return reply;
-}
+/** Asks by any method; reply_done() when read. */
+void world_ask(const struct world *world, const char *method, const char *target,
+               struct reply *ret);
+/** Gets a target, asserts the status and gives the body back as JSON, for json_decref(). */
+json_t *world_get(const struct world *world, int status, const char *target);
+/** Gets a problem and asserts its status, code and parameter (NULL: none); for json_decref(). */
+json_t *world_problem(const struct world *world, int status, const char *code, const char *param,
+                      const char *target);
+/** Gets a collection; its ids as "a b c", in a text that the next call changes. */
+const char *world_ids(const struct world *world, const char *target);
 
-static inline struct reply ask(const char *target)
-{
-    return ask_as("GET", target, NULL, 8 << 20);
-}
-
-static inline json_t *body_of(const struct reply *reply)
-{
-    json_t *body = reply->body != NULL ? json_loadb(reply->body, reply->len, 0, NULL) : NULL;
-
-    assert_non_null(body);
-    return body;
-}
-
-static inline const char *header_of(const struct reply *reply, const char *name)
-{
-    for (size_t i = 0; i < reply->n_headers; i++) {
-        if (strcmp(reply->headers[i].name, name) == 0)
-            return reply->headers[i].value;
-    }
-    return NULL;
-}
+/** Value of a header; NULL: it is not there. */
+const char *header_of(const struct reply *reply, const char *name);
+/** A string in an object; NULL: it is not there. */
+const char *string_of(const json_t *object, const char *key);
+/** Writes bytes to a file. */
+void write_file(const char *path, const void *bytes, size_t len);

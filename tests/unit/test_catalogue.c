@@ -1,7 +1,7 @@
 /* Walks every declaration: consistency first, then every filter, operator and sort key against the
  * schema. */
 
-#include "tests/unit/support.h"
+#include "tests/unit/engine.h"
 
 #include "db/query.h"
 #include "server/query.h"

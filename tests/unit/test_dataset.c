@@ -1,7 +1,7 @@
 /* Publishing, swapping and refusing dataset files; the connection's deadline and statement cache.
  */
 
-#include "tests/unit/support.h"
+#include "tests/unit/engine.h"
 
 #include <pthread.h>
 #include <stdatomic.h>

@@ -1,7 +1,7 @@
 /* The pure function under the socket, where a socket would only be in the way: ceilings, tags,
  * failures. */
 
-#include "tests/unit/support.h"
+#include "tests/unit/engine.h"
 
 /* Answers a request and gives its problem's code; "" for none. */
 static const char *code_of(const char *target, int status)
@@ -199,6 +199,41 @@ static void ten_thousand_odd_targets_never_give_a_500(void **state)
     }
 }
 
+static size_t count(const char *target)
+{
+    struct reply reply = ask(target);
+    json_t *body = body_of(&reply);
+    size_t n = json_array_size(json_object_get(body, "data"));
+
+    assert_int_equal(reply.status, 200);
+    json_decref(body);
+    reply_done(&reply);
+    return n;
+}
+
+static void not_a_number_keeps_rows_that_are_only_bounded_and_drops_those_without_one(void **state)
+{
+    size_t n_numbers = count("/v1/claims?number__isnull=false");
+
+    (void)state;
+    assert_true(n_numbers > 0);
+    /* Nothing has this number for certain, so possibly everything with a number is another one. */
+    assert_int_equal(count("/v1/claims?number__not=987654321"), n_numbers);
+    assert_int_equal(count("/v1/claims?number__not=11"),
+                     n_numbers - count("/v1/claims?number=11&certainty=definite"));
+    assert_int_equal(count("/v1/claims?number__not=11&certainty=definite"),
+                     n_numbers - count("/v1/claims?number=11"));
+}
+
+static void a_value_that_is_too_long_is_refused_not_cut(void **state)
+{
+    char target[2048] = "/v1/missions?acronym__in=a,";
+
+    (void)state;
+    memset(target + strlen(target), 'b', 1500);
+    assert_string_equal(code_of(target, 400), "invalid_parameter");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -210,6 +245,8 @@ int main(void)
         cmocka_unit_test(a_method_that_is_not_taken_says_which_are),
         cmocka_unit_test(without_a_dataset_only_health_answers),
         cmocka_unit_test(a_query_past_its_deadline_is_503_with_retry_after),
+        cmocka_unit_test(not_a_number_keeps_rows_that_are_only_bounded_and_drops_those_without_one),
+        cmocka_unit_test(a_value_that_is_too_long_is_refused_not_cut),
         cmocka_unit_test(ten_thousand_odd_targets_never_give_a_500),
     };
     int failed;
