@@ -89,6 +89,10 @@ static bool parse_instant(const char *text, struct date_span *ret)
 
     if (strlen(text) < 20 || (text[10] != 'T' && text[10] != 't') || !parse(text, 10, ret))
         return false;
+    /* strptime() takes 1:2:3 as well; RFC 3339 does not. */
+    if (digits(text + 11, 2) < 0 || text[13] != ':' || digits(text + 14, 2) < 0 || text[16] != ':'
+        || digits(text + 17, 2) < 0)
+        return false;
     rest = strptime(text, text[10] == 'T' ? "%Y-%m-%dT%H:%M:%S" : "%Y-%m-%dt%H:%M:%S", &parts);
     if (rest == NULL || parts.tm_sec > 60)
         return false;

@@ -1,6 +1,4 @@
-#ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* mkdtemp, nftw */
-#endif
 #include "support.h"
 
 #include <ftw.h>
