@@ -15,6 +15,7 @@
 #include <sqlite3.h>
 
 #include "db/schema.h"
+#include "db/sql_fold.h"
 #include "db/tables.h"
 #include "server/base/buffer.h"
 #include "server/base/cleanup.h"
@@ -1137,18 +1138,6 @@ static bool write_table(struct build *build, size_t i, sqlite3 *db, const char *
     return true;
 }
 
-/* SQL fold(text): as fold_name(); NULL for what cannot be folded. */
-static void sql_fold(sqlite3_context *context, int n_args, sqlite3_value **args)
-{
-    const char *text = (const char *)sqlite3_value_text(args[0]);
-    char folded[FOLD_SIZE];
-    size_t len = text != NULL ? fold_name(text, folded, sizeof(folded)) : 0;
-
-    (void)n_args;
-    if (len > 0)
-        sqlite3_result_text(context, folded, (int)len, SQLITE_TRANSIENT);
-}
-
 /* Our own last look before anybody else reads the file. */
 static bool check_written(sqlite3 *db, const char *file, struct error *err)
 {
@@ -1208,9 +1197,7 @@ static bool write_file(struct build *build, const char *path, const char *file,
         PAGE_SIZE);
     if (pragmas.broken)
         return error_set(err, ERR_INTERNAL, NULL, "no memory for a statement");
-    if (sqlite3_create_function(db, "fold", 1, SQLITE_UTF8 | SQLITE_DETERMINISTIC, NULL, sql_fold,
-                                NULL, NULL)
-        != SQLITE_OK)
+    if (!sql_fold_register(db))
         return fail(db, file, err);
     if (!run(db, pragmas.data, file, err) || !run(db, "BEGIN", file, err)
         || !run(db, schema_sql, file, err))

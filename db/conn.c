@@ -10,9 +10,9 @@
 
 #include "db/dataset.h"
 #include "db/schema.h"
+#include "db/sql_fold.h"
 #include "server/base/buffer.h"
 #include "server/base/cleanup.h"
-#include "server/base/fold.h"
 
 enum {
     CONN_STATEMENTS = 64,  /* prepared statements kept; the least recently used goes */
@@ -21,8 +21,6 @@ enum {
                               on large sets */
     CONN_CACHE =
         -1024, /* page cache in KiB (negative: SQLite's way to say so); mapped pages need none */
-    FOLD_SIZE =
-        4096, /* bytes of a folded text in a comparison; longer ones are compared by nothing */
 };
 
 /** A slot of the statement cache. Zeroed: free. */
@@ -77,21 +75,6 @@ static void register_exact_names(void)
     exact_names.pNext = NULL;
     exact_names.xFullPathname = keep_name;
     sqlite3_vfs_register(&exact_names, 0);
-}
-
-/* SQL fold(text): as fold_name(); NULL for NULL. Lets contains and startswith ignore case and
- * accents. */
-static void sql_fold(sqlite3_context *context, int n_args, sqlite3_value **args)
-{
-    const char *text = (const char *)sqlite3_value_text(args[0]);
-    char folded[FOLD_SIZE];
-    size_t len;
-
-    (void)n_args;
-    if (text == NULL)
-        return;
-    len = fold_name(text, folded, sizeof(folded));
-    sqlite3_result_text(context, folded, (int)len, SQLITE_TRANSIENT);
 }
 
 static int is_past_deadline(void *data)
@@ -174,10 +157,7 @@ bool conn_open(const char *file, const struct state *state, struct conn **ret, s
         conn_close(conn);
         return false;
     }
-    if (sqlite3_create_function(conn->db, "fold", 1,
-                                SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS, NULL,
-                                sql_fold, NULL, NULL)
-            != SQLITE_OK
+    if (!sql_fold_register(conn->db)
         || sqlite3_exec(conn->db, "PRAGMA query_only=1; PRAGMA temp_store=memory", NULL, NULL, NULL)
                != SQLITE_OK) {
         error_set(err, ERR_INTERNAL, NULL, "%s: %s", file, sqlite3_errmsg(conn->db));
