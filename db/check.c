@@ -379,7 +379,8 @@ static bool check_pages(struct check *check, struct error *err)
     int status;
 
     /* Not quick_check: an index that lost a row answers wrongly, and only this one compares it with
-     * its table. */
+     * its table. Neither looks at CHECKs in a file that is open for reading (SQLite 3.40), so the
+     * rules below say again those that matter. */
     if (!buffer_format(&sql, "PRAGMA integrity_check(%d)", PAGE_FAULTS_MOST))
         return error_set(err, ERR_INTERNAL, NULL, "no memory for a statement");
     if (!prepare(check, sql.data, &rows, err))

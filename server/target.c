@@ -33,6 +33,12 @@ static bool is_utf8(const char *text)
     return true;
 }
 
+static bool too_long(struct error *err)
+{
+    return error_set(err, ERR_TARGET_TOO_LONG, NULL, "The request target is longer than %d bytes.",
+                     TARGET_TEXT);
+}
+
 /* Decodes [from, to) into the target's text. */
 static bool decode(struct target *target, const char *from, const char *to, bool is_query,
                    const char **ret, struct error *err)
@@ -44,8 +50,7 @@ static bool decode(struct target *target, const char *from, const char *to, bool
         unsigned char c = (unsigned char)*from;
 
         if (target->len + 2 > sizeof(target->text))
-            return error_set(err, ERR_TARGET_TOO_LONG, NULL,
-                             "The request target is longer than %d bytes.", TARGET_TEXT);
+            return too_long(err);
         if (c == '%') {
             int high = to - from > 2 ? hex(from[1]) : -1;
             int low = to - from > 2 ? hex(from[2]) : -1;
@@ -64,6 +69,9 @@ static bool decode(struct target *target, const char *from, const char *to, bool
                              "The URL holds the control character %%%02X.", c);
         target->text[target->len++] = (char)c;
     }
+    /* An empty part takes a byte as well: without this look, many of them would leave the text. */
+    if (target->len == sizeof(target->text))
+        return too_long(err);
     target->text[target->len++] = '\0';
     if (!is_utf8(out))
         return error_set(err, ERR_REQUEST_MALFORMED, NULL,

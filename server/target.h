@@ -37,8 +37,10 @@ struct target {
  *
  * Shape: "/a/b?x=1&y=%C3%AF"; '+' in the query is a space.
  * Errors: ERR_REQUEST_MALFORMED for bad percent-encoding, NUL and control characters, text that is
- * not UTF-8, an empty segment; ERR_TARGET_TOO_LONG; ERR_PARAM_INVALID for more than TARGET_PARAMS
- * parameters. Lifetime: ret points into itself: never copy it.
+ * not UTF-8, a target that does not begin with '/'; ERR_PATH_UNKNOWN for an empty segment and for
+ * more than TARGET_SEGMENTS; ERR_TARGET_TOO_LONG; ERR_PARAM_INVALID for more than TARGET_PARAMS
+ * parameters.
+ * Lifetime: ret points into itself: never copy it.
  */
 bool target_parse(const char *raw, struct target *ret, struct error *err);
 

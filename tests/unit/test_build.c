@@ -157,7 +157,9 @@ static const struct fault_case cases[] = {
       "aaa-paper,raid-deaths,",
       "claims.csv:4: the line is out of order: id 'aaa-paper' comes after 'raid-wire'" },
     { "a_code_list_that_is_torn_is_refused", "codes.csv", "victim_group,people",
-      "actor_type,people", "codes.csv:40: list 'actor_type' began at line 2\ncasualties.csv:2: \ncasualties.csv:3: \ncasualties.csv:4: " },
+      "actor_type,people",
+      "codes.csv:40: list 'actor_type' began at line 2\ncasualties.csv:2: \ncasualties.csv:3: "
+      "\ncasualties.csv:4: " },
 
     /* Clocks. */
     { "an_end_before_the_start_is_refused", "missions.csv", "2020-12,ended", "2012-12,ended",

@@ -189,17 +189,17 @@ static void folding_in_sql_is_the_folding_of_names(void **state)
 
     assert_int_equal(one_integer(conn, "SELECT fold('Tïnville') = 'tinville'"), 1);
     assert_int_equal(one_integer(conn, "SELECT fold(NULL) IS NULL"), 1);
-    assert_int_equal(one_integer(conn, "SELECT fold('') = ''"), 1);
-    assert_int_equal(one_integer(conn, "SELECT fold(x'ff') = ''"), 1);
+    assert_int_equal(one_integer(conn, "SELECT fold('') IS NULL"), 1);
+    assert_int_equal(one_integer(conn, "SELECT fold(x'ff') IS NULL"), 1);
     assert_int_equal(
-        one_integer(conn, "SELECT length(fold(replace(hex(zeroblob(100000)), '0', 'A')))"), 0);
+        one_integer(conn, "SELECT fold(replace(hex(zeroblob(100000)), '0', 'A')) IS NULL"), 1);
     assert_int_equal(one_integer(conn, "SELECT fold(17) = '17'"), 1);
 }
 
 static void odd_characters_in_a_file_name_are_only_characters(void **state)
 {
-    static const char *const names[] = { "a b.db", "a?mode=rw.db", "a%41.db", "a#b.db", "Тин.db",
-                                         "a&b=c.db" };
+    static const char *const names[] = { "a b.db", "a?mode=rw.db", "a%41.db",
+                                         "a#b.db", "Тин.db",       "a&b=c.db" };
     static const struct state nothing;
 
     for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {

@@ -116,7 +116,7 @@ static void unknown_paths_are_answered_with_what_was_meant(void **state)
 {
     (void)state;
     assert_unknown("/v1/mision", "missions");
-    assert_unknown("/v1/casualty", "");
+    assert_unknown("/v1/casualty", "casualties");
     assert_unknown("/v1/claim", "claims");
     assert_unknown("/v1/missions/unfix/fact", "facts");
     assert_unknown("/v1/missions/unfix/claims", "");
