@@ -290,6 +290,11 @@ static void add_term(struct buffer *sql, const struct term *term, bool definite)
         buffer_byte(sql, ')');
         return;
     }
+    /* Whoever has no name has not another one either; a list without the thing may well be empty.
+     */
+    if (negated && is_by_name(term) && term->field->sql != NULL
+        && (term->field->flags & FIELD_NULLABLE))
+        buffer_format(sql, "%s IS NOT NULL AND ", term->field->sql);
     buffer_text(sql, negated ? "NOT (" : "(");
     if (is_by_name(term)) {
         add_match(sql, term);
@@ -664,20 +669,43 @@ static bool key_history(struct conn *conn, const struct query *query, bool *ret_
                       "SELECT count(*), total(%sknown_from <= :as_of) FROM %s WHERE %s = :key",
                       resource->known, resource->from, resource->key);
     else
-        /* Facts are known through their claims: one that exists and has no row is not known yet. */
-        buffer_format(&sql, "SELECT count(*), 0 FROM %s WHERE %s = :key", resource->from,
+        /* Facts are known through their claims: one that is to be seen today was not known yet. */
+        buffer_format(&sql, "SELECT count(*), total(NOT (%s)) FROM %s WHERE %s = :key",
+                      resource->where != NULL ? resource->where : "1", resource->from,
                       resource->key);
-    if (!open_sql(conn, query, &sql, &stmt, err) || !stmt_step(stmt, &is_row, err))
+    if (!open_sql(conn, query, &sql, &stmt, err))
+        return false;
+    if (resource->known == NULL)
+        bind_text(stmt, ":as_of", DATE_LAST);
+    if (!stmt_step(stmt, &is_row, err))
         return false;
     *ret_any = sqlite3_column_int64(stmt, 0) > 0;
     *ret_by_then = sqlite3_column_int64(stmt, 1) > 0;
     return true;
 }
 
+/* Whether more than one thing of a kind bears a folded name. */
+static bool is_name_of_several(struct conn *conn, const char *kind, const char *name, bool *ret,
+                               struct error *err)
+{
+    defer(stmt_return) sqlite3_stmt *stmt = NULL;
+    bool is_row;
+
+    if (!conn_stmt(conn, "SELECT count(*) > 1 FROM names WHERE kind = :kind AND name = :name",
+                   &stmt, err))
+        return false;
+    bind_text(stmt, ":kind", kind);
+    bind_text(stmt, ":name", name);
+    if (!stmt_step(stmt, &is_row, err))
+        return false;
+    *ret = sqlite3_column_int(stmt, 0) != 0;
+    return true;
+}
+
 bool select_absence(struct conn *conn, const struct query *query, enum select_absence *ret,
                     char ret_id[SELECT_ID_SIZE], struct error *err)
 {
-    bool is_any, is_by_then, is_named = false;
+    bool is_any, is_by_then, is_named = false, is_several = false;
 
     if (!key_history(conn, query, &is_any, &is_by_then, err))
         return false;
@@ -689,10 +717,12 @@ bool select_absence(struct conn *conn, const struct query *query, enum select_ab
         char folded[SELECT_ID_SIZE];
 
         if (fold_name(query->key, folded, sizeof(folded)) > 0
-            && !select_name(conn, query->resource->kind, folded, &is_named, ret_id, err))
+            && (!select_name(conn, query->resource->kind, folded, &is_named, ret_id, err)
+                || (is_named
+                    && !is_name_of_several(conn, query->resource->kind, folded, &is_several, err))))
             return false;
     }
-    *ret = is_named ? SELECT_RENAMED : SELECT_UNKNOWN;
+    *ret = !is_named ? SELECT_UNKNOWN : is_several ? SELECT_SEVERAL : SELECT_RENAMED;
     return true;
 }
 

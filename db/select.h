@@ -47,6 +47,7 @@ enum select_absence {
     SELECT_NOT_YET, /* it is known only from a later day on than as_of */
     SELECT_GONE,    /* it was withdrawn before as_of, or now */
     SELECT_RENAMED, /* it is another name of one thing; its id is in ret_id */
+    SELECT_SEVERAL, /* it is another name of several things; the first one's id is in ret_id */
 };
 
 /** Tells why query->key has no row. Errors as in select_open(). */

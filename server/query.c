@@ -448,9 +448,12 @@ static bool read_value(const struct reader *reader, const char *name, const stru
         }
         /* fall through */
     default:
-        if (field->type == FIELD_TEXTS && field->codes != NULL && term->op != OPERATOR_CONTAINS
-            && state_code(reader->state, field->codes, text) == NULL)
-            return invalid_code(reader, name, field, text);
+        if (field->type == FIELD_TEXTS && field->codes != NULL && term->op != OPERATOR_CONTAINS) {
+            code = state_code(reader->state, field->codes, text);
+            if (code == NULL)
+                return invalid_code(reader, name, field, text);
+            text = code->id; /* the name of a code is taken as well, and rows hold ids */
+        }
         if (fold_name(text, folded, sizeof(folded)) == 0)
             return invalid_value(reader, name, field, text);
         if (!keep_value(reader, name, folded, &value))

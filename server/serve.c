@@ -385,6 +385,10 @@ static bool absent(struct work *work, const struct query *query)
             snprintf(err->location, sizeof(err->location), "%s", path.data);
         return false;
     }
+    case SELECT_SEVERAL:
+        return error_set(err, ERR_ITEM_UNKNOWN, NULL,
+                         "'%.100s' is a name of several; /v1/%s with id= and this name lists them.",
+                         query->key, query->resource->name);
     default:
         error_set(err, ERR_ITEM_UNKNOWN, NULL, "There is no '%.100s' in /v1/%s.", query->key,
                   query->resource->name);

@@ -182,7 +182,7 @@ static void unknown_parameters_are_named_with_what_was_meant(void **state)
     assert_refused(*state, "/v1/missions?weather=wet", ERR_PARAM_UNKNOWN, "weather", "");
     assert_refused(*state, "/v1/missions?=x", ERR_PARAM_UNKNOWN, "", "");
     assert_refused(*state, "/v1/missions?__gte=x", ERR_PARAM_UNKNOWN, "__gte", "");
-    assert_refused(*state, "/v1/missions?utm=x", ERR_PARAM_UNKNOWN, "utm", "at");
+    assert_refused(*state, "/v1/missions?utm=x", ERR_PARAM_UNKNOWN, "utm", "");
 }
 
 static void world_time_is_only_taken_where_there_is_one(void **state)
@@ -203,7 +203,7 @@ static void unknown_operators_are_named_with_the_right_ones(void **state)
     assert_refused(*state, "/v1/missions?category__=pko", ERR_PARAM_UNKNOWN, "category__",
                    "category");
     assert_refused(*state, "/v1/missions?category__not__not=pko", ERR_PARAM_UNKNOWN,
-                   "category__not__not", "category__not");
+                   "category__not__not", "category__notin");
     assert_false(parse(*state, "/v1/missions?version=1"));
     assert_int_equal(err.code, ERR_PARAM_UNKNOWN);
     assert_string_equal(err.param, "version");
