@@ -17,7 +17,7 @@
 PRAGMA application_id = 1651272805; -- 'blhe'
 PRAGMA user_version = 1;            -- the version of this schema
 
--- What this file is. Keys: digest (SHA-256 of the content, hex), release (id of the newest release), program.
+-- What this file is. Keys: digest (SHA-256 of the content, hex), release (id of the newest release), schema (its version).
 CREATE TABLE dataset (
     key TEXT PRIMARY KEY,
     value TEXT NOT NULL

@@ -351,17 +351,17 @@ static void add_order(struct buffer *sql, const struct query *query)
     for (size_t i = 0; i < query->n_sorts; i++) {
         const struct sort *sort = &query->sorts[i];
 
+        buffer_text(sql, i > 0 ? ", " : "");
         if (is_sort_nullable(sort)) { /* nulls last, whichever way */
             add_sort_key(sql, sort->field);
             buffer_text(sql, " IS NULL, ");
         }
         add_sort_key(sql, sort->field);
-        buffer_text(sql, sort->descending ? " DESC, " : ", ");
+        buffer_text(sql, sort->descending ? " DESC" : "");
     }
-    if (has_id_key(query))
-        sql->data[sql->len -= 2] = '\0';
-    else
-        buffer_format(sql, "%s%s", query->resource->key, is_id_descending(query) ? " DESC" : "");
+    if (!has_id_key(query))
+        buffer_format(sql, "%s%s%s", query->n_sorts > 0 ? ", " : "", query->resource->key,
+                      is_id_descending(query) ? " DESC" : "");
 }
 
 /* Rows behind the keyset. Keys that are never null and go one way compare as one row value, which

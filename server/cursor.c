@@ -1,13 +1,14 @@
 #include "server/cursor.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include <jansson.h>
 #include <nettle/base64.h>
 
+#include "server/base/buffer.h"
 #include "server/base/cleanup.h"
 #include "server/fingerprint.h"
+#include "server/render_json.h"
 
 /* A cursor is the base64url text of a JSON array: a mark over owner and all the rest, the dataset,
  * the sort values, the id. */
@@ -15,11 +16,6 @@
 enum {
     CURSOR_MARK = 16 /* hex digits of the mark and of the dataset's digest that a cursor carries */
 };
-
-static void free_text(char **text)
-{
-    free(*text);
-}
 
 static json_t *column_new(sqlite3_stmt *row, int column)
 {
@@ -36,11 +32,11 @@ static json_t *column_new(sqlite3_stmt *row, int column)
 /* What only the very query and the very values give: a cursor that was changed does not fit it. */
 static bool set_mark(const json_t *rest, const char *owner, char ret[FINGERPRINT_SIZE])
 {
-    defer(free_text) char *text = json_dumps(rest, JSON_COMPACT);
+    defer(buffer_done) struct buffer text = BUFFER_INIT(CURSOR_SIZE);
 
-    if (text == NULL)
+    if (!render_json_document(rest, JSON_COMPACT, &text))
         return false;
-    fingerprint((const char *const[]){ owner, text, NULL }, ret);
+    fingerprint((const char *const[]){ owner, text.data, NULL }, ret);
     return true;
 }
 
@@ -48,13 +44,14 @@ bool cursor_write(sqlite3_stmt *row, int column, const char *owner, const char *
                   char ret[CURSOR_SIZE])
 {
     json_auto_t *values = json_array();
-    defer(free_text) char *text = NULL;
+    defer(buffer_done) struct buffer text = BUFFER_INIT(CURSOR_SIZE);
     struct base64_encode_ctx context;
     int last = sqlite3_column_count(row);
     char mark[FINGERPRINT_SIZE];
     size_t len;
 
-    json_array_append_new(values, json_stringn(digest, CURSOR_MARK));
+    if (json_array_append_new(values, json_stringn(digest, CURSOR_MARK)) != 0)
+        return false;
     for (int i = column; i < last; i++) {
         if (json_array_append_new(values, column_new(row, i)) != 0)
             return false;
@@ -62,11 +59,11 @@ bool cursor_write(sqlite3_stmt *row, int column, const char *owner, const char *
     if (!set_mark(values, owner, mark)
         || json_array_insert_new(values, 0, json_stringn(mark, CURSOR_MARK)) != 0)
         return false;
-    text = json_dumps(values, JSON_COMPACT);
-    if (text == NULL || BASE64_ENCODE_RAW_LENGTH(strlen(text)) >= CURSOR_SIZE)
+    if (!render_json_document(values, JSON_COMPACT, &text)
+        || BASE64_ENCODE_RAW_LENGTH(text.len) >= CURSOR_SIZE)
         return false;
     base64url_encode_init(&context);
-    len = base64_encode_update(&context, ret, strlen(text), (const uint8_t *)text);
+    len = base64_encode_update(&context, ret, text.len, (const uint8_t *)text.data);
     len += base64_encode_final(&context, ret + len);
     while (len > 0 && ret[len - 1] == '=') /* padding would only be percent-encoded */
         len--;

@@ -6,7 +6,14 @@
 
 #include <jansson.h>
 
+#include "server/base/buffer.h"
+#include "server/base/cleanup.h"
+#include "server/render_json.h"
 #include "server/serve.h"
+
+enum {
+    PROBLEM_SIZE = 32 << 10 /* most bytes of a document: struct error's texts, escaped, and ours */
+};
 
 static const struct problem problems[ERR__MAX] = {
     [ERR_NONE] = { 500, "internal_error", "Internal error", 0 },
@@ -35,6 +42,7 @@ const struct problem *problem_of(enum error_code code)
     return &problems[code < ERR__MAX ? code : ERR_INTERNAL];
 }
 
+/* NULL without memory. */
 static json_t *allowed_new(const char *lines)
 {
     json_t *list = json_array();
@@ -42,7 +50,10 @@ static json_t *allowed_new(const char *lines)
     while (*lines != '\0') {
         size_t len = strcspn(lines, "\n");
 
-        json_array_append_new(list, json_stringn(lines, len));
+        if (json_array_append_new(list, json_stringn(lines, len)) != 0) {
+            json_decref(list);
+            return NULL;
+        }
         lines += len + (lines[len] == '\n' ? 1 : 0);
     }
     return list;
@@ -72,7 +83,7 @@ void problem_render(const struct error *err, const struct request *request, stru
     const struct problem *problem = problem_of(err->code);
     int status = err->location[0] != '\0' ? 308 : problem->status;
     json_auto_t *document = document_new(err, problem, status, request->id);
-    char *text = document != NULL ? json_dumps(document, JSON_COMPACT) : NULL;
+    defer(buffer_done) struct buffer body = BUFFER_INIT(PROBLEM_SIZE);
 
     ret->status = status;
     if (problem->status >= 500)
@@ -86,10 +97,9 @@ void problem_render(const struct error *err, const struct request *request, stru
         snprintf(seconds, sizeof(seconds), "%d", problem->retry_after);
         reply_header(ret, "Retry-After", seconds);
     }
-    if (text == NULL)
+    render_json_document(document, JSON_COMPACT, &body);
+    if (!buffer_byte(&body, '\n')) /* every body ends in a newline */
         return;
-    ret->len = strlen(text);
-    ret->body = text;
-    text[ret->len++] = '\n'; /* in the place of the NUL: every body ends in a newline */
+    ret->body = buffer_steal(&body, &ret->len);
     ret->content_type = "application/problem+json";
 }

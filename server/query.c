@@ -697,14 +697,45 @@ static bool set_parent(const struct reader *reader)
     return true;
 }
 
-void query_owner(const struct target *target, char ret[33])
+bool query_owner(const struct target *target, char ret[33])
 {
     static const char *const shape[] = { "cursor", "limit",   "offset", "count",
                                          "fields", "include", "pretty", NULL };
     defer(buffer_done) struct buffer canonical = BUFFER_INIT(4 * TARGET_TEXT);
 
     target_canonical(target, shape, &canonical);
-    fingerprint((const char *const[]){ canonical.broken ? "" : canonical.data, NULL }, ret);
+    if (canonical.broken)
+        return false;
+    fingerprint((const char *const[]){ canonical.data, NULL }, ret);
+    return true;
+}
+
+/* What is included is found through the fields of a row: without one of them it would be nothing.
+ */
+static bool check_includes(const struct reader *reader)
+{
+    const struct query *query = reader->query;
+
+    for (size_t i = 0; i < query->n_includes; i++) {
+        const char *name = query->includes[i]->name;
+        size_t n = 0;
+
+        while (n < query->n_fields
+               && (query->fields[n]->resource == NULL
+                   || strcmp(query->fields[n]->resource, name) != 0))
+            n++;
+        if (n < query->n_fields)
+            continue;
+        error_set(reader->err, ERR_PARAM_INVALID, "include",
+                  "To include %s, 'fields' must name a field that leads there.", name);
+        for (const struct field *field = query->resource->fields; field->name != NULL; field++) {
+            if (field->resource != NULL && !(field->flags & FIELD_HIDDEN)
+                && strcmp(field->resource, name) == 0)
+                error_allow(reader->err, NULL, field->name);
+        }
+        return false;
+    }
+    return true;
 }
 
 bool query_parse(const struct resource *const *catalogue, const struct state *state,
@@ -726,9 +757,12 @@ bool query_parse(const struct resource *const *catalogue, const struct state *st
         if (!read_param(&reader, i))
             return false;
     }
+    if (!check_includes(&reader))
+        return false;
     if (cursor == NULL)
         return true;
-    query_owner(target, owner);
+    if (!query_owner(target, owner))
+        return error_set(err, ERR_INTERNAL, NULL, "no memory for the name of a query");
     return cursor_read(cursor, owner, state->digest, ret, err);
 }
 

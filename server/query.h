@@ -13,8 +13,9 @@ struct state;
 struct target;
 
 /** What a page's cursor belongs to: route and parameters, without those that only shape the answer.
+ * False without memory.
  */
-void query_owner(const struct target *target, char ret[33]);
+bool query_owner(const struct target *target, char ret[33]);
 
 /**
  * Reads the parameters of a target into conditions on the route's resource.

@@ -13,6 +13,18 @@ void mentions_done(struct mentions *mentions)
     }
 }
 
+static int add_bytes(const char *bytes, size_t len, void *body)
+{
+    return buffer_add(body, bytes, len) ? 0 : -1;
+}
+
+bool render_json_document(const json_t *document, size_t flags, struct buffer *body)
+{
+    if (json_dump_callback(document, add_bytes, body, flags) != 0)
+        body->broken = true;
+    return !body->broken;
+}
+
 int render_width(const struct query *query)
 {
     size_t width = 0;
@@ -35,10 +47,15 @@ static void add_raw(sqlite3_stmt *row, int column, struct buffer *body)
 
 static void add_text(sqlite3_stmt *row, int column, struct buffer *body)
 {
-    const char *text = (const char *)sqlite3_column_text(row, column);
+    const char *text;
 
-    if (text == NULL)
+    if (is_null(row, column)) {
         buffer_text(body, "null");
+        return;
+    }
+    text = (const char *)sqlite3_column_text(row, column);
+    if (text == NULL) /* no memory for it: not to be told as a null */
+        body->broken = true;
     else
         buffer_json(body, text, (size_t)sqlite3_column_bytes(row, column));
 }
@@ -120,42 +137,51 @@ static void add_value(const struct field *field, sqlite3_stmt *row, int column, 
     }
 }
 
-static void mention(json_t **ids, const char *id)
+/* Notes one id. False without memory. */
+static bool mention(json_t **ids, const char *id, size_t len)
 {
-    if (id == NULL)
-        return;
     if (*ids == NULL)
         *ids = json_object();
-    json_object_set_new(*ids, id, json_true());
+    return json_object_setn_new(*ids, id, len, json_true()) == 0;
 }
 
-static void mention_list(json_t **ids, const char *text)
+/*
+ * Notes the ids of a list as db/derive.sql writes them. The mark stands in no name: its quotes
+ * would be escaped there. Ids are slugs, which need no escaping.
+ */
+static bool mention_list(json_t **ids, const char *text)
 {
-    json_auto_t *list = json_loads(text, 0, NULL);
-    json_t *thing;
-    size_t i;
+    static const char mark[] = "{\"id\":\"";
 
-    json_array_foreach(list, i, thing)
-        mention(ids, json_string_value(json_object_get(thing, "id")));
+    while ((text = strstr(text, mark)) != NULL) {
+        size_t len = strcspn(text += sizeof(mark) - 1, "\"");
+
+        if (!mention(ids, text, len))
+            return false;
+        text += len;
+    }
+    return true;
 }
 
 /* Notes the ids in one field for each collection that is to be included and holds them. */
-static void note(const struct query *query, const struct field *field, sqlite3_stmt *row,
+static bool note(const struct query *query, const struct field *field, sqlite3_stmt *row,
                  int column, struct mentions *mentions)
 {
     const char *text;
 
     if (field->resource == NULL)
-        return;
+        return true;
     for (size_t i = 0; i < query->n_includes; i++) {
         if (strcmp(query->includes[i]->name, field->resource) != 0)
             continue;
         text = (const char *)sqlite3_column_text(row, column);
-        if (field->type == FIELD_REFS)
-            mention_list(&mentions->ids[i], text);
-        else
-            mention(&mentions->ids[i], text);
+        if (text == NULL)
+            continue;
+        if (field->type == FIELD_REFS ? !mention_list(&mentions->ids[i], text)
+                                      : !mention(&mentions->ids[i], text, strlen(text)))
+            return false;
     }
+    return true;
 }
 
 void render_json_row(const struct query *query, sqlite3_stmt *row, struct buffer *body,
@@ -170,8 +196,8 @@ void render_json_row(const struct query *query, sqlite3_stmt *row, struct buffer
         buffer_text(body, field->name);
         buffer_text(body, "\":");
         add_value(field, row, column, body);
-        if (mentions != NULL && query->n_includes > 0)
-            note(query, field, row, column, mentions);
+        if (mentions != NULL && query->n_includes > 0 && !note(query, field, row, column, mentions))
+            body->broken = true; /* what is to be included would lack a row */
         column += (int)select_width(field);
     }
     buffer_byte(body, '}');

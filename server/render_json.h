@@ -33,5 +33,14 @@ void mentions_done(struct mentions *mentions);
 void render_json_row(const struct query *query, sqlite3_stmt *row, struct buffer *body,
                      struct mentions *mentions);
 
+/**
+ * Writes a document of jansson's, by its flags (JSON_COMPACT, JSON_INDENT(n)).
+ *
+ * Errors: false, and the buffer broken, when it does not fit or there was no memory for it (NULL as
+ * well). json_dumps() would not do: where its memory runs out it leaves characters out and says
+ * nothing.
+ */
+bool render_json_document(const json_t *document, size_t flags, struct buffer *body);
+
 /** Columns that the fields of a query take up: where the sort keys begin. */
 int render_width(const struct query *query);

@@ -67,6 +67,8 @@ static bool wrong_slash(const struct target *target, bool is_wanted, struct erro
     int len;
 
     target_write(target, NULL, &path);
+    if (path.broken && !path.overflow)
+        return error_set(err, ERR_INTERNAL, NULL, "no memory for a redirect");
     if (path.broken)
         return unknown(target->segments[0], err);
     query = strchr(path.data, '?');

@@ -22,6 +22,7 @@
 #include "server/target.h"
 
 enum {
+    SERVE_INDENT = 4,      /* times as long as compact text that indented text may come to be */
     SERVE_TAIL = 64 << 10, /* bytes of a body that no page's rows may use: one large row, and what
                               follows the rows */
     SERVE_URL =
@@ -69,16 +70,20 @@ void reply_done(struct reply *reply)
 
 /* ---- headers that say what the body is a state of ---- */
 
-static void set_etag(struct work *work)
+/* False without memory: a tag of less than the whole query could be another query's as well. */
+static bool set_etag(struct work *work)
 {
     defer(buffer_done) struct buffer canonical = BUFFER_INIT(SERVE_URL);
     char digest[FINGERPRINT_SIZE];
 
     target_canonical(&work->target, NULL, &canonical);
+    if (canonical.broken)
+        return error_set(work->err, ERR_INTERNAL, NULL, "no memory for an entity tag");
     fingerprint((const char *const[]){ conn_state(work->conn)->digest, BLUEHELM_VERSION,
-                                       canonical.broken ? "" : canonical.data, NULL },
+                                       canonical.data, NULL },
                 digest);
     snprintf(work->etag, sizeof(work->etag), "\"%s\"", digest);
+    return true;
 }
 
 /*
@@ -106,6 +111,7 @@ static void drop_body(struct work *work)
 {
     free(work->reply->body);
     work->reply->body = NULL;
+    work->reply->content_type = NULL;
     work->reply->len = 0;
     work->reply->status = 304;
 }
@@ -156,32 +162,97 @@ static bool send_document(struct work *work, json_t *stolen, bool is_pretty)
 {
     json_auto_t *document = stolen;
     defer(buffer_done) struct buffer body = BUFFER_INIT(work->service->body_limit);
-    char *text =
-        document != NULL ? json_dumps(document, is_pretty ? JSON_INDENT(2) : JSON_COMPACT) : NULL;
 
-    if (text == NULL)
-        return error_set(work->err, ERR_INTERNAL, NULL, "no memory for a document");
-    buffer_text(&body, text);
-    free(text);
+    render_json_document(document, is_pretty ? JSON_INDENT(2) : JSON_COMPACT, &body);
     return take_body(work, &body);
+}
+
+static void add_line(struct buffer *out, size_t depth)
+{
+    buffer_byte(out, '\n');
+    for (; depth > 0; depth--)
+        buffer_text(out, "  ");
+}
+
+/*
+ * Indents JSON text as jansson would. Not by way of jansson: that would cost ten times the memory,
+ * and where memory is short it loses characters without a word.
+ */
+static void add_indented(struct buffer *out, const char *text, size_t len)
+{
+    bool is_string = false;
+    size_t depth = 0;
+
+    for (size_t i = 0; i < len; i++) {
+        char next = i + 1 < len ? text[i + 1] : '\0';
+
+        if (is_string) {
+            is_string = text[i] != '"';
+            buffer_byte(out, text[i]);
+            if (text[i] == '\\')
+                buffer_byte(out, text[++i]); /* whatever it is, it does not end the string */
+            continue;
+        }
+        switch (text[i]) {
+        case '{':
+        case '[':
+            buffer_byte(out, text[i]);
+            if (next == '}' || next == ']')
+                buffer_byte(out, text[++i]);
+            else
+                add_line(out, ++depth);
+            break;
+        case '}':
+        case ']':
+            add_line(out, --depth);
+            buffer_byte(out, text[i]);
+            break;
+        case ',':
+            buffer_byte(out, ',');
+            add_line(out, depth);
+            break;
+        case ':':
+            buffer_text(out, ": ");
+            break;
+        default:
+            is_string = text[i] == '"';
+            buffer_byte(out, text[i]);
+        }
+    }
 }
 
 /* Sends JSON text as it is, or indented. */
 static bool send_text(struct work *work, struct buffer *body)
 {
-    json_t *document;
+    defer(buffer_done) struct buffer indented = BUFFER_INIT(work->service->body_limit);
 
     if (!work->query.is_pretty || body->broken)
         return take_body(work, body);
-    document = json_loadb(body->data, body->len, 0, NULL);
-    if (document == NULL)
-        return error_set(work->err, ERR_INTERNAL, NULL, "the body is not JSON");
-    return send_document(work, document, true);
+    add_indented(&indented, body->data, body->len);
+    return take_body(work, &indented);
 }
 
 static void add_string(struct buffer *body, const char *text)
 {
     buffer_json(body, text, strlen(text));
+}
+
+/* A text that is not whole breaks what it goes into: better no reply than one that lies. */
+static void add_built(struct buffer *body, const struct buffer *text)
+{
+    if (text->broken)
+        body->broken = true;
+    else
+        buffer_json(body, text->data, text->len);
+}
+
+/* The day on which the answer was known: what lies behind the release is known as of the release,
+ * or a permalink would answer anew with each later one. */
+static const char *known_day(const struct work *work)
+{
+    const char *as_of = work->query.as_of, *release = conn_state(work->conn)->release;
+
+    return as_of[0] != '\0' && strcmp(as_of, release) < 0 ? as_of : release;
 }
 
 /* "meta": what the rows are a state of, and how to cite them. total < 0: not counted. */
@@ -191,7 +262,7 @@ static void add_meta(const struct work *work, int64_t total, struct buffer *body
     defer(buffer_done) struct buffer link = BUFFER_INIT(SERVE_URL);
     defer(buffer_done) struct buffer citation = BUFFER_INIT(SERVE_URL + 256);
     const struct state *state = conn_state(work->conn);
-    const char *as_of = work->query.as_of[0] != '\0' ? work->query.as_of : state->release;
+    const char *as_of = known_day(work);
 
     /* A page deep in a walk is cited as the whole answer: its cursor would not outlive the dataset.
      */
@@ -208,9 +279,9 @@ static void add_meta(const struct work *work, int64_t total, struct buffer *body
     buffer_text(body, ",\"as_of\":");
     add_string(body, as_of);
     buffer_text(body, ",\"permalink\":");
-    add_string(body, link.broken ? "" : link.data);
+    add_built(body, &link);
     buffer_text(body, ",\"citation\":");
-    add_string(body, citation.broken ? "" : citation.data);
+    add_built(body, &citation);
     buffer_text(body, ",\"licence\":");
     add_string(body,
                "CC0-1.0 for the compilation; the licence of each source stands in /v1/sources");
@@ -220,27 +291,31 @@ static void add_meta(const struct work *work, int64_t total, struct buffer *body
 static bool add_included_rows(struct work *work, const struct resource *resource, json_t *ids,
                               struct buffer *body)
 {
-    defer(stmt_return) sqlite3_stmt *rows = NULL;
-    json_auto_t *list = json_array();
+    defer(buffer_done) struct buffer list = BUFFER_INIT(work->service->body_limit);
+    defer(stmt_return) sqlite3_stmt *rows = NULL; /* goes before the list that is bound to it */
     const char *id;
     json_t *unused;
     struct query query;
-    char *text;
-    bool is_row, is_fine = true;
+    bool is_row;
 
-    json_object_foreach(ids, id, unused) json_array_append_new(list, json_string(id));
-    text = json_dumps(list, JSON_COMPACT);
-    if (text == NULL)
+    json_object_foreach(ids, id, unused)
+    {
+        buffer_byte(&list, list.len > 0 ? ',' : '[');
+        add_string(&list, id);
+    }
+    if (!buffer_byte(&list, ']'))
         return error_set(work->err, ERR_INTERNAL, NULL, "no memory for included ids");
     query_included(resource, &work->query, &query);
-    is_fine = select_by_ids(work->conn, &query, text, &rows, work->err);
-    for (size_t n = 0; is_fine && (is_fine = stmt_step(rows, &is_row, work->err)) && is_row; n++) {
+    if (!select_by_ids(work->conn, &query, list.data, &rows, work->err))
+        return false;
+    for (size_t n = 0;; n++) {
+        if (!stmt_step(rows, &is_row, work->err))
+            return false;
+        if (!is_row)
+            return true;
         buffer_text(body, n > 0 ? "," : "");
         render_json_row(&query, rows, body, NULL);
     }
-    stmt_return(&rows);
-    free(text);
-    return is_fine;
 }
 
 /* "included": the whole rows of what the data names, by collection. */
@@ -287,7 +362,8 @@ static bool add_rows(struct work *work, const char *owner, struct buffer *body,
         buffer_text(body, n > 0 ? "," : "");
         render_json_row(query, rows, body, mentions);
         n++;
-        is_full = n == query->limit || body->len + SERVE_TAIL > body->limit;
+        is_full = n == query->limit
+                  || body->len * (query->is_pretty ? SERVE_INDENT : 1) + SERVE_TAIL > body->limit;
         if (is_full
             && !cursor_write(rows, width, owner, conn_state(work->conn)->digest, page->cursor))
             return error_set(work->err, ERR_INTERNAL, NULL, "no room for a cursor");
@@ -315,9 +391,9 @@ static void add_next(struct work *work, const struct page *page, struct buffer *
         buffer_text(body, "\"next\":");
         add_string(body, page->cursor);
         buffer_text(body, ",\"next_url\":");
-        add_string(body, url.broken ? "" : url.data);
+        add_built(body, &url);
         buffer_byte(body, ',');
-        if (buffer_format(&link, "<%s>; rel=\"next\"", url.broken ? "" : url.data))
+        if (!url.broken && buffer_format(&link, "<%s>; rel=\"next\"", url.data))
             reply_header(work->reply, "Link", link.data);
     }
     buffer_format(body, "\"truncated\":%s,", page->is_truncated ? "true" : "false");
@@ -333,7 +409,8 @@ static bool serve_page(struct work *work)
 
     if (work->query.is_counted && !select_count(work->conn, &work->query, &total, work->err))
         return false;
-    query_owner(&work->target, owner);
+    if (!query_owner(&work->target, owner))
+        return error_set(work->err, ERR_INTERNAL, NULL, "no memory for the name of a query");
     buffer_text(&body, "{\"data\":[");
     if (!add_rows(work, owner, &body, &mentions, &page))
         return false;
@@ -380,6 +457,8 @@ static bool absent(struct work *work, const struct query *query)
         work->target.segments[2] = id;
         target_write(&work->target, NULL, &path);
         work->target.segments[2] = query->key;
+        if (path.broken && !path.overflow)
+            return error_set(err, ERR_INTERNAL, NULL, "no memory for a redirect");
         error_set(err, ERR_ITEM_UNKNOWN, NULL, "'%.100s' is another name of '%s'.", query->key, id);
         if (!path.broken)
             snprintf(err->location, sizeof(err->location), "%s", path.data);
@@ -445,9 +524,8 @@ static bool serve_rows(struct work *work)
     if (!query_parse(work->service->catalogue, conn_state(work->conn), &work->target, &work->route,
                      &work->query, work->err)
         || (work->route.kind == ROUTE_CHILD && !check_parent(work))
-        || !query_resolve(work->conn, &work->query, work->err))
+        || !query_resolve(work->conn, &work->query, work->err) || !set_etag(work))
         return false;
-    set_etag(work);
     if (is_not_modified(work)) {
         work->reply->status = 304;
         add_validators(work);
@@ -474,6 +552,9 @@ static bool read_document_params(struct work *work)
             error_allow(work->err, param->name, "pretty");
             return false;
         }
+        if (i > 0)
+            return error_set(work->err, ERR_PARAM_REPEATED, "pretty",
+                             "'pretty' may stand only once.");
         if (strcmp(param->value, "0") != 0 && strcmp(param->value, "1") != 0)
             return error_set(work->err, ERR_PARAM_INVALID, "pretty", "'pretty' takes 0 or 1.");
         work->query.is_pretty = param->value[0] == '1';
@@ -495,7 +576,8 @@ static bool serve_document(struct work *work)
         return send_document(work, health_new(state), is_pretty);
     }
     state = conn_state(work->conn);
-    set_etag(work);
+    if (!set_etag(work))
+        return false;
     add_validators(work);
     if (is_not_modified(work) || is_any_enough(work)) {
         work->reply->status = 304;

@@ -120,6 +120,14 @@ static void assert_sound(const struct reply *reply, const struct reply *whole, c
     }
     if (reply->body != NULL && (reply->len == 0 || reply->body[reply->len - 1] != '\n'))
         fail_msg("%s: the reply without allocation %zu does not end in a newline", target, n);
+    if (reply->body != NULL) {
+        json_t *document = json_loadb(reply->body, reply->len, 0, NULL);
+
+        if (document == NULL)
+            fail_msg("%s: the reply without allocation %zu is %d and no JSON: %.*s", target, n,
+                     reply->status, (int)reply->len, reply->body);
+        json_decref(document);
+    }
     if (reply->body == NULL && reply->content_type != NULL)
         fail_msg("%s: the reply without allocation %zu has a type and no body", target, n);
 }

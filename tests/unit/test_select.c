@@ -228,6 +228,25 @@ static void an_offset_skips_rows_and_the_walk_goes_on_behind_it(void **state)
     assert_string_equal(world_ids(&crowd, "/v1/casualties?offset=100000"), "");
 }
 
+/* Indented text is several times as long: its pages must end earlier, not fail. */
+static void an_indented_page_ends_early_as_well(void **state)
+{
+    json_auto_t *whole = walk(&crowd, "/v1/casualties?limit=10000");
+    struct world narrow = crowd;
+
+    (void)state;
+    for (size_t limit = 70 << 10; limit < 600 << 10; limit += 60 << 10) {
+        json_auto_t *plain = NULL;
+        json_auto_t *pretty = NULL;
+
+        narrow.service.body_limit = limit;
+        plain = walk(&narrow, "/v1/casualties?limit=10000");
+        pretty = walk(&narrow, "/v1/casualties?limit=10000&pretty=1");
+        assert_true(json_equal(plain, whole));
+        assert_true(json_equal(pretty, whole));
+    }
+}
+
 static void the_total_counts_all_pages(void **state)
 {
     json_auto_t *page = world_get(&crowd, 200, "/v1/casualties?cause=illness&limit=3");
@@ -865,6 +884,7 @@ int main(void)
         cmocka_unit_test(pages_of_one_row_see_ties_and_nulls_too),
         cmocka_unit_test(a_filtered_walk_is_as_whole),
         cmocka_unit_test(an_offset_skips_rows_and_the_walk_goes_on_behind_it),
+        cmocka_unit_test(an_indented_page_ends_early_as_well),
         cmocka_unit_test(the_total_counts_all_pages),
         cmocka_unit_test(rows_stand_in_the_order_asked_for_with_nulls_last),
         cmocka_unit_test(definite_is_possible_and_not_is_the_rest_among_rows_with_a_value),
