@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "db/conn.h"
@@ -186,15 +187,17 @@ bool dataset_publish(struct dataset *dataset, const char *path, struct error *er
     struct file *old;
     struct conn *conn = NULL;
     struct error why = { 0 };
+    struct stat status;
 
     if (file == NULL)
         return error_set(err, ERR_INTERNAL, NULL, "no memory for a dataset");
     atomic_init(&file->n_holders, 1);
-    file->descriptor = open(path, O_RDONLY | O_CLOEXEC);
-    if (file->descriptor < 0) {
+    /* Without O_NONBLOCK, the name of a pipe would hold us until somebody writes into it. */
+    file->descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (file->descriptor < 0 || fstat(file->descriptor, &status) != 0 || !S_ISREG(status.st_mode)) {
         error_set(err, ERR_INPUT, NULL,
                   "%s: %s; a dataset file that 'bluehelm build' made would be right.", path,
-                  strerror(errno));
+                  file->descriptor < 0 ? strerror(errno) : "not a file");
         file_release(file);
         return false;
     }

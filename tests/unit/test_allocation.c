@@ -195,8 +195,8 @@ static void a_request_on_a_new_connection_survives_too(void **state)
     for (size_t i = 0; i < sizeof(targets) / sizeof(*targets); i++) {
         if (strcmp(targets[i], "/healthz") == 0 || strcmp(targets[i], "/v1") == 0)
             continue; /* neither needs a connection */
-        assert_survives(*state, targets[i], 3, true, false);
-        assert_survives(*state, targets[i], 5, true, true);
+        assert_survives(*state, targets[i], 13, true, false);
+        assert_survives(*state, targets[i], 17, true, true);
     }
 }
 

@@ -46,6 +46,106 @@ static void every_field_is_described_named_and_typed_soundly(void **state)
     }
 }
 
+static void every_resource_is_described_and_ordered(void **state)
+{
+    (void)state;
+    for (const struct resource *const *at = catalogue; *at != NULL; at++) {
+        char order[256], *save = NULL;
+
+        assert_ptr_equal(resource_find(catalogue, (*at)->name), *at); /* no name twice */
+        assert_int_equal(strspn((*at)->name, "abcdefghijklmnopqrstuvwxyz_"), strlen((*at)->name));
+        assert_true((*at)->item[0] >= 'A' && (*at)->item[0] <= 'Z');
+        assert_non_null((*at)->source);
+        assert_int_equal((*at)->start == NULL, (*at)->end == NULL);
+        snprintf(order, sizeof(order), "%s", (*at)->order);
+        for (char *key = strtok_r(order, ",", &save); key != NULL;
+             key = strtok_r(NULL, ",", &save)) {
+            const struct field *field = resource_field(*at, key + (key[0] == '-'));
+
+            assert_non_null(field);
+            assert_true(field->flags & FIELD_SORT);
+        }
+        for (size_t i = 0; resource_include(*at, i) != NULL; i++) {
+            assert_true(i < QUERY_INCLUDES);
+            assert_non_null(resource_find(catalogue, resource_include(*at, i)));
+        }
+    }
+}
+
+/* What server/query.c and db/select.c take for granted. */
+static void every_field_is_as_the_engine_needs_it(void **state)
+{
+    (void)state;
+    for (const struct resource *const *at = catalogue; *at != NULL; at++) {
+        for (const struct field *field = (*at)->fields; field->name != NULL; field++) {
+            if (field != (*at)->fields)
+                assert_int_not_equal(field->type, FIELD_ID);
+            if (field->flags & FIELD_HIDDEN) {
+                assert_non_null(field->match);
+                assert_false(field->flags & (FIELD_SORT | FIELD_SUM));
+            }
+            if (field->flags & FIELD_SORT) {
+                /* A key that may be null and does not say so would lose rows between two pages. */
+                assert_true(field->type != FIELD_NUMBER || (field->flags & FIELD_NULLABLE));
+                /* Cursors carry texts and whole numbers. */
+                assert_int_not_equal(field->type, FIELD_REAL);
+                assert_int_not_equal(field->type, FIELD_REFS);
+                assert_int_not_equal(field->type, FIELD_TEXTS);
+            }
+            if (field->type == FIELD_DATE)
+                assert_true(strlen(field->sql) < 80);
+            if (field->only != NULL || (field->flags & FIELD_SUM))
+                assert_int_equal(field->type, FIELD_NUMBER);
+            if (field->codes != NULL)
+                assert_true(field->type == FIELD_CODE || field->type == FIELD_TEXTS);
+            if (field->match != NULL)
+                assert_true(strstr(field->match, "@ids") != NULL
+                            || strstr(field->match, "@things") != NULL);
+            if (field->kind_sql != NULL)
+                assert_non_null(strchr(field->kind, ','));
+        }
+    }
+}
+
+static void no_declared_parameter_bears_the_name_of_anything_else(void **state)
+{
+    (void)state;
+    for (const struct resource *const *at = catalogue; *at != NULL; at++) {
+        size_t n = 0;
+
+        for (const struct param *param = (*at)->params; param != NULL && param->name != NULL;
+             param++, n++) {
+            assert_true(is_sentence(param->text));
+            assert_non_null(param->choices[0]);
+            assert_int_equal(param->id_choice == NULL, param->id_kind == NULL);
+            assert_null(resource_field(*at, param->name));
+            for (size_t i = 0; query_reserved(i) != NULL; i++)
+                assert_string_not_equal(param->name, query_reserved(i));
+        }
+        assert_true(n <= QUERY_PARAMS);
+    }
+}
+
+static void every_code_list_is_in_the_dataset(void **state)
+{
+    struct error err = { 0 };
+    struct conn *conn;
+
+    (void)state;
+    assert_true(dataset_conn(dataset, &conn, &err));
+    for (const struct resource *const *at = catalogue; *at != NULL; at++) {
+        for (const struct field *field = (*at)->fields; field->name != NULL; field++) {
+            const struct state *now = conn_state(conn);
+            size_t n = 0;
+
+            for (size_t i = 0; field->codes != NULL && i < now->n_codes; i++)
+                n += strcmp(now->codes[i].list, field->codes) == 0;
+            if (field->codes != NULL && n == 0)
+                fail_msg("%s.%s: no list '%s'", (*at)->name, field->name, field->codes);
+        }
+    }
+}
+
 static void every_child_names_a_collection_and_its_filter(void **state)
 {
     (void)state;
@@ -218,6 +318,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_field_is_described_named_and_typed_soundly),
+        cmocka_unit_test(every_resource_is_described_and_ordered),
+        cmocka_unit_test(every_field_is_as_the_engine_needs_it),
+        cmocka_unit_test(no_declared_parameter_bears_the_name_of_anything_else),
+        cmocka_unit_test(every_code_list_is_in_the_dataset),
         cmocka_unit_test(every_child_names_a_collection_and_its_filter),
         cmocka_unit_test(every_resource_has_golden_replies),
         cmocka_unit_test(every_filter_with_every_operator_is_answered),

@@ -100,6 +100,132 @@ static void a_name_that_is_replaced_or_removed_does_not_touch_what_was_published
     assert_true(dataset_publish(dataset, fixture, &err));
 }
 
+/* Descriptors of this process that lead to a file, by the name it has or had. */
+static size_t n_open(const char *name)
+{
+    size_t n = 0;
+
+    for (int fd = 0; fd < 256; fd++) {
+        char link[64], path[512];
+        ssize_t len;
+
+        snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+        len = readlink(link, path, sizeof(path) - 1);
+        if (len <= 0)
+            continue;
+        path[len] = '\0';
+        n += strstr(path, name) != NULL;
+    }
+    return n;
+}
+
+static size_t n_missions(void)
+{
+    struct reply reply = ask("/v1/missions?fields=id");
+    json_t *body = body_of(&reply);
+    size_t n = json_array_size(json_object_get(body, "data"));
+
+    json_decref(body);
+    reply_done(&reply);
+    return n;
+}
+
+static void the_last_user_of_a_file_closes_it(void **state)
+{
+    char file[96];
+    struct error err = { 0 };
+
+    (void)state;
+    snprintf(file, sizeof(file), "%s/counted.db", folder);
+    copy_file(fixture, file, SIZE_MAX);
+    assert_int_equal(n_open("counted.db"), 0);
+    assert_true(dataset_publish(dataset, file, &err));
+    assert_int_equal(n_open("counted.db"), 1);
+    assert_true(n_missions() > 0); /* this thread opens its own connection */
+    assert_true(n_open("counted.db") >= 2);
+    assert_true(dataset_publish(dataset, fixture, &err));
+    assert_true(n_open("counted.db") >= 1); /* the thread has not asked since */
+    assert_true(n_missions() > 0);
+    assert_int_equal(n_open("counted.db"), 0);
+    dataset_leave(dataset);
+    dataset_leave(dataset);
+    assert_true(n_missions() > 0);
+    unlink(file);
+}
+
+static void a_refused_file_is_closed_again(void **state)
+{
+    char file[96];
+    struct error err = { 0 };
+
+    (void)state;
+    snprintf(file, sizeof(file), "%s/refused.db", folder);
+    copy_file(fixture, file, SIZE_MAX);
+    change(file, "PRAGMA user_version = 99");
+    assert_false(dataset_publish(dataset, file, &err));
+    assert_int_equal(n_open("refused.db"), 0);
+    unlink(file);
+}
+
+static void a_file_that_took_the_name_is_not_asked_until_it_is_published(void **state)
+{
+    char file[96], other[96];
+    struct error err = { 0 };
+    size_t n = n_missions();
+
+    (void)state;
+    snprintf(file, sizeof(file), "%s/named.db", folder);
+    snprintf(other, sizeof(other), "%s/other.db", folder);
+    copy_file(fixture, file, SIZE_MAX);
+    copy_file(fixture, other, SIZE_MAX);
+    change(other, "DELETE FROM missions WHERE id = 'unall'");
+    assert_true(dataset_publish(dataset, file, &err));
+    assert_int_equal(rename(other, file), 0);
+    dataset_leave(dataset);
+    assert_int_equal(n_missions(), n);
+    assert_true(dataset_publish(dataset, file, &err));
+    assert_int_equal(n_missions(), n - 1);
+    assert_true(dataset_publish(dataset, fixture, &err));
+    assert_int_equal(n_missions(), n);
+    unlink(file);
+}
+
+static void what_is_no_file_at_all_is_refused_at_once(void **state)
+{
+    char pipe_name[96];
+
+    (void)state;
+    snprintf(pipe_name, sizeof(pipe_name), "%s/pipe", folder);
+    assert_int_equal(mkfifo(pipe_name, 0600), 0);
+    alarm(20); /* nobody will ever write into the pipe */
+    assert_refused(pipe_name, "not a file");
+    alarm(0);
+    assert_refused(folder, "not a file");
+    assert_refused("/dev/null", "not a file");
+    assert_refused("", "No such file");
+    unlink(pipe_name);
+}
+
+static void a_code_is_found_by_id_or_name_in_its_own_list(void **state)
+{
+    struct error err = { 0 };
+    struct conn *conn;
+    const struct state *now;
+
+    (void)state;
+    assert_true(dataset_conn(dataset, &conn, &err));
+    now = conn_state(conn);
+    assert_string_equal(state_code(now, "cause", "illness")->name, "Illness");
+    assert_string_equal(state_code(now, "mission_category", "Peacekeeping operation")->id, "pko");
+    assert_string_equal(state_code(now, "relationship_type", "pays")->inverse, "paid by");
+    assert_null(state_code(now, "cause", "illness")->inverse);
+    assert_null(state_code(now, "cause", "pko"));
+    assert_null(state_code(now, "cause", ""));
+    assert_null(state_code(now, "nothing", "illness"));
+    assert_int_equal(strlen(now->digest), 64);
+    assert_string_equal(now->release, "2021-01-01");
+}
+
 static atomic_bool is_over;
 static atomic_int n_wrong;
 
@@ -202,6 +328,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_no_whole_dataset_is_refused_and_the_old_one_stays),
         cmocka_unit_test(a_name_that_is_replaced_or_removed_does_not_touch_what_was_published),
+        cmocka_unit_test(the_last_user_of_a_file_closes_it),
+        cmocka_unit_test(a_refused_file_is_closed_again),
+        cmocka_unit_test(a_file_that_took_the_name_is_not_asked_until_it_is_published),
+        cmocka_unit_test(what_is_no_file_at_all_is_refused_at_once),
+        cmocka_unit_test(a_code_is_found_by_id_or_name_in_its_own_list),
         cmocka_unit_test(threads_see_a_swap_whole_and_leave_nothing_open),
         cmocka_unit_test(a_query_past_its_deadline_is_stopped_and_the_next_one_runs),
         cmocka_unit_test(more_statements_than_the_cache_holds_are_all_answered),
