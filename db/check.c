@@ -47,6 +47,10 @@ struct invariant {
     const char *text; /* what is wrong; what would be right */
 };
 
+#define NO_ACTOR(table, column)                                                                    \
+    "SELECT id FROM " table " WHERE " column " NOT IN (SELECT id FROM actors)"
+#define NO_SUCH_ACTOR "no such actor; the id of one that is there would be right."
+
 #define NUMBER_IS_SAID "coalesce(low, best, high) IS NOT NULL"
 
 static const struct invariant invariants[] = {
@@ -127,6 +131,18 @@ static const struct invariant invariants[] = {
           " WHERE a.known_to IS NULL OR a.known_to > b.known_from",
       .text = "a version is known beyond the beginning of the next; an end at that day would be "
               "right." },
+    { .table = "actors",
+      .query = "SELECT id FROM actors GROUP BY id HAVING min(version) <> 1 OR max(version) <> "
+               "count(*)",
+      .text = "versions with gaps; 1, 2, ... would be right." },
+    { .table = "claims",
+      .query = "SELECT id FROM claims GROUP BY id HAVING min(version) <> 1 OR max(version) <> "
+               "count(*)",
+      .text = "versions with gaps; 1, 2, ... would be right." },
+    { .table = "strengths",
+      .query = "SELECT id FROM strengths GROUP BY id HAVING min(version) <> 1 OR max(version) <> "
+               "count(*)",
+      .text = "versions with gaps; 1, 2, ... would be right." },
     { .with = "start",
       .query = "SELECT id FROM $table WHERE start_min > start_max OR end_min > end_max OR "
                "start_min > end_max",
@@ -157,6 +173,23 @@ static const struct invariant invariants[] = {
       .query = "SELECT id FROM claims c WHERE object IS NOT NULL AND NOT EXISTS"
                " (SELECT 1 FROM labels l WHERE l.kind = c.object_kind AND l.id = c.object)",
       .text = "no such object; the id of one that is there would be right." },
+    /* References by the id of what has versions, which no foreign key can say either. */
+    { .table = "missions", .query = NO_ACTOR("missions", "id"), .text = NO_SUCH_ACTOR },
+    { .table = "actors", .query = NO_ACTOR("actors", "part_of"), .text = NO_SUCH_ACTOR },
+    { .table = "claims", .query = NO_ACTOR("claims", "asserted_by"), .text = NO_SUCH_ACTOR },
+    { .table = "casualties", .query = NO_ACTOR("casualties", "mission"), .text = NO_SUCH_ACTOR },
+    { .table = "relationships",
+      .query = NO_ACTOR("relationships", "from_actor"),
+      .text = NO_SUCH_ACTOR },
+    { .table = "relationships",
+      .query = NO_ACTOR("relationships", "to_actor"),
+      .text = NO_SUCH_ACTOR },
+    { .table = "strengths", .query = NO_ACTOR("strengths", "mission"), .text = NO_SUCH_ACTOR },
+    { .kind = COLUMN_REFS,
+      .query = "SELECT $self FROM $link l WHERE '$things' IN ('actor', 'claim', 'mission')"
+               " AND NOT EXISTS (SELECT 1 FROM labels b WHERE b.kind = '$things' AND b.id = "
+               "l.$linked)",
+      .text = "$link names what is not there; the id of one that is would be right." },
     { .table = "claims",
       .query = "SELECT c.id FROM claims c JOIN claims o ON o.id = c.superseded_by"
                " WHERE o.fact <> c.fact OR c.status <> 'superseded'",
@@ -452,11 +485,14 @@ static bool expand(const char *text, const struct table *table, const struct col
     const struct word words[] = {
         { "$table", table->name },
         { "$key", table->key[0] },
+        { "$things", column ? column->things : NULL },
         { "$thing", table->thing },
         { "$self", table->self },
-        { "$same_version", table->is_versioned ? "AND l.version = t.version" : "" },
+        { "$same_version",
+          table->is_versioned || table->is_revised ? "AND l.version = t.version" : "" },
         { "$column", column ? (column->sql ? column->sql : column->name) : NULL },
         { "$list", column ? column->codes : NULL },
+        { "$linked", column ? column->linked : NULL },
         { "$link", column ? column->link : NULL },
     };
 

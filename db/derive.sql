@@ -6,8 +6,8 @@
 INSERT INTO actors (id, name, type, known_from, known_to)
 SELECT id, acronym, 'un_mission', (SELECT min(known_from) FROM missions o WHERE o.id = m.id), known_to FROM missions m
 WHERE version = (SELECT max(version) FROM missions o WHERE o.id = m.id) ORDER BY id;
-INSERT INTO actor_sources (actor, source, position)
-SELECT mission, source, position FROM mission_sources s
+INSERT INTO actor_sources (actor, version, source, position)
+SELECT mission, 1, source, position FROM mission_sources s
 WHERE version = (SELECT max(version) FROM missions m WHERE m.id = s.mission) ORDER BY mission, source;
 INSERT INTO aliases (kind, id, alias, former, position)
 SELECT 'actor', id, name, 0, 0 FROM missions m
@@ -23,15 +23,35 @@ WITH RECURSIVE closure (ancestor, place) AS (
 )
 INSERT INTO place_closure SELECT ancestor, place FROM closure ORDER BY ancestor, place;
 
+-- The states of the data sets behind the series, as far as the text shows them: the days on which rows begin or end.
+INSERT INTO series_states (series, known_on, source)
+SELECT series, day, max(source) FROM (
+    SELECT series, known_from AS day, source FROM casualties
+    UNION SELECT series, known_to, NULL FROM casualties WHERE known_to IS NOT NULL
+) GROUP BY series, day ORDER BY series, day;
+
+-- Independent sources: who repeats another is one with it, and so are the states of one data set.
+WITH RECURSIVE chain (id, first) AS (
+    SELECT id, id FROM sources WHERE derived_from IS NULL
+    UNION ALL SELECT s.id, chain.first FROM sources s JOIN chain ON s.derived_from = chain.id
+)
+UPDATE sources SET origin = coalesce(
+    (SELECT (SELECT o.source FROM series_states o WHERE o.series = l.series AND o.source IS NOT NULL ORDER BY o.known_on LIMIT 1)
+     FROM series_states l JOIN series s ON s.id = l.series AND s.kind <> 'total'
+     WHERE l.source = chain.first
+     ORDER BY (SELECT min(known_on) FROM series_states o WHERE o.series = l.series), l.series LIMIT 1), chain.first)
+FROM chain WHERE chain.id = sources.id;
+
 -- What to call things.
 INSERT INTO labels (kind, id, name)
 SELECT kind, id, name FROM (
-    SELECT 'actor' AS kind, id, name FROM actors
+    SELECT 'actor' AS kind, id, name FROM actors a WHERE version = (SELECT max(version) FROM actors o WHERE o.id = a.id)
     UNION ALL SELECT 'claim', c.id, f.name FROM claims c JOIN facts f ON f.id = c.fact
+    WHERE version = (SELECT max(version) FROM claims o WHERE o.id = c.id)
     UNION ALL SELECT 'definition', id, name FROM definitions
     UNION ALL SELECT 'event', id, name FROM events
     UNION ALL SELECT 'fact', id, name FROM facts
-    UNION ALL SELECT 'mission', id, name FROM actors WHERE id IN (SELECT id FROM missions)
+    UNION ALL SELECT 'mission', id, acronym FROM missions m WHERE version = (SELECT max(version) FROM missions o WHERE o.id = m.id)
     UNION ALL SELECT 'place', id, name FROM places
     UNION ALL SELECT 'release', id, title FROM releases
     UNION ALL SELECT 'series', id, name FROM series
@@ -46,6 +66,7 @@ SELECT kind, folded, id FROM (
     UNION SELECT kind, fold(alias), id FROM aliases
     UNION SELECT kind, fold(acronym), id FROM missions, (SELECT 'actor' AS kind UNION SELECT 'mission')
     UNION SELECT kind, fold(name), id FROM missions, (SELECT 'actor' AS kind UNION SELECT 'mission')
+    UNION SELECT 'actor', fold(name), id FROM actors
     UNION SELECT 'place', fold(iso2), id FROM places WHERE iso2 IS NOT NULL
     UNION SELECT 'place', fold(iso3), id FROM places WHERE iso3 IS NOT NULL
     UNION SELECT 'place', CAST(m49 AS TEXT), id FROM places WHERE m49 IS NOT NULL
@@ -68,7 +89,7 @@ UPDATE places SET sources_json = (
 UPDATE actors SET sources_json = (
     SELECT json_group_array(json_object('id', id, 'name', name)) FROM (
         SELECT b.id, b.name FROM actor_sources l JOIN labels b ON b.kind = 'source' AND b.id = l.source
-        WHERE l.actor = actors.id ORDER BY l.position)),
+        WHERE l.actor = actors.id AND l.version = actors.version ORDER BY l.position)),
     aliases_json = (
     SELECT json_group_array(alias) FROM (
         SELECT alias FROM aliases WHERE kind = 'actor' AND id = actors.id AND former = 0 ORDER BY position, alias));

@@ -12,10 +12,12 @@
 --     before known_to; known_to NULL: it still does. A revised row is closed and a new `version` opened beside it.
 --   * low, best, high are whole numbers in `unit`; NULL: not said. qualifier and text keep the source's words.
 --   * `<list>_json` columns are derived by db/derive.sql from the link tables, ready to send: [{"id","name"},...].
+--   * Actors and claims are named by their id alone, whatever the version: SQLite has no foreign key to a part of a key,
+--     so db/check.c proves those references (as the builder does for every row of text).
 --   * Closed lists (kinds, causes, types, ...) are rows of `codes`; the build refuses a code that is not there.
 
 PRAGMA application_id = 1651272805; -- 'blhe'
-PRAGMA user_version = 1;            -- the version of this schema
+PRAGMA user_version = 2;            -- the version of this schema
 
 -- What this file is. Keys: digest (SHA-256 of the content, hex), release (id of the newest release), schema (its version).
 CREATE TABLE dataset (
@@ -79,6 +81,7 @@ CREATE TABLE sources (
     derived_from TEXT REFERENCES sources (id), -- the source it repeats: both together are one independent source
     citation TEXT,               -- ready to paste; NULL: title, publisher and date serve
     note TEXT,
+    origin TEXT,                 -- derived: sources of one origin are one independent source
     known_from TEXT NOT NULL CHECK (known_from IS strftime('%Y-%m-%d', known_from)),
     known_to TEXT CHECK (known_to > known_from)
 );
@@ -113,23 +116,26 @@ CREATE TABLE place_closure (
 
 -- Whoever can act: states, armed forces, missions, groups, persons. A mission is an actor with the same id (derived).
 CREATE TABLE actors (
-    id TEXT PRIMARY KEY,
+    id TEXT NOT NULL,
+    version INTEGER NOT NULL DEFAULT 1 CHECK (version >= 1),
     name TEXT NOT NULL,
     type TEXT NOT NULL,          -- code list actor_type
     iso3 TEXT CHECK (iso3 GLOB '[A-Z][A-Z][A-Z]'),
     ucdp_id INTEGER,             -- ActorId of the UCDP Actor Dataset 22.1; NULL: no such actor there, or several
-    part_of TEXT REFERENCES actors (id),
+    part_of TEXT,                -- actor
     note TEXT,
     known_from TEXT NOT NULL CHECK (known_from IS strftime('%Y-%m-%d', known_from)),
     known_to TEXT CHECK (known_to > known_from),
     aliases_json TEXT NOT NULL DEFAULT '[]',
-    sources_json TEXT NOT NULL DEFAULT '[]'
+    sources_json TEXT NOT NULL DEFAULT '[]',
+    PRIMARY KEY (id, version)
 );
 CREATE TABLE actor_sources (
-    actor TEXT NOT NULL REFERENCES actors (id),
+    actor TEXT NOT NULL, version INTEGER NOT NULL DEFAULT 1,
     source TEXT NOT NULL REFERENCES sources (id),
     position INTEGER NOT NULL,
-    PRIMARY KEY (actor, source)
+    PRIMARY KEY (actor, version, source),
+    FOREIGN KEY (actor, version) REFERENCES actors (id, version)
 ) WITHOUT ROWID;
 
 -- Other names of a thing, and ids that were merged into it (former = 1: such an id answers 308).
@@ -160,7 +166,7 @@ CREATE TABLE labels (
 
 -- Peacekeeping operations and political missions. Source: `sources` of each row (missions.csv of the reference).
 CREATE TABLE missions (
-    id TEXT NOT NULL REFERENCES actors (id),
+    id TEXT NOT NULL,
     version INTEGER NOT NULL CHECK (version >= 1),
     acronym TEXT NOT NULL,
     name TEXT,                   -- NULL: the expansion of the acronym is not confirmed
@@ -191,7 +197,7 @@ CREATE INDEX mission_places_by_place ON mission_places (place, mission, version)
 -- An aggregate (UNEF) and the missions it stands for, a mission (UNMIBH) and its part (IPTF).
 CREATE TABLE mission_components (
     mission TEXT NOT NULL, version INTEGER NOT NULL,
-    component TEXT NOT NULL REFERENCES actors (id),
+    component TEXT NOT NULL,
     position INTEGER NOT NULL,
     PRIMARY KEY (mission, version, component),
     FOREIGN KEY (mission, version) REFERENCES missions (id, version)
@@ -222,7 +228,8 @@ CREATE INDEX facts_by_place ON facts (place);
 
 -- One assertion by one party in one source (rule 1 of DATA.md).
 CREATE TABLE claims (
-    id TEXT PRIMARY KEY,
+    id TEXT NOT NULL,
+    version INTEGER NOT NULL DEFAULT 1 CHECK (version >= 1),
     fact TEXT NOT NULL REFERENCES facts (id),
     subject_kind TEXT NOT NULL CHECK (subject_kind IN ('actor', 'place', 'event')), -- as in the fact
     subject TEXT NOT NULL,
@@ -239,18 +246,19 @@ CREATE TABLE claims (
     place TEXT REFERENCES places (id),
     definition TEXT REFERENCES definitions (id),
     modality TEXT NOT NULL,      -- code list modality
-    asserted_by TEXT REFERENCES actors (id),           -- NULL: the source speaks in its own voice
+    asserted_by TEXT,           -- NULL: the source speaks in its own voice
     reported_by TEXT NOT NULL REFERENCES sources (id), -- the document in which it stands
     quote TEXT,                  -- the decisive words, ten at most; NULL: not kept
     locator_unit TEXT,           -- code list locator_unit; NULL: not located
     locator_start INTEGER, locator_end INTEGER, -- first and last, in that unit
     status TEXT NOT NULL,        -- code list claim_status
-    superseded_by TEXT REFERENCES claims (id),
+    superseded_by TEXT,
     verdict TEXT,                -- code list verdict: what other sources make of it; NULL: not checked
     note TEXT,
     flags_json TEXT NOT NULL DEFAULT '[]', -- code list flag, as text
     known_from TEXT NOT NULL CHECK (known_from IS strftime('%Y-%m-%d', known_from)),
     known_to TEXT CHECK (known_to > known_from),
+    PRIMARY KEY (id, version),
     CHECK ((object IS NULL) = (object_kind IS NULL)),
     CHECK ((locator_unit IS NULL) = (locator_start IS NULL) AND locator_start <= locator_end),
     CHECK (low <= high),
@@ -284,12 +292,12 @@ CREATE TABLE event_places (
 ) WITHOUT ROWID;
 CREATE INDEX event_places_by_place ON event_places (place, event);
 CREATE TABLE event_actors (
-    event TEXT NOT NULL REFERENCES events (id), actor TEXT NOT NULL REFERENCES actors (id), position INTEGER NOT NULL,
+    event TEXT NOT NULL REFERENCES events (id), actor TEXT NOT NULL, position INTEGER NOT NULL,
     PRIMARY KEY (event, actor)
 ) WITHOUT ROWID;
 CREATE INDEX event_actors_by_actor ON event_actors (actor, event);
 CREATE TABLE event_claims (
-    event TEXT NOT NULL REFERENCES events (id), claim TEXT NOT NULL REFERENCES claims (id), position INTEGER NOT NULL,
+    event TEXT NOT NULL REFERENCES events (id), claim TEXT NOT NULL, position INTEGER NOT NULL,
     PRIMARY KEY (event, claim)
 ) WITHOUT ROWID;
 CREATE TABLE event_sources (
@@ -303,9 +311,20 @@ CREATE TABLE series (
     name TEXT NOT NULL,
     kind TEXT NOT NULL CHECK (kind IN ('record', 'cell', 'total')),
     definition TEXT NOT NULL REFERENCES definitions (id),
-    official INTEGER NOT NULL CHECK (official IN (0, 1)), -- 1: the one that answers where none is named
+    official INTEGER NOT NULL CHECK (official IN (0, 1)), -- 1: published by the body that it is about
+    rank INTEGER NOT NULL,       -- of series that overlap, the one of the lowest rank answers where none is named
+    frequency TEXT NOT NULL,     -- code list frequency: how finely the dates of its rows tell time
+    dimensions_json TEXT NOT NULL DEFAULT '[]', -- code list dimension: what its rows are broken down by
     text TEXT NOT NULL
 );
+-- Each state of a data set that was read into a series. Derived for the text (the days on which its rows begin and end
+-- to be known); an import writes its own.
+CREATE TABLE series_states (
+    series TEXT NOT NULL REFERENCES series (id),
+    known_on TEXT NOT NULL CHECK (known_on IS strftime('%Y-%m-%d', known_on)), -- day of the state
+    source TEXT REFERENCES sources (id), -- the data set in that state; NULL: a state in which rows only ended
+    PRIMARY KEY (series, known_on)
+) WITHOUT ROWID;
 CREATE TABLE series_overlaps (
     series TEXT NOT NULL REFERENCES series (id), other TEXT NOT NULL REFERENCES series (id), position INTEGER NOT NULL,
     PRIMARY KEY (series, other)
@@ -317,8 +336,11 @@ CREATE TABLE casualties (
     version INTEGER NOT NULL CHECK (version >= 1),
     series TEXT NOT NULL REFERENCES series (id),
     kind TEXT NOT NULL CHECK (kind IN ('record', 'cell', 'total')), -- as in the series
-    mission TEXT REFERENCES actors (id),      -- the mission the victims served in; NULL: none
+    mission TEXT,      -- the mission the victims served in; NULL: none
     place TEXT REFERENCES places (id),        -- where; NULL: not said
+    latitude REAL CHECK (latitude BETWEEN -90 AND 90),     -- degrees north, WGS 84, of one event; NULL: not said
+    longitude REAL CHECK (longitude BETWEEN -180 AND 180), -- degrees east, WGS 84
+    location TEXT,                            -- where, in the words of the source; NULL: place says it
     date TEXT NOT NULL, date_min TEXT NOT NULL, date_max TEXT NOT NULL, -- the period counted over, or the day of one death
     end TEXT, end_min TEXT NOT NULL, end_max TEXT NOT NULL, -- the end of a period that no single date says; NULL: as `date`
     victim_group TEXT NOT NULL,               -- code list victim_group
@@ -346,14 +368,14 @@ CREATE INDEX casualties_by_nationality ON casualties (nationality, series);
 CREATE INDEX casualties_by_date ON casualties (date_min, id);
 CREATE TABLE casualty_perpetrators (
     casualty TEXT NOT NULL, version INTEGER NOT NULL,
-    actor TEXT NOT NULL REFERENCES actors (id), position INTEGER NOT NULL,
+    actor TEXT NOT NULL, position INTEGER NOT NULL,
     PRIMARY KEY (casualty, version, actor),
     FOREIGN KEY (casualty, version) REFERENCES casualties (id, version)
 ) WITHOUT ROWID;
 CREATE INDEX casualty_perpetrators_by_actor ON casualty_perpetrators (actor, casualty, version);
 CREATE TABLE casualty_claims (
     casualty TEXT NOT NULL, version INTEGER NOT NULL,
-    claim TEXT NOT NULL REFERENCES claims (id), position INTEGER NOT NULL,
+    claim TEXT NOT NULL, position INTEGER NOT NULL,
     PRIMARY KEY (casualty, version, claim),
     FOREIGN KEY (casualty, version) REFERENCES casualties (id, version)
 ) WITHOUT ROWID;
@@ -362,9 +384,9 @@ CREATE TABLE casualty_claims (
 CREATE TABLE relationships (
     id TEXT NOT NULL,
     version INTEGER NOT NULL CHECK (version >= 1),
-    from_actor TEXT NOT NULL REFERENCES actors (id),
+    from_actor TEXT NOT NULL,
     type TEXT NOT NULL,          -- code list relationship_type
-    to_actor TEXT NOT NULL REFERENCES actors (id),
+    to_actor TEXT NOT NULL,
     sign TEXT NOT NULL CHECK (sign IN ('+', '-', '0')), -- support, opposition, neutral
     start TEXT, start_min TEXT NOT NULL, start_max TEXT NOT NULL,
     end TEXT, end_min TEXT NOT NULL, end_max TEXT NOT NULL,
@@ -384,7 +406,7 @@ CREATE INDEX relationships_by_to ON relationships (to_actor, start_min);
 CREATE INDEX relationships_by_start ON relationships (start_min, id);
 CREATE TABLE relationship_claims (
     relationship TEXT NOT NULL, version INTEGER NOT NULL,
-    claim TEXT NOT NULL REFERENCES claims (id), position INTEGER NOT NULL,
+    claim TEXT NOT NULL, position INTEGER NOT NULL,
     PRIMARY KEY (relationship, version, claim),
     FOREIGN KEY (relationship, version) REFERENCES relationships (id, version)
 ) WITHOUT ROWID;
@@ -394,3 +416,23 @@ CREATE TABLE relationship_sources (
     PRIMARY KEY (relationship, version, source),
     FOREIGN KEY (relationship, version) REFERENCES relationships (id, version)
 ) WITHOUT ROWID;
+
+-- Personnel of a mission on a day. Filled by imports alone: no such set may be shipped with the program.
+CREATE TABLE strengths (
+    id TEXT NOT NULL,
+    version INTEGER NOT NULL CHECK (version >= 1),
+    mission TEXT NOT NULL,       -- actor
+    date TEXT NOT NULL, date_min TEXT NOT NULL, date_max TEXT NOT NULL, -- the day that is counted on
+    category TEXT NOT NULL,      -- code list strength_category
+    low INTEGER, best INTEGER, high INTEGER,
+    qualifier TEXT, text TEXT, unit TEXT NOT NULL, -- unit: person
+    definition TEXT NOT NULL REFERENCES definitions (id),
+    source TEXT NOT NULL REFERENCES sources (id),
+    flags_json TEXT NOT NULL DEFAULT '[]',
+    note TEXT,
+    known_from TEXT NOT NULL CHECK (known_from IS strftime('%Y-%m-%d', known_from)),
+    known_to TEXT CHECK (known_to > known_from),
+    PRIMARY KEY (id, version)
+);
+CREATE INDEX strengths_by_mission ON strengths (mission, category, date_min);
+CREATE INDEX strengths_by_date ON strengths (date_min, id);

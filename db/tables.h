@@ -84,7 +84,8 @@ struct table {
     const char *order[TABLE_KEYS]; /* columns that lines are sorted by; both NULL: by hand */
     bool is_required;              /* a dataset without a row of it makes no sense */
     bool is_versioned;             /* rows of one id have versions 1, 2, ... */
-    const struct column *columns;  /* ends with a NULL name */
+    bool is_revised; /* the same in the schema alone: the text has one version, imports make more */
+    const struct column *columns; /* ends with a NULL name */
     struct copy copies[TABLE_COPIES];
     table_rule *rules[TABLE_RULES]; /* NULL: no more */
 };

@@ -47,7 +47,9 @@ static const struct field fields[] = {
       .sql = "a.aliases_json",
       .text = "Other names under which it is found." },
     COMMON_NOTE("a."),
-    COMMON_SOURCES("a.", "a.id IN (SELECT actor FROM actor_sources WHERE source IN @ids)"),
+    COMMON_SOURCES("a.", "(a.id, a.version) IN (SELECT actor, version FROM actor_sources"
+                         " WHERE source IN @ids)"),
+    COMMON_VERSION("a."),
     COMMON_KNOWN_FROM("a."),
     COMMON_KNOWN_TO("a."),
     { 0 },

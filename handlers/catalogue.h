@@ -10,6 +10,7 @@
     X(facts)                                                                                       \
     X(claims)                                                                                      \
     X(casualties)                                                                                  \
+    X(strengths)                                                                                   \
     X(actors)                                                                                      \
     X(relationships)                                                                               \
     X(events)                                                                                      \

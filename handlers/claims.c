@@ -121,6 +121,7 @@ static const struct field fields[] = {
       .codes = "flag",
       .text = "What must not be overlooked about it." },
     COMMON_NOTE("c."),
+    COMMON_VERSION("c."),
     COMMON_KNOWN_FROM("c."),
     COMMON_KNOWN_TO("c."),
     { 0 },

@@ -95,11 +95,9 @@ static const struct field fields[] = {
 };
 
 static const struct child children[] = {
-    { .name = "facts", .filter = "subject" },
-    { .name = "casualties", .filter = "mission" },
-    { .name = "relationships", .filter = "actor" },
-    { .name = "events", .filter = "actor" },
-    { 0 },
+    { .name = "facts", .filter = "subject" },     { .name = "casualties", .filter = "mission" },
+    { .name = "strengths", .filter = "mission" }, { .name = "relationships", .filter = "actor" },
+    { .name = "events", .filter = "actor" },      { 0 },
 };
 
 const struct resource missions = {

@@ -2,7 +2,7 @@
 
 import pytest
 
-NAMES = ["missions", "facts", "claims", "casualties", "actors", "relationships", "events", "sources", "places", "releases"]
+NAMES = ["missions", "facts", "claims", "casualties", "strengths", "actors", "relationships", "events", "sources", "places", "releases"]
 each = pytest.mark.parametrize("name", NAMES)
 
 
@@ -26,7 +26,7 @@ def test_a_walk_by_seven_sees_each_row_once_and_equals_one_big_page(api, name):
 def test_the_link_header_is_the_next_page(api, name):
     answer = api.get(f"/v1/{name}", limit=1)
     body = answer.json
-    if body["meta"]["total"] == 1:
+    if body["meta"]["total"] <= 1:
         assert body["next"] is None and answer.headers["Link"] is None
         return
     assert answer.headers["Link"] == f'<{body["next_url"]}>; rel="next"'
@@ -43,6 +43,8 @@ def test_a_page_that_holds_exactly_all_rows_is_the_last(api, name):
     total = api.get(f"/v1/{name}", limit=1).meta["total"]
     if total > 10000:
         pytest.skip("more rows than one page takes")
+    if total == 0:
+        pytest.skip("no row is shipped")
     answer = api.get(f"/v1/{name}", limit=total, fields="id")
     assert len(answer.data) == total
     assert answer.json["next"] is None
@@ -140,6 +142,8 @@ def test_count_none_leaves_out_the_total_alone(api, name):
 @each
 def test_fields_cuts_rows_and_keeps_the_declared_order(api, name):
     whole = api.get(f"/v1/{name}", limit=5).data
+    if not whole:
+        pytest.skip("no row is shipped")
     names = list(whole[0])
     assert names[0] == "id"
     assert all(list(row) == names for row in whole)

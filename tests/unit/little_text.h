@@ -48,6 +48,9 @@ static const struct little_file little_files[] = {
                    "qualifier,between,Between,From to.,\n"
                    "relationship_status,asserted,Asserted,Said.,\n"
                    "relationship_type,fights,Fights,Fights.,is fought by\n"
+                   "frequency,year,Year,Years.,\n"
+                   "frequency,period,Period,Periods.,\n"
+                   "dimension,mission,Mission,Missions.,\n"
                    "series_kind,cell,Cells,Cells.,\n"
                    "series_kind,total,Totals,Sums.,\n"
                    "sign,+,support,For.,\n"
@@ -71,9 +74,9 @@ static const struct little_file little_files[] = {
                          "dead,The dead,Everybody who died.,person,lost\n"
                          "lost,The lost,Everybody who was lost.,person,dead\n"
                          "money,Money,What was paid.,usd,\n" },
-    { "series.csv", "id,name,kind,definition,official,overlaps,text\n"
-                    "cells,Cells,cell,dead,1,sums,Cells of a table.\n"
-                    "sums,Sums,total,dead,0,cells,Stated sums.\n" },
+    { "series.csv", "id,name,kind,definition,official,overlaps,rank,frequency,dimensions,text\n"
+                    "cells,Cells,cell,dead,1,sums,1,year,mission,Cells of a table.\n"
+                    "sums,Sums,total,dead,0,cells,2,period,mission,Stated sums.\n" },
     { "places.csv", "id,name,kind,iso2,iso3,m49,latitude,longitude,part_of,aliases,note,sources\n"
                     "mli,Mali,country,ML,MLI,466,17.5,-4,,République du Mali; Malí,,paper\n"
                     "moura,Moura,locality,,,,14.3,-4.6,mli,,,paper\n"

@@ -146,7 +146,7 @@ static const struct fault_case cases[] = {
     { "a_repeated_version_is_refused", "missions.csv", "\nunfix,2", "\nunfix,1",
       "missions.csv:3: version '1' stands at " },
     { "a_repeated_code_is_refused", "codes.csv", "sign,-", "sign,+",
-      "codes.csv:33: id '+' stands at \nrelationships.csv:2: sign '-' is no code" },
+      "codes.csv:36: id '+' stands at \nrelationships.csv:2: sign '-' is no code" },
     { "versions_begin_at_1", "missions.csv", "unknowns,1", "unknowns,2",
       "missions.csv:4: version 2 of 'unknowns' where 1 is due" },
     { "versions_have_no_gaps", "casualties.csv", "unfix-2018,2", "unfix-2018,3",
@@ -164,7 +164,7 @@ static const struct fault_case cases[] = {
       "claims.csv:4: the line is out of order: id 'aaa-paper' comes after 'raid-wire'" },
     { "a_code_list_that_is_torn_is_refused", "codes.csv", "victim_group,people",
       "actor_type,people",
-      "codes.csv:40: list 'actor_type' began at line 2\ncasualties.csv:2: \ncasualties.csv:3: "
+      "codes.csv:43: list 'actor_type' began at line 2\ncasualties.csv:2: \ncasualties.csv:3: "
       "\ncasualties.csv:4: " },
 
     /* Clocks. */
@@ -513,13 +513,19 @@ static const struct {
       "People who died in UNFIX" },
     { "a_place_lies_in_itself_and_its_country",
       "SELECT group_concat(ancestor) FROM place_closure WHERE place = 'moura'", "mli,moura" },
+    { "sources_that_repeat_one_another_have_one_origin",
+      "SELECT count(DISTINCT origin) || ' of ' || count(*) FROM sources WHERE origin IS NOT NULL",
+      "1 of 2" },
+    { "the_states_of_a_series_are_the_days_on_which_its_rows_begin_and_end",
+      "SELECT group_concat(series || ' ' || known_on) FROM series_states",
+      "cells 2019-06-30,cells 2020-01-01,sums 2019-06-30" },
     { "the_dataset_says_its_release_and_schema",
       "SELECT group_concat(key || ' ' || value) FROM dataset WHERE key <> 'digest'",
-      "release 2021-01-01,schema 1" },
+      "release 2021-01-01,schema 2" },
     { "the_file_is_marked_as_ours",
       "SELECT application_id || ' ' || user_version FROM pragma_application_id, "
       "pragma_user_version",
-      "1651272805 1" },
+      "1651272805 2" },
 };
 
 static void check_value(void **state)
@@ -547,7 +553,7 @@ static void the_summary_adds_up(void **state)
     little_make(&little);
     assert_true(build(&little, &summary, &err));
     assert_int_equal(summary.n_files, LITTLE_FILES);
-    assert_int_equal(summary.n_rows, 69);
+    assert_int_equal(summary.n_rows, 72);
     assert_string_equal(summary.release, "2021-01-01");
     assert_int_equal(stat(little.file, &status), 0);
     assert_int_equal(summary.size, status.st_size);
