@@ -9,6 +9,7 @@
     X(missions)                                                                                    \
     X(facts)                                                                                       \
     X(claims)                                                                                      \
+    X(disagreements)                                                                               \
     X(casualties)                                                                                  \
     X(strengths)                                                                                   \
     X(actors)                                                                                      \
