@@ -457,17 +457,19 @@ SELECT c.rowid AS row, c.id, c.fact, c.known_from, c.known_to,
     c.flags_json LIKE '%translation_damage%' AS is_damaged,
     -- Checked against other sources and found to differ: a person settled that it contradicts them.
     c.status = 'disputed' AND c.verdict IS 'differs' AS is_refuted,
-    EXISTS (SELECT 1 FROM codes WHERE list = 'single_valued' AND codes.id = f.predicate) AS is_single
+    EXISTS (SELECT 1 FROM codes WHERE list = 'single_valued' AND codes.id = f.predicate) AS is_single,
+    EXISTS (SELECT 1 FROM codes WHERE list = 'cumulative' AND codes.id = f.predicate) AS is_cumulative
 FROM claims c JOIN facts f ON f.id = c.fact;
 
 -- Each two claims on one fact, both ways round: how `claim` stands to `other` (code list stands) and why (JSON list of
 -- codes of the list pair_reason). Numbers are compared only where both count the same thing, over what can be the same
--- period and place, in one unit; they conflict only where no number is within the bounds of both.
+-- period and place, in one unit; they conflict only where no number is within the bounds of both. Where only the periods
+-- differ and what is counted only grows (code list cumulative), the count of a part cannot be more than that of the whole.
 CREATE VIEW claim_pairs AS
 SELECT fact, claim, other, other_id, claim_from, claim_to, other_from, other_to, is_apart,
     CASE reason
         WHEN 'same' THEN 'agrees'
-        WHEN 'bounds' THEN 'compatible' WHEN 'precision' THEN 'compatible' WHEN 'several' THEN 'compatible'
+        WHEN 'bounds' THEN 'compatible' WHEN 'part' THEN 'compatible' WHEN 'precision' THEN 'compatible' WHEN 'several' THEN 'compatible'
         WHEN 'number' THEN 'conflicts' WHEN 'date' THEN 'conflicts' WHEN 'object' THEN 'conflicts'
         WHEN 'denial' THEN 'conflicts' WHEN 'disputed' THEN 'conflicts'
         ELSE 'not_comparable' END AS stands,
@@ -487,7 +489,10 @@ FROM (
             WHEN is_number AND other_is_number THEN CASE
                 WHEN NOT (other_unit OR other_definition OR other_period OR other_place) THEN CASE
                     WHEN is_apart THEN 'number' WHEN is_same_number THEN 'same' ELSE 'bounds' END
-                WHEN is_refuted THEN 'disputed' ELSE 'scope' END
+                WHEN is_cumulative AND NOT (other_unit OR other_definition OR other_place) AND is_part_more THEN 'number'
+                WHEN is_refuted THEN 'disputed'
+                WHEN is_cumulative AND NOT (other_unit OR other_definition OR other_place) AND is_part_less THEN 'part'
+                ELSE 'scope' END
             WHEN is_number OR other_is_number THEN CASE WHEN is_refuted THEN 'disputed' ELSE 'words' END
             WHEN is_other_thing THEN CASE
                 WHEN is_single THEN 'object' WHEN is_refuted THEN 'disputed' ELSE 'several' END
@@ -498,7 +503,7 @@ FROM (
             WHEN is_same_thing THEN 'same'
             ELSE 'words' END AS reason
     FROM (
-        SELECT a.fact, a.row AS claim, b.row AS other, b.id AS other_id,
+        SELECT a.fact, a.row AS claim, b.row AS other, b.id AS other_id, a.is_cumulative,
             a.known_from AS claim_from, a.known_to AS claim_to, b.known_from AS other_from, b.known_to AS other_to,
             a.is_damaged OR b.is_damaged AS is_damaged, a.is_refuted OR b.is_refuted AS is_refuted,
             a.is_denial, b.is_denial AS other_is_denial, a.is_number, b.is_number AS other_is_number, a.is_single,
@@ -508,6 +513,13 @@ FROM (
             a.start_max < b.start_min OR b.start_max < a.start_min
                 OR a.end_max < b.end_min OR b.end_max < a.end_min AS other_period,
             coalesce(a.most < b.least, 0) OR coalesce(b.most < a.least, 0) AS is_apart,
+            -- One period certainly within the other, and more counted in it; or possibly within it, and no more.
+            (a.start_min >= b.start_max OR (a.start_min = b.start_min AND a.start_max = b.start_max))
+                AND a.end_max <= b.end_min AND coalesce(a.least > b.most, 0)
+            OR (b.start_min >= a.start_max OR (a.start_min = b.start_min AND a.start_max = b.start_max))
+                AND b.end_max <= a.end_min AND coalesce(b.least > a.most, 0) AS is_part_more,
+            a.start_max >= b.start_min AND a.end_min <= b.end_max AND coalesce(a.least <= b.most, 1)
+                OR b.start_max >= a.start_min AND b.end_min <= a.end_max AND coalesce(b.least <= a.most, 1) AS is_part_less,
             a.least IS b.least AND a.most IS b.most AND a.best IS b.best AS is_same_number,
             coalesce(a.thing <> b.thing, 0) AS is_other_thing, coalesce(a.thing = b.thing, 0) AS is_same_thing,
             a.thing IS b.thing AND a.words IS b.words AS is_same_words,

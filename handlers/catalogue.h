@@ -11,6 +11,8 @@
     X(claims)                                                                                      \
     X(disagreements)                                                                               \
     X(casualties)                                                                                  \
+    X(reconcile)                                                                                   \
+    X(coverage)                                                                                    \
     X(strengths)                                                                                   \
     X(actors)                                                                                      \
     X(relationships)                                                                               \
