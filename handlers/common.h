@@ -130,11 +130,11 @@
 #define CLAIM_FIRMNESS                                                                             \
     "CASE k.modality WHEN 'stated' THEN 0 WHEN 'reported' THEN 1 WHEN 'alleged' THEN 2 ELSE 3 END"
 
-/* The claim that answers under the rule. */
-#define CLAIM_ANSWER(rule, id)                                                                     \
+/* The claim that answers under a rule: the first by its key of those that it does not refuse. */
+#define CLAIM_ANSWER(refusal, rule_key)                                                            \
     "SELECT k.rowid FROM claims k JOIN sources s ON s.id = k.reported_by"                          \
-    " WHERE k.fact = f.id AND k.known_from <= :as_of AND (" CLAIM_REFUSAL(rule, id) ") IS NULL"    \
-    " ORDER BY " CLAIM_RULE_KEY(rule) ", " CLAIM_STANDING ", " CLAIM_FIRMNESS                      \
+    " WHERE k.fact = f.id AND k.known_from <= :as_of AND (" refusal ") IS NULL"                    \
+    " ORDER BY " rule_key ", " CLAIM_STANDING ", " CLAIM_FIRMNESS                                  \
     ", k.known_from DESC, k.id LIMIT 1"
 
 /*
@@ -162,17 +162,24 @@
     "'low', " a "low, 'best', " a "best, 'high', " a "high, 'qualifier', " a "qualifier,"          \
     " 'text', " a "text, 'unit', " a "unit) END)"
 
+#define CLAIM_NUMBER JSON_NUMBER("k.")
+#define CLAIM_OBJECT                                                                               \
+    "json((SELECT json_object('id', l.id, 'name', l.name, 'kind', l.kind) FROM labels l"           \
+    " WHERE l.kind = k.object_kind AND l.id = k.object))"
+#define CLAIM_DEFINITION JSON_REF("definition", "k.definition")
+#define CLAIM_ASSERTER JSON_REF("actor", "k.asserted_by")
+#define CLAIM_REPORTER JSON_REF("source", "k.reported_by")
+#define CLAIM_ORIGIN JSON_REF("source", "k.origin")
+#define CLAIM_STATUS COMMON_STATUS_THEN("k.")
+
 /* What a claim k says, and who says so: members of a JSON object, as CLAIM_MEMBERS declares them.
  * k.origin is the origin of its source. */
 #define CLAIM_JSON                                                                                 \
-    "'id', k.id, 'number', " JSON_NUMBER("k.") ", 'object', json((SELECT json_object("             \
-    "'id', l.id, 'name', l.name, 'kind', l.kind) FROM labels l"                                    \
-    " WHERE l.kind = k.object_kind AND l.id = k.object)), 'value', k.object_text,"                 \
-    " 'start', k.start, 'end', k.end, 'definition', " JSON_REF("definition", "k.definition")       \
-    ", 'asserted_by', " JSON_REF("actor", "k.asserted_by")                                         \
-    ", 'reported_by', " JSON_REF("source", "k.reported_by")                                        \
-    ", 'origin', " JSON_REF("source", "k.origin")                                                  \
-    ", 'known_from', k.known_from, 'status', " COMMON_STATUS_THEN("k.") ", 'modality', k.modality"
+    "'id', k.id, 'number', " CLAIM_NUMBER ", 'object', " CLAIM_OBJECT ", 'value', k.object_text,"  \
+    " 'start', k.start, 'end', k.end, 'definition', " CLAIM_DEFINITION                             \
+    ", 'asserted_by', " CLAIM_ASSERTER ", 'reported_by', " CLAIM_REPORTER                          \
+    ", 'origin', " CLAIM_ORIGIN ", 'known_from', k.known_from, 'status', " CLAIM_STATUS            \
+    ", 'modality', k.modality"
 
 #define CLAIM_MEMBERS                                                                              \
     { .name = "id", .type = FIELD_ID, .text = "The claim, as in /v1/claims." },                    \
@@ -218,14 +225,11 @@
           .kind = "source",                                                                        \
           .text = "The source that it goes back to: claims of one origin are one independent "     \
                   "source." },                                                                     \
-        { .name = "known_from",                                                                    \
-          .type = FIELD_DAY,                                                                       \
-          .text = "Day from which the source said so." },                                          \
+        { .name = "known_from", .type = FIELD_DAY, .text = "Day from which the source said so." }, \
         { .name = "status",                                                                        \
           .type = FIELD_CODE,                                                                      \
           .codes = "claim_status",                                                                 \
           .text = "Its standing beside the other claims." },                                       \
-        { .name = "modality",                                                                      \
-          .type = FIELD_CODE,                                                                      \
-          .codes = "modality",                                                                     \
-          .text = "How it is put." }
+    {                                                                                              \
+        .name = "modality", .type = FIELD_CODE, .codes = "modality", .text = "How it is put."      \
+    }

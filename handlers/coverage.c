@@ -10,6 +10,9 @@
     " END) AS first_key, max(CASE WHEN k." end " IS NOT NULL THEN k." end "_max || k." end         \
     "_min || k." end " END) AS last_key,"
 
+#define DAY_SPAN SPAN("date", "date")
+#define CLAIM_SPAN SPAN("start", "end")
+
 #define COUNT                                                                                      \
     " count(*) AS records, sum(coalesce(k.low, k.best, k.high) IS NULL) AS unknown,"               \
     " max(k.known_from) AS updated,"
@@ -26,13 +29,13 @@
     " GROUP BY k.mission, k.series, k.harm"
 
 #define STRENGTHS                                                                                  \
-    "SELECT 'strengths', k.mission, k.category, NULL, NULL," COUNT SPAN("date", "date")            \
+    "SELECT 'strengths', k.mission, k.category, NULL, NULL," COUNT DAY_SPAN                        \
     " json_group_array(DISTINCT k.source)," YEARS " FROM strengths k WHERE " CLAIM_KNOWN           \
     " GROUP BY k.mission, k.category"
 
 #define CLAIMS                                                                                     \
     "SELECT 'claims', k.subject, coalesce((SELECT id FROM codes WHERE list = 'measure'"            \
-    " AND codes.id = k.predicate), 'other'), k.predicate, NULL," COUNT SPAN("start", "end")        \
+    " AND codes.id = k.predicate), 'other'), k.predicate, NULL," COUNT CLAIM_SPAN                  \
     " json_group_array(DISTINCT k.reported_by), NULL FROM claims k"                                \
     " WHERE k.subject_kind = 'actor' AND k.subject IN (SELECT id FROM missions) AND " CLAIM_KNOWN  \
     " AND coalesce(k.low, k.best, k.high) IS NOT NULL GROUP BY k.subject, k.predicate"
@@ -50,8 +53,9 @@
 
 /* Rows that tell years, and the years of the mission's life so far as the rows were read. */
 #define ROWS                                                                                       \
-    "SELECT r.*, r.mission || '-' || CASE WHEN r.measure = 'other' THEN replace(r.predicate, '_',"  \
-    " '-') ELSE replace(r.measure, '_', '-') END || '-' || coalesce(r.series, r.kind) AS id,"      \
+    "SELECT r.*, r.mission || '-' || CASE WHEN r.measure = 'other'"                                \
+    " THEN replace(r.predicate, '_', '-') ELSE replace(r.measure, '_', '-') END || '-' || "        \
+    "coalesce(r.series, r.kind) AS id,"                                                            \
     " substr(first_key, 1, 10) AS first_min, substr(first_key, 11, 10) AS first_max,"              \
     " substr(first_key, 21) AS first, substr(last_key, 11, 10) AS last_min,"                       \
     " substr(last_key, 1, 10) AS last_max, substr(last_key, 21) AS last,"                          \
@@ -68,7 +72,8 @@
 #define GAPS                                                                                       \
     "CASE WHEN x.years IS NOT NULL AND x.frequency IS NOT 'period' THEN"                           \
     " (SELECT json_group_array(json_object('from', a, 'to', b, 'kind', kind)) FROM ("              \
-    "SELECT y + 1 AS a, next - 1 AS b, 'between' AS kind FROM (SELECT CAST(value AS INTEGER) AS y," \
+    "SELECT y + 1 AS a, next - 1 AS b, 'between' AS kind"                                          \
+    " FROM (SELECT CAST(value AS INTEGER) AS y,"                                                   \
     " lead(CAST(value AS INTEGER)) OVER (ORDER BY value) AS next FROM json_each(x.years))"         \
     " WHERE next > y + 1"                                                                          \
     " UNION ALL SELECT x.life_first, min(CAST(value AS INTEGER)) - 1, 'life'"                      \
@@ -154,8 +159,9 @@ static const struct field fields[] = {
       .flags = FIELD_NULLABLE,
       .sql = GAPS,
       .members = gap,
-      .text = "Stretches of calendar years without a row, which may be years without a death; null: "
-              "the rows tell no years." },
+      .text =
+          "Stretches of calendar years without a row, which may be years without a death; null: "
+          "the rows tell no years." },
     { .name = "frequency",
       .type = FIELD_CODE,
       .flags = FIELD_FILTER | FIELD_SORT | FIELD_NULLABLE,

@@ -9,8 +9,7 @@
     " AND p.other_from <= :as_of AND (p.other_to IS NULL OR p.other_to > :as_of)"
 
 /* Counts of different things that answer one question with numbers that cannot be one. */
-#define OTHER_DEFINITION                                                                           \
-    "p.reason = 'scope' AND p.is_apart AND p.reasons LIKE '%\"definition\"%'"
+#define OTHER_DEFINITION "p.reason = 'scope' AND p.is_apart AND p.reasons LIKE '%\"definition\"%'"
 
 /* What kinds of conflict the pairs of a fact make, the gravest first. */
 #define PAIRS                                                                                      \
@@ -22,32 +21,41 @@
 
 #define IS_CONFLICT "d.denial + d.number + d.object + d.date + d.disputed + d.definition > 0"
 
-#define KIND(code) "CASE WHEN d." code " THEN ',\"" code "\"' ELSE '' END"
+#define KINDS                                                                                      \
+    "('[' || substr(CASE WHEN d.denial THEN ',\"denial\"' ELSE '' END"                             \
+    " || CASE WHEN d.number THEN ',\"number\"' ELSE '' END"                                        \
+    " || CASE WHEN d.object THEN ',\"object\"' ELSE '' END"                                        \
+    " || CASE WHEN d.date THEN ',\"date\"' ELSE '' END"                                            \
+    " || CASE WHEN d.disputed THEN ',\"disputed\"' ELSE '' END"                                    \
+    " || CASE WHEN d.definition THEN ',\"definition\"' ELSE '' END, 2) || ']')"
+
+#define REFUSAL CLAIM_REFUSAL("'preferred'", "NULL")
+#define ANSWER CLAIM_ANSWER(REFUSAL, "NULL")
 
 /* A claim k that was known, with the origin of its source, in the order of the rule. */
 #define KNOWN_CLAIMS                                                                               \
     "SELECT k.*, k.rowid AS row, s.origin AS origin, k.rowid IS NOT c.row AS is_other,"            \
-    " (" CLAIM_REFUSAL("'preferred'", "NULL") ") IS NOT NULL AS is_refused"                        \
+    " (" REFUSAL ") IS NOT NULL AS is_refused"                                                     \
     " FROM claims k JOIN sources s"                                                                \
     " ON s.id = k.reported_by WHERE k.fact = f.id AND " CLAIM_KNOWN                                \
-    " ORDER BY is_other, is_refused, "                                                             \
-    CLAIM_STANDING ", " CLAIM_FIRMNESS ", k.known_from DESC, k.id"
+    " ORDER BY is_other, is_refused, " CLAIM_STANDING ", " CLAIM_FIRMNESS                          \
+    ", k.known_from DESC, k.id"
 
 #define CLAIMS                                                                                     \
     "(SELECT json_group_array(json(claim)) FROM (SELECT json_object(" CLAIM_JSON ", 'stands',"     \
-    " CASE WHEN k.row = c.row THEN 'answer' ELSE (SELECT p.stands FROM claim_pairs p"            \
-    " WHERE p.claim = k.row AND p.other = c.row) END,"                                           \
+    " CASE WHEN k.row = c.row THEN 'answer' ELSE (SELECT p.stands FROM claim_pairs p"              \
+    " WHERE p.claim = k.row AND p.other = c.row) END,"                                             \
     " 'reasons', json(coalesce((SELECT p.reasons FROM claim_pairs p WHERE p.claim = k.row"         \
-    " AND p.other = c.row), '[]')),"                                                             \
+    " AND p.other = c.row), '[]')),"                                                               \
     " 'conflicts_with', (SELECT json_group_array(p.other_id) FROM (SELECT p.other_id"              \
-    " FROM claim_pairs p WHERE p.fact = f.id AND p.claim = k.row AND p.stands = 'conflicts' AND "  \
-    PAIR_KNOWN " ORDER BY p.other_id) p)) AS claim FROM (" KNOWN_CLAIMS ") k))"
+    " FROM claim_pairs p WHERE p.fact = f.id AND p.claim = k.row AND p.stands = 'conflicts' "      \
+    "AND " PAIR_KNOWN " ORDER BY p.other_id) p)) AS claim FROM (" KNOWN_CLAIMS ") k))"
 
 #define EACH_PAIR                                                                                  \
     "(SELECT json_group_array(json(pair)) FROM (SELECT json_object('claim', k.id, 'other',"        \
     " p.other_id, 'stands', p.stands, 'reasons', json(p.reasons)) AS pair FROM claim_pairs p"      \
-    " JOIN claims k ON k.rowid = p.claim WHERE p.fact = f.id AND k.id < p.other_id AND "           \
-    PAIR_KNOWN " ORDER BY k.id, p.other_id))"
+    " JOIN claims k ON k.rowid = p.claim WHERE p.fact = f.id AND k.id < p.other_id "               \
+    "AND " PAIR_KNOWN " ORDER BY k.id, p.other_id))"
 
 #define PLACES_OF                                                                                  \
     "SELECT k.fact FROM fact_places k JOIN place_closure a ON a.place = k.place"                   \
@@ -116,8 +124,7 @@ static const struct field fields[] = {
     { .name = "kinds",
       .type = FIELD_TEXTS,
       .flags = FIELD_FILTER,
-      .sql = "('[' || substr(" KIND("denial") " || " KIND("number") " || " KIND("object") " || "
-             KIND("date") " || " KIND("disputed") " || " KIND("definition") ", 2) || ']')",
+      .sql = KINDS,
       .codes = "conflict_kind",
       .text = "Everything in which the claims conflict." },
     { .name = "conflicts",
@@ -182,8 +189,8 @@ static const struct field fields[] = {
       .sql = "(SELECT json_group_array(json(place)) FROM (SELECT DISTINCT CASE WHEN p.iso3 IS NULL"
              " THEN json_object('id', p.id, 'name', p.name)"
              " ELSE json_object('id', p.id, 'name', p.name, 'iso3', p.iso3) END AS place"
-             " FROM fact_places k JOIN places p ON p.id = k.place WHERE k.fact = f.id AND "
-             CLAIM_KNOWN " ORDER BY p.id))",
+             " FROM fact_places k JOIN places p ON p.id = k.place WHERE k.fact = f.id"
+             " AND " CLAIM_KNOWN " ORDER BY p.id))",
       .kind = "place",
       .resource = "places",
       .text = "Where it was so: places of the fact, of its claims and of what it is about." },
@@ -223,7 +230,7 @@ const struct resource disagreements = {
     .text = "A fact on which claims conflict, with who says what since when.",
     .source = "The claims on the fact, as in /v1/claims",
     .from = "facts f JOIN (" PAIRS ") d ON d.fact = f.id AND (:compatible = '1' OR " IS_CONFLICT ")"
-            " LEFT JOIN (SELECT k.*, k.rowid AS row FROM claims k) c ON c.row = (" CLAIM_ANSWER("'preferred'", "NULL") ")"
+            " LEFT JOIN (SELECT k.*, k.rowid AS row FROM claims k) c ON c.row = (" ANSWER ")"
             " LEFT JOIN (" CLAIM_SPREAD ") spread ON spread.fact = f.id",
     .key = "f.id",
     .order = "id",

@@ -3,18 +3,23 @@
 #include "handlers/catalogue.h"
 #include "handlers/common.h"
 
+#define REFUSAL CLAIM_REFUSAL(":resolve", ":resolve_id")
+#define RULE_KEY CLAIM_RULE_KEY(":resolve")
+#define ANSWER CLAIM_ANSWER(REFUSAL, RULE_KEY)
+
 /*
  * Every claim k on the fact that was known by then, the refused ones last, with its place in the
  * order of the rule and that of the first beside it. Of a revised claim, the version of then.
  */
 #define RANKED                                                                                     \
-    "SELECT k.*, row_number() OVER ranking AS rank, first_value(k.rule_key) OVER ranking AS best_key," \
+    "SELECT k.*, row_number() OVER ranking AS rank,"                                               \
+    " first_value(k.rule_key) OVER ranking AS best_key,"                                           \
     " first_value(k.standing) OVER ranking AS best_standing,"                                      \
     " first_value(k.firmness) OVER ranking AS best_firmness,"                                      \
     " first_value(k.known_from) OVER ranking AS latest FROM ("                                     \
-    "SELECT k.*, s.origin AS origin, " CLAIM_REFUSAL(":resolve", ":resolve_id") " AS refusal, "    \
-    CLAIM_RULE_KEY(":resolve") " AS rule_key, " CLAIM_STANDING " AS standing, " CLAIM_FIRMNESS     \
-    " AS firmness FROM claims k JOIN sources s ON s.id = k.reported_by"                            \
+    "SELECT k.*, s.origin AS origin, " REFUSAL " AS refusal, " RULE_KEY " AS rule_key,"            \
+    " " CLAIM_STANDING " AS standing, " CLAIM_FIRMNESS " AS firmness"                              \
+    " FROM claims k JOIN sources s ON s.id = k.reported_by"                                        \
     " WHERE k.fact = f.id AND k.known_from <= :as_of AND NOT EXISTS (SELECT 1 FROM claims n"       \
     " WHERE n.id = k.id AND n.version > k.version AND n.known_from <= :as_of)) k"                  \
     " WINDOW ranking AS (ORDER BY k.refusal IS NOT NULL, k.rule_key, k.standing, k.firmness,"      \
@@ -33,17 +38,19 @@
     " Among equals: preferred before others before disputed, then stated before reported before"   \
     " alleged, then the latest, then the order of ids."
 #define NEVER                                                                                      \
-    " Denials, what was taken back or replaced, and words that a translation damaged never answer."
+    " Denials, what was taken back or replaced, and words that a translation damaged never"        \
+    " answer."
 #define RULE_IN_WORDS                                                                              \
     "CASE :resolve"                                                                                \
-    " WHEN 'preferred' THEN 'The claim that is marked as preferred answers." THEN_STANDING NEVER "'" \
+    " WHEN 'preferred' THEN 'The claim that is marked as preferred answers." THEN_STANDING NEVER   \
+    "'"                                                                                            \
     " WHEN 'official' THEN 'The claim of the most official source answers: official data, then a"  \
     " resolution, a report, a statement; no other source does." THEN_STANDING NEVER "'"            \
     " WHEN 'latest' THEN 'The claim that became known last answers." THEN_STANDING NEVER "'"       \
     " WHEN 'min' THEN 'The claim with the lowest number answers, by its low, else its best, else"  \
     " its high." THEN_STANDING NEVER "'"                                                           \
-    " WHEN 'max' THEN 'The claim with the highest number answers, by its high, else its best, else" \
-    " its low." THEN_STANDING NEVER "'"                                                            \
+    " WHEN 'max' THEN 'The claim with the highest number answers, by its high, else its best,"     \
+    " else its low." THEN_STANDING NEVER "'"                                                       \
     " WHEN 'all' THEN 'No claim answers: all stand side by side.'"                                 \
     " ELSE 'Only claims that stand in the source ' || :resolve_id || ' answer, its denials"        \
     " included." THEN_STANDING                                                                     \
@@ -201,7 +208,8 @@ static const struct field fields[] = {
       .sql = EXPLAIN,
       .members = explanation,
       .param = "explain",
-      .text = "How the rule came to its answer: every claim with its rank and why it won or lost." },
+      .text =
+          "How the rule came to its answer: every claim with its rank and why it won or lost." },
     { 0 },
 };
 
@@ -225,7 +233,7 @@ const struct resource facts = {
     .text = "What we hold on one subject, predicate and period: the claim that answers, and how "
             "many others there are.",
     .source = "The claims on it, as in /v1/claims",
-    .from = "facts f LEFT JOIN claims c ON c.rowid = (" CLAIM_ANSWER(":resolve", ":resolve_id") ")"
+    .from = "facts f LEFT JOIN claims c ON c.rowid = (" ANSWER ")"
             " LEFT JOIN (" CLAIM_SPREAD ") spread ON spread.fact = f.id",
     .where = "EXISTS (SELECT 1 FROM claims k WHERE k.fact = f.id AND " CLAIM_KNOWN ")",
     .key = "f.id",

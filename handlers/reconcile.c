@@ -11,10 +11,14 @@
 #define NEWEST_STATE(series)                                                                       \
     "(SELECT max(o.known_on) FROM series_states o WHERE o.series = " series                        \
     " AND o.known_on <= :as_of)"
+#define STATE_OF_CANDIDATE NEWEST_STATE("s.id")
+#define STATE_OF_CHOSEN NEWEST_STATE("x.series")
 
 #define IS_BROKEN_DOWN                                                                             \
     "(t.personnel IS NULL OR s.dimensions_json LIKE '%\"personnel_type\"%')"                       \
     " AND (t.cause IS NULL OR s.dimensions_json LIKE '%\"cause\"%')"
+
+#define IS_TO_THE_END "t.end_min >= m.end_min AND t.end_max >= m.end_max"
 
 /*
  * Each statement with what has to be counted for it. A period from the mission's first day on, or
@@ -25,10 +29,11 @@
 #define STATEMENTS                                                                                 \
     "SELECT t.*, coalesce(n.part_of, t.counted) AS base, n.personnel, n.cause,"                    \
     " CASE WHEN t.start_min <= m.start_max THEN '0001-01-01' ELSE t.start_min END AS first_day,"   \
-    " CASE WHEN t.end_min >= m.end_max THEN '9999-12-31' ELSE min(t.end_min, t.known_from) END"    \
-    " AS sure_day, CASE WHEN t.end_min >= m.end_max THEN '9999-12-31'"                             \
+    " CASE WHEN " IS_TO_THE_END " THEN '9999-12-31' ELSE min(t.end_min, t.known_from) END"         \
+    " AS sure_day, CASE WHEN " IS_TO_THE_END " THEN '9999-12-31'"                                  \
     " ELSE min(t.end_max, t.known_from) END AS last_day,"                                          \
-    " coalesce(CASE WHEN t.low IS NULL AND t.high IS NULL THEN t.best ELSE t.low END, 0) AS least," \
+    " coalesce(CASE WHEN t.low IS NULL AND t.high IS NULL THEN t.best ELSE t.low END, 0)"          \
+    " AS least,"                                                                                   \
     " CASE WHEN t.low IS NULL AND t.high IS NULL THEN t.best ELSE t.high END AS most"              \
     " FROM stated_totals t LEFT JOIN narrowings n ON n.name = t.counted"                           \
     " LEFT JOIN missions m ON m.id = t.mission AND m.known_from <= :as_of"                         \
@@ -40,13 +45,17 @@
 /* The series to add up: the one read latest, of those the finest, of those the first in rank. */
 #define CHOSEN                                                                                     \
     "SELECT t.*, (SELECT s.id FROM series s WHERE " COUNTS " AND s.definition = t.base"            \
-    " AND " IS_BROKEN_DOWN " ORDER BY " NEWEST_STATE("s.id") " DESC,"                              \
+    " AND " IS_BROKEN_DOWN " ORDER BY " STATE_OF_CANDIDATE " DESC,"                                \
     " CASE s.frequency WHEN 'day' THEN 0 WHEN 'month' THEN 1 WHEN 'year' THEN 2 ELSE 3 END,"       \
     " s.rank, s.id LIMIT 1) AS series FROM t"
 
 #define IS_IN(wanted, has, if_unknown)                                                             \
     "(t." wanted " IS NULL OR coalesce(instr(',' || t." wanted " || ',', ',' || k." has            \
     " || ',') > 0, " if_unknown "))"
+#define IS_SURELY_OF_PERSONNEL IS_IN("personnel", "personnel_type", "0")
+#define IS_SURELY_OF_CAUSE IS_IN("cause", "cause", "0")
+#define MAY_BE_OF_PERSONNEL IS_IN("personnel", "personnel_type", "1")
+#define MAY_BE_OF_CAUSE IS_IN("cause", "cause", "1")
 
 /* A row that falls between the days of a period may count; one that cannot fall outside does. What
  * was known on a day had happened by then. */
@@ -55,14 +64,13 @@
     " CAST(total(CASE WHEN is_sure THEN least END) AS INTEGER) AS low,"                            \
     " CAST(total(most) AS INTEGER) AS said, count(*) = count(most) AS is_bounded FROM ("           \
     "SELECT t.id, k.date_min >= t.first_day AND min(k.end_max, k.known_from) <= t.sure_day"        \
-    " AND " IS_IN("personnel", "personnel_type", "0") " AND " IS_IN("cause", "cause", "0")         \
-    " AS is_sure, CASE WHEN k.low IS NULL AND k.high IS NULL THEN k.best ELSE k.low END AS least," \
+    " AND " IS_SURELY_OF_PERSONNEL " AND " IS_SURELY_OF_CAUSE " AS is_sure,"                       \
+    " CASE WHEN k.low IS NULL AND k.high IS NULL THEN k.best ELSE k.low END AS least,"             \
     " CASE WHEN k.low IS NULL AND k.high IS NULL THEN k.best ELSE k.high END AS most"              \
     " FROM u t JOIN casualties k ON k.mission = t.mission AND k.series = t.series"                 \
     " AND k.harm = t.harm AND " CLAIM_KNOWN                                                        \
     " AND k.date_min <= t.last_day AND k.end_max >= t.first_day"                                   \
-    " AND " IS_IN("personnel", "personnel_type", "1") " AND " IS_IN("cause", "cause", "1")         \
-    ") GROUP BY id"
+    " AND " MAY_BE_OF_PERSONNEL " AND " MAY_BE_OF_CAUSE ") GROUP BY id"
 
 /* Statement and sum side by side; a mission with records, none of them in the period, has 0. */
 #define COMPARED                                                                                   \
@@ -157,7 +165,7 @@ static const struct field fields[] = {
     { .name = "state",
       .type = FIELD_DAY,
       .flags = FIELD_FILTER | FIELD_SORT | FIELD_NULLABLE,
-      .sql = NEWEST_STATE("x.series"),
+      .sql = STATE_OF_CHOSEN,
       .text = "Day of the newest state of that series; null: no series." },
     { .name = "records",
       .type = FIELD_INTEGER,
@@ -201,12 +209,13 @@ const struct resource reconcile = {
     .text = "A total that is stated for a mission, beside what its official records add up to for "
             "the same period and definition.",
     .source = "The statement in source, the records of series in /v1/casualties",
-    .from = "(WITH t AS MATERIALIZED (" STATEMENTS "), u AS MATERIALIZED (" CHOSEN
-            "), v AS MATERIALIZED (" SUMS "), w AS MATERIALIZED (" COMPARED ") SELECT w.*,"
-            " CASE WHEN sum_low = sum_high THEN sum_low END AS sum_best, CASE WHEN series IS NULL"
-            " THEN NULL WHEN sum_low = sum_high THEN 'exactly' WHEN sum_high IS NULL THEN 'at_least'"
-            " ELSE 'between' END AS sum_qualifier, NULL AS sum_text, CASE WHEN series IS NOT NULL"
-            " THEN 'person' END AS sum_unit, " RESULT " AS result FROM w) x",
+    .from =
+        "(WITH t AS MATERIALIZED (" STATEMENTS "), u AS MATERIALIZED (" CHOSEN
+        "), v AS MATERIALIZED (" SUMS "), w AS MATERIALIZED (" COMPARED ") SELECT w.*,"
+        " CASE WHEN sum_low = sum_high THEN sum_low END AS sum_best, CASE WHEN series IS NULL"
+        " THEN NULL WHEN sum_low = sum_high THEN 'exactly' WHEN sum_high IS NULL THEN 'at_least'"
+        " ELSE 'between' END AS sum_qualifier, NULL AS sum_text, CASE WHEN series IS NOT NULL"
+        " THEN 'person' END AS sum_unit, " RESULT " AS result FROM w) x",
     .key = "x.id",
     .order = "mission,id",
     .known = "x.",

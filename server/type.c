@@ -214,9 +214,8 @@ static json_t *members_new(const struct field *members, const struct state *stat
     bool is_whole = properties != NULL && required != NULL;
 
     for (; members->name != NULL && is_whole; members++)
-        is_whole =
-            json_object_set_new(properties, members->name, type_schema(members, state)) == 0
-            && json_array_append_new(required, json_string(members->name)) == 0;
+        is_whole = json_object_set_new(properties, members->name, type_schema(members, state)) == 0
+                   && json_array_append_new(required, json_string(members->name)) == 0;
     if (!is_whole) {
         json_decref(properties);
         json_decref(required);
