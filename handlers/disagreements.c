@@ -79,13 +79,13 @@ static const struct field claims_of[] = {
 };
 
 static const struct field pairs_of[] = {
-    { .name = "claim", .type = FIELD_ID, .text = "One claim." },
-    { .name = "other", .type = FIELD_ID, .text = "The other claim." },
+    { .name = "claim", .type = FIELD_ID, .text = "Id of one claim." },
+    { .name = "other", .type = FIELD_ID, .text = "Id of the other claim." },
     { .name = "stands",
       .type = FIELD_CODE,
       .codes = "stands",
       .text = "How the two stand to each other." },
-    { .name = "reasons", .type = FIELD_TEXTS, .codes = "pair_reason", .text = "Why they do." },
+    { .name = "reasons", .type = FIELD_TEXTS, .codes = "pair_reason", .text = "Why they stand so to each other." },
     { 0 },
 };
 

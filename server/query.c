@@ -717,12 +717,16 @@ bool query_owner(const struct target *target, char ret[33])
     return true;
 }
 
-static bool is_at_default(const struct query *query, const char *param)
+/* The declared parameter that asks for a field; NULL: none has to. */
+static const struct param *asking_param(const struct query *query, const struct field *field,
+                                        bool *ret_asked)
 {
     size_t i = 0;
 
-    return !find_declared(query->resource, param, &i)
-           || query->params[i] == query->resource->params[i].choices[0];
+    if (field->param == NULL || !find_declared(query->resource, field->param, &i))
+        return NULL;
+    *ret_asked = query->params[i] != query->resource->params[i].choices[0];
+    return &query->resource->params[i];
 }
 
 /*
@@ -739,13 +743,13 @@ static bool ask_fields(const struct reader *reader)
         is_wanted[query->fields[i] - fields] = true;
     query->n_fields = 0;
     for (size_t i = 0; i < QUERY_FIELDS && fields[i].name != NULL; i++) {
-        const char *param = fields[i].param;
-        bool is_asked = param != NULL && !is_at_default(query, param);
+        bool is_asked = false;
+        const struct param *param = asking_param(query, &fields[i], &is_asked);
 
         if (param != NULL && !is_asked && is_wanted[i])
             return error_set(reader->err, ERR_PARAM_INVALID, "fields",
-                             "Rows hold '%s' only where the parameter '%s' asks for it.",
-                             fields[i].name, param);
+                             "Rows hold '%s' only where it is asked for; with %s=%s it would be.",
+                             fields[i].name, param->name, param->choices[1]);
         if (is_asked || is_wanted[i])
             take_field(query, &fields[i]);
     }
