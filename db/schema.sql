@@ -444,7 +444,7 @@ CREATE INDEX strengths_by_date ON strengths (date_min, id);
 -- best ("about 1,000") stands for itself, as in filters.
 CREATE VIEW comparable_claims AS
 SELECT c.rowid AS row, c.id, c.fact, c.known_from, c.known_to,
-    coalesce(c.low, c.best, c.high) IS NOT NULL AS is_number, c.best, c.unit,
+    coalesce(c.low, c.best, c.high) IS NOT NULL AS is_number, c.low, c.best, c.high, c.unit,
     CASE WHEN c.low IS NOT NULL THEN min(c.low, coalesce(c.best, c.low)) WHEN c.high IS NULL THEN c.best END AS least,
     CASE WHEN c.high IS NOT NULL THEN max(c.high, coalesce(c.best, c.high)) WHEN c.low IS NULL THEN c.best END AS most,
     coalesce(c.definition, f.definition) AS definition, coalesce(c.place, f.place) AS place,
@@ -520,7 +520,7 @@ FROM (
                 AND b.end_max <= a.end_min AND coalesce(b.least > a.most, 0) AS is_part_more,
             a.start_max >= b.start_min AND a.end_min <= b.end_max AND coalesce(a.least <= b.most, 1)
                 OR b.start_max >= a.start_min AND b.end_min <= a.end_max AND coalesce(b.least <= a.most, 1) AS is_part_less,
-            a.least IS b.least AND a.most IS b.most AND a.best IS b.best AS is_same_number,
+            a.low IS b.low AND a.best IS b.best AND a.high IS b.high AS is_same_number,
             coalesce(a.thing <> b.thing, 0) AS is_other_thing, coalesce(a.thing = b.thing, 0) AS is_same_thing,
             a.thing IS b.thing AND a.words IS b.words AS is_same_words,
             a.start IS NOT NULL AND b.start IS NOT NULL AND (a.start_max < b.start_min OR b.start_max < a.start_min) AS is_other_start,
