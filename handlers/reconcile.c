@@ -57,20 +57,31 @@
 #define MAY_BE_OF_PERSONNEL IS_IN("personnel", "personnel_type", "1")
 #define MAY_BE_OF_CAUSE IS_IN("cause", "cause", "1")
 
-/* A row that falls between the days of a period may count; one that cannot fall outside does. What
- * was known on a day had happened by then. */
-#define SUMS                                                                                       \
-    "SELECT id, count(*) AS n_rows, total(is_sure) AS n_sure,"                                     \
-    " CAST(total(CASE WHEN is_sure THEN least END) AS INTEGER) AS low,"                            \
-    " CAST(total(most) AS INTEGER) AS said, count(*) = count(most) AS is_bounded FROM ("           \
-    "SELECT t.id, k.date_min >= t.first_day AND min(k.end_max, k.known_from) <= t.sure_day"        \
+/*
+ * The rows to add up, in one array: rows, rows that are certainly in the period, the least of
+ * these, the most of all, whether all have a bound above. A row that falls between the days of a
+ * period may count; one that cannot fall outside does. What was known on a day had happened by
+ * then. One subquery a statement, since SQLite would scan all casualties to prepare a join.
+ */
+#define SUM                                                                                        \
+    "(SELECT json_array(count(*), total(is_sure), total(CASE WHEN is_sure THEN least END),"        \
+    " total(most), count(*) = count(most)) FROM ("                                                 \
+    "SELECT k.date_min >= t.first_day AND min(k.end_max, k.known_from) <= t.sure_day"              \
     " AND " IS_SURELY_OF_PERSONNEL " AND " IS_SURELY_OF_CAUSE " AS is_sure,"                       \
     " CASE WHEN k.low IS NULL AND k.high IS NULL THEN k.best ELSE k.low END AS least,"             \
     " CASE WHEN k.low IS NULL AND k.high IS NULL THEN k.best ELSE k.high END AS most"              \
-    " FROM u t JOIN casualties k ON k.mission = t.mission AND k.series = t.series"                 \
+    " FROM casualties k WHERE k.mission = t.mission AND k.series = t.series"                       \
     " AND k.harm = t.harm AND " CLAIM_KNOWN                                                        \
     " AND k.date_min <= t.last_day AND k.end_max >= t.first_day"                                   \
-    " AND " MAY_BE_OF_PERSONNEL " AND " MAY_BE_OF_CAUSE ") GROUP BY id"
+    " AND " MAY_BE_OF_PERSONNEL " AND " MAY_BE_OF_CAUSE "))"
+
+#define SUMS "SELECT t.id, " SUM " AS sum FROM u t WHERE t.series IS NOT NULL"
+
+#define PARTS                                                                                      \
+    "SELECT id, json_extract(sum, '$[0]') AS n_rows, json_extract(sum, '$[1]') AS n_sure,"         \
+    " CAST(json_extract(sum, '$[2]') AS INTEGER) AS low,"                                          \
+    " CAST(json_extract(sum, '$[3]') AS INTEGER) AS said,"                                         \
+    " json_extract(sum, '$[4]') AS is_bounded FROM r"
 
 /* Statement and sum side by side; a mission with records, none of them in the period, has 0. */
 #define COMPARED                                                                                   \
@@ -211,7 +222,8 @@ const struct resource reconcile = {
     .source = "The statement in source, the records of series in /v1/casualties",
     .from =
         "(WITH t AS MATERIALIZED (" STATEMENTS "), u AS MATERIALIZED (" CHOSEN
-        "), v AS MATERIALIZED (" SUMS "), w AS MATERIALIZED (" COMPARED ") SELECT w.*,"
+        "), r AS MATERIALIZED (" SUMS "), v AS MATERIALIZED (" PARTS
+        "), w AS MATERIALIZED (" COMPARED ") SELECT w.*,"
         " CASE WHEN sum_low = sum_high THEN sum_low END AS sum_best, CASE WHEN series IS NULL"
         " THEN NULL WHEN sum_low = sum_high THEN 'exactly' WHEN sum_high IS NULL THEN 'at_least'"
         " ELSE 'between' END AS sum_qualifier, NULL AS sum_text, CASE WHEN series IS NOT NULL"
