@@ -289,6 +289,19 @@ SEVERAL = [
 ]
 
 
+# Statements on missions of the fixture, whose roll has 2 dead in 2018, 3 in 2019, and one row of 2020 without a number.
+STATEMENTS = [
+    ("above-all-numbers-but-one-row-has-none", "unfix", exactly(9, definition="un-dead", end="2021-01-01"), "bounds_only", None),
+    ("below-what-is-certain", "unfix", exactly(4, definition="un-dead", end="2021-01-01"), None, -1),
+    ("within-a-year-of-cells", "unfix", exactly(1, definition="un-dead", start="2018-03", end="2018-05"), "period", None),
+    ("more-than-a-year-of-cells", "unfix", exactly(5, definition="un-dead", start="2018-03", end="2018-05"), None, 3),
+    ("at-most-and-nothing-in-the-period", "unfix", number("", "", 2, "up_to", definition="un-dead", start="2014", end="2015"), None, 0),
+    ("of-other-people", "unfix", exactly(5, definition="event-dead", end="2021-01-01"), "definition", None),
+    ("not-broken-down-so", "unnam", exactly(5, definition="uniformed-all-causes", end="2019-01-01"), "breakdown", None),
+    ("no-records", "unall", exactly(5, definition="un-dead", end="2019-01-01"), "no_records", None),
+]
+
+
 def add_rows(file, rows, key):
     with open(file, newline="") as old:
         reader = csv.DictReader(old)
@@ -313,6 +326,20 @@ def made(tmp_path_factory):
             for mark, claim in (("a", one), ("b", other)):
                 source = "atlas" if mark == "a" else "herald-2019"
                 claims.append({"id": f"made-{name}-{mark}", "fact": f"made-{name}", "reported_by": source, **CLAIM, **claim})
+    for name, mission, claim, _, _ in STATEMENTS:
+        facts.append({"id": f"said-{name}", "subject_kind": "actor", "subject": mission, "predicate": "deaths", "name": name})
+        claims.append({"id": f"said-{name}", "fact": f"said-{name}", "reported_by": "atlas", **claim, "known_from": "2021-01-01"})
+    people = [{"id": name, "name": name, "text": "As the UN counts.", "unit": "person"}
+              for name in ("un-personnel-all-causes", "uniformed-all-causes")]
+    add_rows(folder / "definitions.csv", people, lambda row: row["id"])
+    add_rows(folder / "series.csv", [{
+        "id": "whole", "name": "Whole", "kind": "cell", "definition": "un-personnel-all-causes", "official": 1, "rank": 9,
+        "frequency": "year", "dimensions": "mission", "text": "Counted by mission and year alone."}], lambda row: row["id"])
+    add_rows(folder / "casualties.csv", [{
+        "id": "unnam-1989", "version": 1, "series": "whole", "mission": "unnam", "date": "1989", "victim_group": "un_personnel",
+        "harm": "killed", "low": 5, "best": 5, "high": 5, "qualifier": "exactly", "text": "5", "unit": "person",
+        "definition": "un-personnel-all-causes", "source": "atlas", "known_from": "2020-01-01"}],
+        lambda row: (row["id"], int(row["version"])))
     add_rows(folder / "facts.csv", facts, lambda row: row["id"])
     add_rows(folder / "claims.csv", claims, lambda row: (row["fact"], row["id"]))
     server = Server(build(folder, folder.parent / "made.db"))
@@ -413,6 +440,15 @@ def test_every_result_follows_from_its_bounds(api):
             assert (row["result"], row["difference"]) == ("over_by", least - summed["high"])
         else:
             assert (row["result"], row["difference"]) == ("consistent", 0)
+
+
+@pytest.mark.parametrize("name, reason, difference", [(case[0], *case[3:]) for case in STATEMENTS],
+                         ids=[case[0] for case in STATEMENTS])
+def test_a_statement_beside_made_records(made, name, reason, difference):
+    row = made.get(f"/v1/reconcile/claim-said-{name}").data
+    assert (row["reason"], row["difference"]) == (reason, difference)
+    assert row["result"] == ("not_comparable" if reason else
+                             {-1: "short_by", 0: "consistent", 1: "over_by"}[(difference > 0) - (difference < 0)])
 
 
 # ---- coverage ----
