@@ -85,7 +85,10 @@ static const struct field pairs_of[] = {
       .type = FIELD_CODE,
       .codes = "stands",
       .text = "How the two stand to each other." },
-    { .name = "reasons", .type = FIELD_TEXTS, .codes = "pair_reason", .text = "Why they stand so to each other." },
+    { .name = "reasons",
+      .type = FIELD_TEXTS,
+      .codes = "pair_reason",
+      .text = "Why they stand so to each other." },
     { 0 },
 };
 
