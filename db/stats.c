@@ -816,7 +816,7 @@ static bool refuse(const struct stats_candidate *candidate, struct error *err)
 {
     if (candidate->verdict == STATS_OVERLAPS)
         return error_set(err, ERR_PARAM_INVALID, "series",
-                         "'%.100s' and '%.100s' count the same deaths in part or in whole and are "
+                         "'%.100s' and '%.100s' count the same in part or in whole and are "
                          "never added; name "
                          "one of them, or ask resolve=all to see them side by side.",
                          candidate->other->series, candidate->series);

@@ -193,12 +193,13 @@ static const struct field fields[] = {
                                                                " WHERE m.category = "              \
                                                                "'aggregate'), 0)"
 
-/* Acronyms that stand for several missions, of which one is asked for by its own. */
+/* Missions without a row of their own that an acronym stands for which has some. */
 #define BESIDE                                                                                     \
     "SELECT DISTINCT c.component, c.mission FROM mission_components c"                             \
     " JOIN missions m ON m.id = c.mission AND m.category = 'aggregate' WHERE c.component IN @ids"  \
     " AND c.mission NOT IN @ids AND EXISTS (SELECT 1 FROM casualties k WHERE k.mission = "         \
     "c.mission)"                                                                                   \
+    " AND NOT EXISTS (SELECT 1 FROM casualties k WHERE k.mission = c.component)"                   \
     " ORDER BY c.component, c.mission"
 
 static const struct sums sums = {

@@ -249,7 +249,7 @@ static bool read_cursor(const struct reader *reader, const char *value)
     if (!query_owner(reader->target, owner))
         return error_set(reader->err, ERR_INTERNAL, NULL, "no memory for the name of a query");
     stats_cursor_write((uint32_t)offset, owner, digest != NULL ? digest + 1 : "", right);
-    if (offset > UINT32_MAX || *end != '.' || strcmp(value, right) != 0)
+    if (digest == NULL || offset > UINT32_MAX || *end != '.' || strcmp(value, right) != 0)
         return error_set(reader->err, ERR_PARAM_INVALID, "cursor",
                          "'cursor' takes the 'next' of a page of the same request.");
     if (strncmp(digest + 1, reader->state->digest, CURSOR_PART) != 0)
@@ -583,10 +583,23 @@ static void add_string(struct buffer *body, const char *text)
     buffer_json(body, text, strlen(text));
 }
 
-static const char *text_of(sqlite3_stmt *row, int column)
+/* A text that is not whole breaks what it goes into: better no reply than one that lies. */
+static void add_built(struct buffer *body, const struct buffer *text)
 {
+    if (text->broken)
+        body->broken = true;
+    else
+        buffer_json(body, text->data, text->len);
+}
+
+/* A text of a row, "" for a null. Without memory for it, what it goes into is not whole. */
+static const char *text_of(sqlite3_stmt *row, int column, struct buffer *into)
+{
+    bool is_said = sqlite3_column_type(row, column) != SQLITE_NULL;
     const char *text = (const char *)sqlite3_column_text(row, column);
 
+    if (is_said && text == NULL)
+        into->broken = true;
     return text != NULL ? text : "";
 }
 
@@ -624,15 +637,15 @@ static void add_key(const struct stats_group *group, sqlite3_stmt *row, int colu
         stats_bucket_text(group->bucket, sqlite3_column_int64(row, column), bucket);
         add_string(body, bucket);
     } else if (group->field->type == FIELD_REF) {
-        add_ref(text_of(row, column), text_of(row, column + 1), body);
+        add_ref(text_of(row, column, body), text_of(row, column + 1, body), body);
         if (!is_null(row, column + 2)) {
             body->len--; /* the brace: iso3 stands before it */
             buffer_text(body, ",\"iso3\":");
-            add_string(body, text_of(row, column + 2));
+            add_string(body, text_of(row, column + 2, body));
             buffer_byte(body, '}');
         }
     } else {
-        add_string(body, text_of(row, column));
+        add_string(body, text_of(row, column, body));
     }
 }
 
@@ -667,16 +680,17 @@ static void add_group(const struct stats *stats, sqlite3_stmt *row, struct buffe
         buffer_byte(body, ',');
     }
     buffer_format(body, "\"status\":\"%s\",\"series\":%s,\"definition\":",
-                  text_of(row, at + STATS_AT_STATUS), text_of(row, at + STATS_AT_SERIES));
+                  text_of(row, at + STATS_AT_STATUS, body),
+                  text_of(row, at + STATS_AT_SERIES, body));
     if (is_null(row, at + STATS_AT_DEFINITION))
         buffer_text(body, "null");
     else
-        add_ref(text_of(row, at + STATS_AT_DEFINITION), text_of(row, at + STATS_AT_DEFINITION_NAME),
-                body);
+        add_ref(text_of(row, at + STATS_AT_DEFINITION, body),
+                text_of(row, at + STATS_AT_DEFINITION_NAME, body), body);
     buffer_format(body, ",\"sources\":%s,\"independent_sources\":%lld,\"flags\":%s",
-                  text_of(row, at + STATS_AT_SOURCES),
+                  text_of(row, at + STATS_AT_SOURCES, body),
                   (long long)sqlite3_column_int64(row, at + STATS_AT_INDEPENDENT),
-                  text_of(row, at + STATS_AT_FLAGS));
+                  text_of(row, at + STATS_AT_FLAGS, body));
 }
 
 /* The values of a group's keys as one text. step: columns from key to key. */
@@ -686,7 +700,7 @@ static bool key_text(const struct stats *stats, sqlite3_stmt *row, int step, str
     for (size_t i = 0; i < stats->n_groups; i++) {
         int column = (int)i * step;
 
-        buffer_format(ret, "%d%s\n", sqlite3_column_type(row, column), text_of(row, column));
+        buffer_format(ret, "%d%s\n", sqlite3_column_type(row, column), text_of(row, column, ret));
     }
     buffer_byte(ret, '.');
     return !ret->broken;
@@ -695,7 +709,7 @@ static bool key_text(const struct stats *stats, sqlite3_stmt *row, int step, str
 static void add_derived_row(sqlite3_stmt *row, int at, struct buffer *to)
 {
     buffer_text(to, "{\"id\":");
-    add_string(to, text_of(row, at));
+    add_string(to, text_of(row, at, to));
     buffer_text(to, ",\"low\":");
     add_integer(row, at + 1, to);
     buffer_text(to, ",\"best\":");
@@ -704,10 +718,10 @@ static void add_derived_row(sqlite3_stmt *row, int at, struct buffer *to)
     add_integer(row, at + 3, to);
     buffer_format(
         to, ",\"certain\":%s,\"series\":", sqlite3_column_int(row, at + 4) ? "true" : "false");
-    add_string(to, text_of(row, at + 5));
+    add_string(to, text_of(row, at + 5, to));
     buffer_text(to, ",\"source\":");
-    add_ref(text_of(row, at + 6), text_of(row, at + 7), to);
-    buffer_format(to, ",\"claims\":%s}", text_of(row, at + 8));
+    add_ref(text_of(row, at + 6, to), text_of(row, at + 7, to), to);
+    buffer_format(to, ",\"claims\":%s}", text_of(row, at + 8, to));
 }
 
 /*
@@ -748,7 +762,8 @@ static bool read_derivation(struct conn *conn, const struct stats *stats,
         buffer_text(&list, list.len > 0 ? "," : "");
         add_derived_row(rows, (int)stats->n_groups, &list);
         buffer_clear(&last);
-        buffer_text(&last, key.data);
+        if (!buffer_text(&last, key.data))
+            return error_set(err, ERR_INTERNAL, NULL, "no memory for the keys of a group");
     }
 }
 
@@ -789,8 +804,10 @@ bool stats_render(struct conn *conn, const struct stats_request *request, size_t
                                    ? json_string_value(json_object_get(derivation, key.data))
                                    : NULL;
 
-            buffer_format(body, ",\"rows\":[");
-            buffer_text(body, list != NULL ? list : "");
+            if (key.broken)
+                body->broken = true; /* better no reply than a sum of nothing */
+            buffer_text(body, ",\"rows\":[");
+            buffer_text(body, list != NULL ? list : ""); /* a filled bucket has none */
             buffer_byte(body, ']');
         }
         buffer_byte(body, '}');
@@ -829,10 +846,7 @@ static void add_sentence(enum stats_verdict verdict, const char *series, const c
             buffer_byte(&text, *at++);
         }
     }
-    if (text.broken)
-        body->broken = true;
-    else
-        buffer_json(body, text.data, text.len);
+    add_built(body, &text);
 }
 
 /* One series with its definition, as a member of a list. */
@@ -889,13 +903,13 @@ static bool add_excluded_rows(sqlite3_stmt *rows, const char *reason, const char
             return false;
         if (!is_row)
             return true;
-        buffer_format(&sentence, "%s %s %s.", text_of(rows, 0), text, text_of(rows, 1));
+        buffer_format(&sentence, "%s %s %s.", text_of(rows, 0, body), text, text_of(rows, 1, body));
         buffer_text(body, (*n)++ > 0 ? "," : "");
         buffer_text(body,
                     "{\"series\":null,\"definition\":null,\"records\":null,\"state\":null,\"id\":");
-        add_string(body, text_of(rows, 0));
+        add_string(body, text_of(rows, 0, body));
         buffer_format(body, ",\"reason\":\"%s\",\"other\":null,\"text\":", reason);
-        add_string(body, sentence.broken ? "" : sentence.data);
+        add_built(body, &sentence);
         buffer_byte(body, '}');
     }
     return true;
@@ -960,7 +974,7 @@ void stats_render_rules(const struct stats_result *result, const char *as_of, st
         defer(buffer_done) struct buffer known = BUFFER_INIT(256);
 
         buffer_format(&known, "Rows are those that were known on %s.", as_of);
-        add_string(body, known.broken ? "" : known.data);
+        add_built(body, &known);
     }
     for (size_t i = 0; i < sizeof(always) / sizeof(*always); i++) {
         buffer_byte(body, ',');
