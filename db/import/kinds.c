@@ -4,5 +4,6 @@
 
 const struct import_kind *const import_kinds[] = {
     &kind_un_fatalities,
+    &kind_strength,
     NULL,
 };

@@ -5,3 +5,4 @@
 #include "db/import/engine.h"
 
 extern const struct import_kind kind_un_fatalities; /* un_fatalities.c */
+extern const struct import_kind kind_strength;      /* strength.c */
