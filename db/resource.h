@@ -26,11 +26,13 @@ enum field_type {
 };
 
 enum field_flag {
-    FIELD_FILTER = 1 << 0,   /* may stand in the query string */
-    FIELD_SORT = 1 << 1,     /* may stand in sort= */
-    FIELD_NULLABLE = 1 << 2, /* may be null */
-    FIELD_HIDDEN = 1 << 3,   /* a filter only: not part of a row */
-    FIELD_SUM = 1 << 4,      /* a number that may be summed over rows of one series */
+    FIELD_FILTER = 1 << 0,    /* may stand in the query string */
+    FIELD_SORT = 1 << 1,      /* may stand in sort= */
+    FIELD_NULLABLE = 1 << 2,  /* may be null */
+    FIELD_HIDDEN = 1 << 3,    /* a filter only: not part of a row */
+    FIELD_SUM = 1 << 4,       /* a number that may be summed over rows of one series */
+    FIELD_DIMENSION = 1 << 5, /* not every series is broken down by it: those whose dimensions name
+                                 it are */
 };
 
 /** One field of a resource. */
@@ -76,6 +78,20 @@ struct child {
     const char *filter; /* its field that is set */
 };
 
+/**
+ * How rows of a resource are added up without counting anything twice. Its fields `series`,
+ * `definition` and `source` say which rows go together; the tables series, series_overlaps,
+ * series_states and definition_sums say which may.
+ */
+struct sums {
+    const char *row;  /* alias and dot of the table that the rows come from */
+    const char *part; /* condition on a row of `picked`, the rows that were asked for: it is part of
+                         what another one of its series counts already; NULL: never */
+    const char *beside; /* query of the things in @ids that are counted together with others, each
+                           with the id of what counts them; NULL: none are */
+    const char *beside_field; /* the field whose values are @ids */
+};
+
 /** A collection: rows of a query, with filter, sort and page. */
 struct resource {
     const char *name;   /* plural, as in the path */
@@ -94,6 +110,7 @@ struct resource {
     const struct field *fields;   /* ends with an all-zero row */
     const struct param *params;   /* ends with an all-zero row; NULL: none */
     const struct child *children; /* ends with an all-zero row; NULL: none */
+    const struct sums *sums;      /* NULL: its numbers are not added up */
 };
 
 /** The field of that name; NULL: there is none. */

@@ -433,8 +433,7 @@ static void add_known(struct buffer *sql, const struct query *query)
         buffer_format(sql, " AND %sknown_to IS NULL", known);
 }
 
-/* FROM and WHERE, without the keyset. */
-static void add_body(struct buffer *sql, const struct query *query)
+void select_rows(struct buffer *sql, const struct query *query)
 {
     const struct resource *resource = query->resource;
 
@@ -455,6 +454,37 @@ static void add_body(struct buffer *sql, const struct query *query)
         buffer_format(sql, " AND %s = :key", resource->key);
 }
 
+/* The definite side of one condition on time. */
+static void add_certain(struct buffer *sql, bool *is_any, const struct term *term)
+{
+    buffer_text(sql, *is_any ? " AND " : "");
+    *is_any = true;
+    add_term(sql, term, true);
+}
+
+bool select_certain(struct buffer *sql, const struct query *query)
+{
+    bool is_any = false;
+
+    if (query->is_definite)
+        return false; /* all rows are certain: the others were left out */
+    if (query->has_world) {
+        buffer_format(sql, "%s_max <= :world_max AND %s_min >= :world_min", query->resource->start,
+                      query->resource->end);
+        is_any = true;
+    }
+    for (size_t i = 0; i < query->n_terms; i++) {
+        if (query->terms[i].field->type == FIELD_DATE && query->terms[i].op != OPERATOR_ISNULL)
+            add_certain(sql, &is_any, &query->terms[i]);
+    }
+    return is_any;
+}
+
+void select_named(struct buffer *sql, const struct term *term)
+{
+    add_named(sql, term, "id");
+}
+
 static void add_fields(struct buffer *sql, const struct query *query)
 {
     buffer_text(sql, "SELECT ");
@@ -473,7 +503,7 @@ bool select_sql(const struct query *query, struct buffer *sql)
     }
     if (!has_id_key(query))
         buffer_format(sql, ", %s", query->resource->key);
-    add_body(sql, query);
+    select_rows(sql, query);
     if (query->keyset.is_set)
         add_keyset(sql, query);
     if (query->key == NULL) {
@@ -483,7 +513,7 @@ bool select_sql(const struct query *query, struct buffer *sql)
     return !sql->broken;
 }
 
-static void bind_text(sqlite3_stmt *stmt, const char *name, const char *text)
+void select_bind_text(sqlite3_stmt *stmt, const char *name, const char *text)
 {
     int index = sqlite3_bind_parameter_index(stmt, name);
 
@@ -511,8 +541,8 @@ static void bind_value(sqlite3_stmt *stmt, const struct term *term, const struct
     switch (term->field->type) {
     case FIELD_DATE:
     case FIELD_DAY:
-        bind_text(stmt, name, value->span.min);
-        bind_text(stmt, last, value->span.max);
+        select_bind_text(stmt, name, value->span.min);
+        select_bind_text(stmt, last, value->span.max);
         break;
     case FIELD_INTEGER:
     case FIELD_NUMBER:
@@ -524,7 +554,7 @@ static void bind_value(sqlite3_stmt *stmt, const struct term *term, const struct
             sqlite3_bind_double(stmt, index, value->real);
         break;
     default:
-        bind_text(stmt, name, value->text);
+        select_bind_text(stmt, name, value->text);
     }
 }
 
@@ -539,17 +569,17 @@ static void bind_keyset(sqlite3_stmt *stmt, const struct keyset *keyset)
         if (keyset->is_integer[i])
             bind_integer(stmt, name, keyset->integers[i]);
         else
-            bind_text(stmt, name, keyset->texts[i]);
+            select_bind_text(stmt, name, keyset->texts[i]);
     }
 }
 
-static void bind(sqlite3_stmt *stmt, const struct query *query)
+void select_bind(sqlite3_stmt *stmt, const struct query *query)
 {
-    bind_text(stmt, ":as_of", query->as_of[0] != '\0' ? query->as_of : DATE_LAST);
-    bind_text(stmt, ":key", query->key);
+    select_bind_text(stmt, ":as_of", query->as_of[0] != '\0' ? query->as_of : DATE_LAST);
+    select_bind_text(stmt, ":key", query->key);
     if (query->has_world) {
-        bind_text(stmt, ":world_min", query->world.min);
-        bind_text(stmt, ":world_max", query->world.max);
+        select_bind_text(stmt, ":world_min", query->world.min);
+        select_bind_text(stmt, ":world_max", query->world.max);
     }
     bind_integer(stmt, ":limit", (int64_t)query->limit + 1);
     bind_integer(stmt, ":offset", query->offset);
@@ -558,9 +588,9 @@ static void bind(sqlite3_stmt *stmt, const struct query *query)
         char name[64];
 
         snprintf(name, sizeof(name), ":%s", query->resource->params[i].name);
-        bind_text(stmt, name, query->params[i]);
+        select_bind_text(stmt, name, query->params[i]);
         snprintf(name, sizeof(name), ":%s_id", query->resource->params[i].name);
-        bind_text(stmt, name, query->param_ids[i]);
+        select_bind_text(stmt, name, query->param_ids[i]);
     }
     for (size_t i = 0; i < query->n_terms; i++) {
         for (size_t j = 0; j < query->terms[i].n_values; j++)
@@ -577,7 +607,7 @@ static bool open_sql(struct conn *conn, const struct query *query, const struct 
                          query->resource->name);
     if (!conn_stmt(conn, sql->data, ret, err))
         return false;
-    bind(*ret, query);
+    select_bind(*ret, query);
     return true;
 }
 
@@ -597,7 +627,7 @@ bool select_count(struct conn *conn, const struct query *query, int64_t *ret, st
     bool is_row;
 
     buffer_text(&sql, "SELECT count(*)");
-    add_body(&sql, query);
+    select_rows(&sql, query);
     if (!open_sql(conn, query, &sql, &stmt, err) || !stmt_step(stmt, &is_row, err))
         return false;
     *ret = sqlite3_column_int64(stmt, 0);
@@ -610,12 +640,12 @@ bool select_by_ids(struct conn *conn, const struct query *query, const char *ids
     defer(buffer_done) struct buffer sql = BUFFER_INIT(SELECT_SQL);
 
     add_fields(&sql, query);
-    add_body(&sql, query);
+    select_rows(&sql, query);
     buffer_format(&sql, " AND %s IN (SELECT value FROM json_each(:ids)) ORDER BY %s",
                   query->resource->key, query->resource->key);
     if (!open_sql(conn, query, &sql, ret, err))
         return false;
-    bind_text(*ret, ":ids", ids_json);
+    select_bind_text(*ret, ":ids", ids_json);
     return true;
 }
 
@@ -631,7 +661,7 @@ bool select_name(struct conn *conn, const char *kinds, const char *name, bool *r
         return error_set(err, ERR_INTERNAL, NULL, "no room for the SQL of a name");
     if (!conn_stmt(conn, sql.data, &stmt, err))
         return false;
-    bind_text(stmt, ":name", name);
+    select_bind_text(stmt, ":name", name);
     if (!stmt_step(stmt, ret_known, err))
         return false;
     if (*ret_known && ret_id != NULL)
@@ -676,7 +706,7 @@ static bool key_history(struct conn *conn, const struct query *query, bool *ret_
     if (!open_sql(conn, query, &sql, &stmt, err))
         return false;
     if (resource->known == NULL)
-        bind_text(stmt, ":as_of", DATE_LAST);
+        select_bind_text(stmt, ":as_of", DATE_LAST);
     if (!stmt_step(stmt, &is_row, err))
         return false;
     *ret_any = sqlite3_column_int64(stmt, 0) > 0;
@@ -694,8 +724,8 @@ static bool is_name_of_several(struct conn *conn, const char *kind, const char *
     if (!conn_stmt(conn, "SELECT count(*) > 1 FROM names WHERE kind = :kind AND name = :name",
                    &stmt, err))
         return false;
-    bind_text(stmt, ":kind", kind);
-    bind_text(stmt, ":name", name);
+    select_bind_text(stmt, ":kind", kind);
+    select_bind_text(stmt, ":name", name);
     if (!stmt_step(stmt, &is_row, err))
         return false;
     *ret = sqlite3_column_int(stmt, 0) != 0;

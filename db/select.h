@@ -78,3 +78,22 @@ bool select_check(struct conn *conn, const struct resource *resource, struct err
  */
 struct buffer;
 bool select_sql(const struct query *query, struct buffer *sql);
+
+/* Parts of a statement, for the one other composer of SQL (db/stats.c). Each breaks the buffer when
+ * it does not fit. */
+
+/** Writes FROM and WHERE of the query's rows, all pages together. */
+void select_rows(struct buffer *sql, const struct query *query);
+
+/** Writes the condition under which a row that possibly meets the query's conditions on time meets
+ * them certainly; false when there are none, and nothing is written. */
+bool select_certain(struct buffer *sql, const struct query *query);
+
+/** Writes a subselect of the ids that any value of a condition on names stands for. */
+void select_named(struct buffer *sql, const struct term *term);
+
+/** Binds the query's values, as_of and world time to a statement that was made of these parts. */
+void select_bind(sqlite3_stmt *stmt, const struct query *query);
+
+/** Binds one text by name; a name that the statement has not is left alone. */
+void select_bind_text(sqlite3_stmt *stmt, const char *name, const char *text);

@@ -24,12 +24,19 @@ static const struct field fields[] = {
       .text = "One death (record), one cell of a published table (cell) or a stated sum (total)." },
     { .name = "mission",
       .type = FIELD_REF,
-      .flags = FIELD_FILTER | FIELD_SORT | FIELD_NULLABLE,
+      .flags = FIELD_FILTER | FIELD_SORT | FIELD_NULLABLE | FIELD_DIMENSION,
       .sql = "k.mission",
       .kind = "mission",
       .resource = "missions",
       .text = "Mission the victims served in; null: none." },
-    COMMON_PLACE("k.", "Where they were harmed; null: not said."),
+    { .name = "place",
+      .type = FIELD_REF,
+      .flags = FIELD_FILTER | FIELD_NULLABLE | FIELD_DIMENSION,
+      .sql = "k.place",
+      .kind = "place",
+      .resource = "places",
+      .match = "k.place IN (SELECT place FROM place_closure WHERE ancestor IN @ids)",
+      .text = "Where they were harmed; null: not said." },
     { .name = "location",
       .type = FIELD_TEXT,
       .flags = FIELD_FILTER | FIELD_NULLABLE,
@@ -65,19 +72,19 @@ static const struct field fields[] = {
       .text = "Who they were." },
     { .name = "personnel_type",
       .type = FIELD_CODE,
-      .flags = FIELD_FILTER | FIELD_SORT | FIELD_NULLABLE,
+      .flags = FIELD_FILTER | FIELD_SORT | FIELD_NULLABLE | FIELD_DIMENSION,
       .sql = "k.personnel_type",
       .codes = "personnel_type",
       .text = "Kind of UN personnel; null: not broken down." },
     { .name = "cause",
       .type = FIELD_CODE,
-      .flags = FIELD_FILTER | FIELD_SORT | FIELD_NULLABLE,
+      .flags = FIELD_FILTER | FIELD_SORT | FIELD_NULLABLE | FIELD_DIMENSION,
       .sql = "k.cause",
       .codes = "cause",
       .text = "Cause as the publisher classified it; null: not broken down." },
     { .name = "nationality",
       .type = FIELD_REF,
-      .flags = FIELD_FILTER | FIELD_SORT | FIELD_NULLABLE,
+      .flags = FIELD_FILTER | FIELD_SORT | FIELD_NULLABLE | FIELD_DIMENSION,
       .sql = "k.nationality",
       .kind = "place",
       .resource = "places",
@@ -89,7 +96,7 @@ static const struct field fields[] = {
       .text = "Nationality as published, where it names no place of ours." },
     { .name = "perpetrators",
       .type = FIELD_REFS,
-      .flags = FIELD_FILTER,
+      .flags = FIELD_FILTER | FIELD_DIMENSION,
       .sql = "k.perpetrators_json",
       .kind = "actor",
       .resource = "actors",
@@ -153,6 +160,55 @@ static const struct field fields[] = {
     { 0 },
 };
 
+/* p and q are rows that were asked for; p counts nobody whom q does not count. */
+#define SAME_OR_WHOLE(column) "(q." column " IS p." column " OR q." column " IS NULL)"
+
+/*
+ * A stated sum is part of another one of the same people that reaches further (or that was stated
+ * later). And what an acronym counts that stands for several missions (UNEF) holds what each of
+ * them counts.
+ */
+#define PART                                                                                       \
+    "(p.kind = 'total' AND EXISTS (SELECT 1 FROM picked q WHERE q.series = p.series AND q.id <> "  \
+    "p.id"                                                                                         \
+    " AND q.harm = p.harm AND q.date_min <= p.end_max AND q.end_max >= p.date_min"                 \
+    " AND " SAME_OR_WHOLE("place") " AND " SAME_OR_WHOLE("cause") " AND " SAME_OR_WHOLE(           \
+        "personnel_type") " AND " SAME_OR_WHOLE("nationality") " AND (EXISTS (SELECT 1 FROM "      \
+                                                               "mission_components c WHERE "       \
+                                                               "c.mission = q.mission"             \
+                                                               " AND c.component = p.mission) OR " \
+                                                               "(q.mission IS p.mission"           \
+                                                               " AND (julianday(q.end_max) - "     \
+                                                               "julianday(q.date_min), "           \
+                                                               "q.known_from, q.id)"               \
+                                                               " > (julianday(p.end_max) - "       \
+                                                               "julianday(p.date_min), "           \
+                                                               "p.known_from, p.id)))))"           \
+                                                               " OR coalesce((p.series, "          \
+                                                               "p.mission) IN (SELECT q.series, "  \
+                                                               "c.component FROM missions m"       \
+                                                               " JOIN mission_components c ON "    \
+                                                               "c.mission = m.id JOIN picked q "   \
+                                                               "ON q.mission = m.id"               \
+                                                               " WHERE m.category = "              \
+                                                               "'aggregate'), 0)"
+
+/* Missions without a row of their own that an acronym stands for which has some. */
+#define BESIDE                                                                                     \
+    "SELECT DISTINCT c.component, c.mission FROM mission_components c"                             \
+    " JOIN missions m ON m.id = c.mission AND m.category = 'aggregate' WHERE c.component IN @ids"  \
+    " AND c.mission NOT IN @ids AND EXISTS (SELECT 1 FROM casualties k WHERE k.mission = "         \
+    "c.mission)"                                                                                   \
+    " AND NOT EXISTS (SELECT 1 FROM casualties k WHERE k.mission = c.component)"                   \
+    " ORDER BY c.component, c.mission"
+
+static const struct sums sums = {
+    .row = "k.",
+    .part = PART,
+    .beside = BESIDE,
+    .beside_field = "mission",
+};
+
 const struct resource casualties = {
     .name = "casualties",
     .item = "Casualty",
@@ -165,4 +221,5 @@ const struct resource casualties = {
     .start = "k.date",
     .end = "k.end",
     .fields = fields,
+    .sums = &sums,
 };

@@ -10,6 +10,7 @@
 #include "db/resource.h"
 #include "server/base/buffer.h"
 #include "server/base/cleanup.h"
+#include "server/stats.h"
 #include "server/type.h"
 
 enum {
@@ -79,6 +80,22 @@ static const struct {
       "0},"
       " 'description': 'Whether the answer is indented.'}" },
 
+    { "parameters", "resolve_series",
+      "{'name': 'resolve', 'in': 'query', 'schema': {'type': 'string', 'default': 'preferred',"
+      " 'anyOf': [{'enum': ['preferred', 'official', 'latest', 'min', 'max', 'all']},"
+      " {'pattern': '^source:.+$'}]},"
+      " 'description': 'Rule by which one of the series that overlap answers; all: each by itself, "
+      "never to be added to another; source:ID: as that source says.'}" },
+    { "parameters", "fill",
+      "{'name': 'fill', 'in': 'query', 'schema': {'type': 'string', 'enum': ['null', 'zero']},"
+      " 'description': 'Groups for the buckets of time in which nothing was reported, with null or "
+      "0 for their numbers; their status is not_reported either way.'}" },
+    { "parameters", "explain_sums",
+      "{'name': 'explain', 'in': 'query', 'schema': {'type': 'integer', 'enum': [0, 1], 'default': "
+      "0},"
+      " 'description': 'Whether each group tells the rows that were added up, and the answer the "
+      "rules.'}" },
+
     { "headers", "ETag",
       "{'schema': {'type': 'string'}, 'description': 'Strong; for If-None-Match.'}" },
     { "headers", "Cache-Control",
@@ -104,6 +121,78 @@ static const struct {
       "'licence': {'type': 'string', 'description': 'Under which the data may be used.'}},"
       "'required': ['release', 'as_of', 'permalink', 'citation', 'licence'], "
       "'additionalProperties': false}" },
+    { "schemas", "SeriesState",
+      "{'type': 'object', 'description': 'A series with the rows of one definition that meet the "
+      "request.', 'properties': {"
+      "'series': {'$ref': '#/components/schemas/Ref'},"
+      "'definition': {'$ref': '#/components/schemas/Ref'},"
+      "'records': {'type': 'integer', 'description': 'Its rows that meet the request.'},"
+      "'state': {'type': ['string', 'null'], 'description': 'Day of the newest state of it that "
+      "was "
+      "known; null: not told.'}},"
+      "'required': ['series', 'definition', 'records', 'state'], 'additionalProperties': false}" },
+    { "schemas", "Excluded",
+      "{'type': 'object', 'description': 'What was not added, and why.', 'properties': {"
+      "'series': {'oneOf': [{'$ref': '#/components/schemas/Ref'}, {'type': 'null'}],"
+      " 'description': 'A whole series; null: it is about id.'},"
+      "'definition': {'oneOf': [{'$ref': '#/components/schemas/Ref'}, {'type': 'null'}]},"
+      "'records': {'type': ['integer', 'null'], 'description': 'Its rows that meet the request.'},"
+      "'state': {'type': ['string', 'null'], 'description': 'Day of its newest state.'},"
+      "'id': {'type': ['string', 'null'], 'description': 'One row, or one thing; null: it is about "
+      "series.'},"
+      "'reason': {'type': 'string', 'enum': ['not_broken_down', 'tells_no_time', 'older_state', "
+      "'overlaps', 'definition_differs', 'not_official', 'rule', 'part_of_another', "
+      "'counted_together']},"
+      "'other': {'oneOf': [{'$ref': '#/components/schemas/Ref'}, {'type': 'null'}],"
+      " 'description': 'The series that answers in its place.'},"
+      "'text': {'type': 'string', 'description': 'The reason in a sentence.'}},"
+      "'required': ['series', 'definition', 'records', 'state', 'id', 'reason', 'other', 'text'],"
+      " 'additionalProperties': false}" },
+    { "schemas", "StatsMeta",
+      "{'type': 'object', 'description': 'What the sums rest on.', 'properties': {"
+      "'total': {'type': 'integer', 'description': 'Groups on all pages together.'},"
+      "'measure': {'type': 'string', 'description': 'The field that was added up.'},"
+      "'unit': {'type': 'string', 'description': 'What it counts.'},"
+      "'rule': {'type': 'string', 'description': 'Rule by which the series was chosen, as in "
+      "resolve=.'},"
+      "'series': {'type': 'array', 'items': {'$ref': '#/components/schemas/SeriesState'},"
+      " 'description': 'The series that answer.'},"
+      "'excluded': {'type': 'array', 'items': {'$ref': '#/components/schemas/Excluded'},"
+      " 'description': 'What would count somebody twice, or something else.'},"
+      "'release': {'type': 'string', 'description': 'Newest release of the dataset.'},"
+      "'as_of': {'type': 'string', 'description': 'Day of knowledge that the answer shows.'},"
+      "'permalink': {'type': 'string', 'description': 'Path that gives this answer for good.'},"
+      "'citation': {'type': 'string', 'description': 'Ready to paste.'},"
+      "'licence': {'type': 'string', 'description': 'Under which the data may be used.'}},"
+      "'required': ['total', 'measure', 'unit', 'rule', 'series', 'excluded', 'release', 'as_of', "
+      "'permalink', 'citation', 'licence'], 'additionalProperties': false}" },
+    { "schemas", "StatsExplain",
+      "{'type': 'object', 'description': 'How the sums came about; only with explain=1.', "
+      "'properties': {"
+      "'rules': {'type': 'array', 'items': {'type': 'string'}, 'description': 'The rules, in "
+      "sentences.'},"
+      "'series': {'type': 'array', 'description': 'Every series that was considered, in that "
+      "order.', 'items': {'type': 'object', 'properties': {"
+      "'series': {'$ref': '#/components/schemas/Ref'},"
+      "'definition': {'$ref': '#/components/schemas/Ref'},"
+      "'records': {'type': 'integer'}, 'state': {'type': ['string', 'null']},"
+      "'rank': {'type': 'integer'}, 'frequency': {'type': 'string'},"
+      "'dimensions': {'type': 'array', 'items': {'type': 'string'}},"
+      "'verdict': {'type': 'string', 'description': 'answers, or the reason why not.'}},"
+      "'required': ['series', 'definition', 'records', 'state', 'rank', 'frequency', 'dimensions', "
+      "'verdict'], 'additionalProperties': false}}},"
+      "'required': ['rules', 'series'], 'additionalProperties': false}" },
+    { "schemas", "StatsRow",
+      "{'type': 'object', 'description': 'One row that was added up.', 'properties': {"
+      "'id': {'type': 'string', 'description': 'Id of the row in its collection.'},"
+      "'low': {'type': ['integer', 'null']}, 'best': {'type': ['integer', 'null']},"
+      "'high': {'type': ['integer', 'null']},"
+      "'certain': {'type': 'boolean', 'description': 'Whether it certainly meets the conditions on "
+      "time.'},"
+      "'series': {'type': 'string'}, 'source': {'$ref': '#/components/schemas/Ref'},"
+      "'claims': {'type': 'array', 'items': {'$ref': '#/components/schemas/Ref'}}},"
+      "'required': ['id', 'low', 'best', 'high', 'certain', 'series', 'source', 'claims'],"
+      " 'additionalProperties': false}" },
     { "schemas", "Problem",
       "{'type': 'object', 'description': 'A failure, after RFC 9457.', 'properties': {"
       "'type': {'type': 'string', 'description': 'URI reference that names the kind of problem.'},"
@@ -612,6 +701,192 @@ static void add_children(struct draft *draft, const struct resource *resource)
     }
 }
 
+/* ---- sums ---- */
+
+static json_t *nullable_new(json_t *schema)
+{
+    return json_pack("{s:[o, {s:s}]}", "oneOf", schema, "type", "null");
+}
+
+/* A group: any of the keys that can be asked for, and the sums. */
+static json_t *group_new(struct draft *draft, const struct resource *resource)
+{
+    static const char *const numbers[][2] = {
+        { "low", "Sum of the lows; null where no row has one." },
+        { "best", "Sum of the best figures; null where some row has none." },
+        { "high", "Sum of the highs; null where some row has none." },
+    };
+    static const char *const counts[][2] = {
+        { "records", "Rows that were added up." },
+        { "unknown", "Rows among them without any number, apart from zero." },
+        { "independent_sources", "Sources that do not repeat one another." },
+    };
+    json_t *properties = json_object();
+
+    for (const struct field *field = resource->fields; field->name != NULL; field++) {
+        bool is_date;
+
+        if (stats_groups_by(field, &is_date) && !is_date && strcmp(field->name, "series") != 0
+            && strcmp(field->name, "definition") != 0)
+            add(draft, properties, field->name, type_schema(field, draft->state));
+    }
+    for (int bucket = STATS_YEAR; bucket < STATS_BUCKET__MAX; bucket++) {
+        const char *name = stats_bucket_name((enum stats_bucket)bucket);
+
+        add(draft, properties, name,
+            json_pack("{s:[s, s], s:o}", "type", "string", "null", "description",
+                      json_sprintf("The %s, with group_by=%s(...); null: the row's date does not "
+                                   "say which.",
+                                   name, name)));
+    }
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++)
+        add(draft, properties, numbers[i][0],
+            json_pack("{s:[s, s], s:s}", "type", "integer", "null", "description", numbers[i][1]));
+    for (size_t i = 0; i < sizeof(counts) / sizeof(*counts); i++)
+        add(draft, properties, counts[i][0],
+            json_pack("{s:s, s:s}", "type", "integer", "description", counts[i][1]));
+    add(draft, properties, "status",
+        json_pack("{s:s, s:[s, s, s], s:s}", "type", "string", "enum", "reported", "zero",
+                  "not_reported", "description",
+                  "Whether anything was reported, and whether it was none."));
+    add(draft, properties, "series",
+        json_pack("{s:s, s:o, s:s}", "type", "array", "items", schema_ref("Ref"), "description",
+                  "Series of the rows."));
+    add(draft, properties, "definition", nullable_new(schema_ref("Ref")));
+    add(draft, properties, "sources",
+        json_pack("{s:s, s:o, s:s}", "type", "array", "items", schema_ref("Ref"), "description",
+                  "Sources of the rows."));
+    add(draft, properties, "flags",
+        json_pack("{s:s, s:{s:s}, s:s}", "type", "array", "items", "type", "string", "description",
+                  "What must not be overlooked about some row."));
+    add(draft, properties, "rows",
+        json_pack("{s:s, s:o, s:s}", "type", "array", "items", schema_ref("StatsRow"),
+                  "description", "The rows that were added up; only with explain=1."));
+    return json_pack("{s:s, s:s, s:o, s:[s, s, s, s, s, s, s, s, s, s, s], s:b}", "type", "object",
+                     "description", "The sum of one group of rows, with its bounds.", "properties",
+                     properties, "required", "low", "best", "high", "records", "unknown", "status",
+                     "series", "definition", "sources", "independent_sources", "flags",
+                     "additionalProperties", 0);
+}
+
+static void add_stats_envelope(struct draft *draft, const char *name, const char *row)
+{
+    json_t *list = json_pack(
+        "{s:{s:s, s:o}, s:{s:[s, s], s:s}, s:{s:[s, s], s:s}, s:{s:s, s:s}, s:o, s:o}", "data",
+        "type", "array", "items", schema_ref(row), "next", "type", "string", "null", "description",
+        "Cursor of the next page; null: this is the last.", "next_url", "type", "string", "null",
+        "description", "Path of the next page; null: this is the last.", "truncated", "type",
+        "boolean", "description",
+        "Whether the page ended before its limit, because it grew too large.", "explain",
+        schema_ref("StatsExplain"), "meta", schema_ref("StatsMeta"));
+
+    add(draft, draft->schemas, name,
+        json_pack("{s:s, s:o, s:[s, s, s, s, s], s:b}", "type", "object", "properties", list,
+                  "required", "data", "next", "next_url", "truncated", "meta",
+                  "additionalProperties", 0));
+}
+
+/* group_by and sort: the keys that the fields give. */
+static void add_group_params(struct draft *draft, json_t *list, const struct resource *resource)
+{
+    defer(buffer_done) struct buffer keys = BUFFER_INIT(LITERAL_SIZE);
+    defer(buffer_done) struct buffer sorts = BUFFER_INIT(LITERAL_SIZE);
+    json_t *measures = json_array();
+    const char *first = NULL;
+
+    for (const struct field *field = resource->fields; field->name != NULL; field++) {
+        bool is_date;
+
+        if (field->flags & FIELD_SUM) {
+            first = first != NULL ? first : field->name;
+            append(draft, measures, json_string(field->name));
+        }
+        if (!stats_groups_by(field, &is_date))
+            continue;
+        buffer_text(&keys, keys.len ? "|" : "");
+        buffer_format(&keys, is_date ? "(year|quarter|month)\\(%s\\)" : "%s", field->name);
+        if (!is_date)
+            buffer_format(&sorts, "%s|", field->name);
+    }
+    if (keys.broken || sorts.broken || first == NULL) {
+        draft->broken = true;
+        json_decref(measures);
+        return;
+    }
+    add_param(draft, list, resource,
+              json_pack("{s:s, s:s, s:s, s:{s:s, s:o}}", "name", "group_by", "in", "query",
+                        "description",
+                        "Keys with commas between them: codes, references, and year(), quarter() "
+                        "or month() of a date. Without it, one sum.",
+                        "schema", "type", "string", "pattern",
+                        json_sprintf("^(%s)(,(%s))*$", keys.data, keys.data)));
+    add_param(draft, list, resource,
+              json_pack("{s:s, s:s, s:s, s:{s:s, s:o, s:s}}", "name", "measure", "in", "query",
+                        "description", "The number that is added up.", "schema", "type", "string",
+                        "enum", measures, "default", first));
+    append(draft, list,
+           json_pack("{s:s, s:s, s:s, s:{s:s, s:o}}", "name", "sort", "in", "query", "description",
+                     "Keys of group_by, or sums, with commas between them, - before one for "
+                     "descending; nulls last, ties by the keys.",
+                     "schema", "type", "string", "pattern",
+                     json_sprintf("^-?(%syear|quarter|month|low|best|high|records|unknown)(,-?(%s"
+                                  "year|quarter|month|low|best|high|records|unknown))*$",
+                                  sorts.data, sorts.data)));
+}
+
+/* Conditions on sums: best__gte and the like. */
+static void add_condition_params(struct draft *draft, json_t *list, const struct resource *resource)
+{
+    static const char *const columns[] = { "low", "best", "high", "records", "unknown" };
+    static const enum operator ops[] = { OPERATOR_EQUAL, OPERATOR_NOT, OPERATOR_GT,    OPERATOR_GTE,
+                                         OPERATOR_LT,    OPERATOR_LTE, OPERATOR_ISNULL };
+
+    for (size_t i = 0; i < sizeof(columns) / sizeof(*columns); i++) {
+        for (size_t j = 0; j < sizeof(ops) / sizeof(*ops); j++) {
+            const char *suffix = operator_name(ops[j]);
+
+            add_param(draft, list, resource,
+                      json_pack("{s:s++, s:s, s:o, s:{s:s}}", "name", columns[i],
+                                *suffix ? "__" : "", suffix, "in", "query", "description",
+                                ops[j] == OPERATOR_EQUAL
+                                    ? json_sprintf("Groups whose %s is that.", columns[i])
+                                    : json_sprintf("Groups whose %s %s", columns[i],
+                                                   conditions[ops[j]].text),
+                                "schema", "type",
+                                ops[j] == OPERATOR_ISNULL ? "boolean" : "integer"));
+        }
+    }
+}
+
+static void add_stats(struct draft *draft, const struct resource *resource)
+{
+    static const char *const shared_params[] = {
+        "at",   "during",       "from",   "to",     "as_of", "certainty", "resolve_series",
+        "fill", "explain_sums", "cursor", "offset", "pretty"
+    };
+    json_t *list = json_array();
+    char path[NAME_SIZE], row[NAME_SIZE], response[NAME_SIZE];
+
+    snprintf(row, sizeof(row), "%sStats", resource->item);
+    snprintf(response, sizeof(response), "%sStatsList", resource->item);
+    snprintf(path, sizeof(path), "/v1/%s/stats", resource->name);
+    add(draft, draft->schemas, row, group_new(draft, resource));
+    add_stats_envelope(draft, response, row);
+    add_response(draft, response, "Sums of groups of rows.", HEADERS_LIST, schema_ref(response));
+    add_filters(draft, list, resource, NULL);
+    add_group_params(draft, list, resource);
+    add_condition_params(draft, list, resource);
+    for (size_t i = 0; i < sizeof(shared_params) / sizeof(*shared_params); i++)
+        add_shared_param(draft, list, shared_params[i]);
+    append(draft, list,
+           json_pack("{s:s, s:s, s:s, s:{s:s, s:i, s:i, s:i}}", "name", "limit", "in", "query",
+                     "description", "Most groups of one page.", "schema", "type", "integer",
+                     "minimum", 1, "maximum", QUERY_LIMIT_MAX, "default", QUERY_LIMIT_MAX));
+    add_operation(draft, path, resource->name, json_sprintf("sum%s", resource->item),
+                  "Sums of rows with their bounds, nobody counted twice", list,
+                  responses_new(draft, response, FAILS_BY_QUERY | FAILS_BY_CURSOR));
+}
+
 static void add_resource(struct draft *draft, const struct resource *resource)
 {
     char path[NAME_SIZE];
@@ -626,6 +901,8 @@ static void add_resource(struct draft *draft, const struct resource *resource)
     add_operation(draft, path, resource->name, list_id_new("", resource->name), resource->text,
                   list_params_new(draft, resource, NULL),
                   responses_new(draft, response, FAILS_BY_QUERY | FAILS_BY_CURSOR));
+    if (resource->sums != NULL) /* before {id}, which would match it as well */
+        add_stats(draft, resource);
 
     snprintf(path, sizeof(path), "/v1/%s/{id}", resource->name);
     snprintf(response, sizeof(response), "%sItem", resource->item);

@@ -32,6 +32,7 @@ struct reserved {
     bool (*read)(const struct reader *reader, const char *value);
     bool on_items; /* one item takes it as well */
     bool is_world; /* only where the resource has world time */
+    bool on_stats; /* sums take it as well */
 };
 
 /* ---- small readers ---- */
@@ -346,12 +347,12 @@ static bool read_to(const struct reader *reader, const char *value)
 }
 
 static const struct reserved reserved[] = {
-    { .name = "at", .read = read_at, .is_world = true },
-    { .name = "during", .read = read_during, .is_world = true },
-    { .name = "from", .read = read_from, .is_world = true },
-    { .name = "to", .read = read_to, .is_world = true },
-    { .name = "as_of", .read = read_as_of, .on_items = true },
-    { .name = "certainty", .read = read_certainty },
+    { .name = "at", .read = read_at, .is_world = true, .on_stats = true },
+    { .name = "during", .read = read_during, .is_world = true, .on_stats = true },
+    { .name = "from", .read = read_from, .is_world = true, .on_stats = true },
+    { .name = "to", .read = read_to, .is_world = true, .on_stats = true },
+    { .name = "as_of", .read = read_as_of, .on_items = true, .on_stats = true },
+    { .name = "certainty", .read = read_certainty, .on_stats = true },
     { .name = "sort", .read = read_sort },
     { .name = "limit", .read = read_limit },
     { .name = "cursor", .read = read_cursor },
@@ -359,7 +360,7 @@ static const struct reserved reserved[] = {
     { .name = "count", .read = read_counted },
     { .name = "fields", .read = read_fields, .on_items = true },
     { .name = "include", .read = read_include, .on_items = true },
-    { .name = "pretty", .read = read_pretty, .on_items = true },
+    { .name = "pretty", .read = read_pretty, .on_items = true, .on_stats = true },
 };
 enum { N_RESERVED = sizeof(reserved) / sizeof(*reserved) };
 
@@ -371,6 +372,7 @@ const char *query_reserved(size_t index)
 static bool is_taken(const struct reserved *param, const struct reader *reader)
 {
     return (param->on_items || reader->query->key == NULL)
+           && (param->on_stats || reader->route->kind != ROUTE_STATS)
            && (!param->is_world || reader->query->resource->start != NULL);
 }
 

@@ -105,7 +105,10 @@ bool route_find(const struct resource *const *catalogue, const struct target *ta
                 error_allow(err, target->segments[1], (*catalogue)->name);
             return false;
         }
-        if (n > 2)
+        /* No row is called so: ids of what has sums are made of more than one word. */
+        if (n == 3 && route.resource->sums != NULL && strcmp(target->segments[2], "stats") == 0)
+            route.kind = ROUTE_STATS;
+        else if (n > 2)
             route.id = target->segments[2];
         if (n > 3 && !find_child(catalogue, target->segments[3], &route, err))
             return false;
@@ -126,6 +129,9 @@ void route_template(const struct route *route, char *ret, size_t size)
         break;
     case ROUTE_COLLECTION:
         snprintf(ret, size, "/v1/%s", route->resource->name);
+        break;
+    case ROUTE_STATS:
+        snprintf(ret, size, "/v1/%s/stats", route->resource->name);
         break;
     case ROUTE_ITEM:
         snprintf(ret, size, "/v1/%s/{id}", route->resource->name);

@@ -19,6 +19,7 @@
 #include "server/query.h"
 #include "server/render_json.h"
 #include "server/route.h"
+#include "server/stats.h"
 #include "server/target.h"
 
 enum {
@@ -255,8 +256,10 @@ static const char *known_day(const struct work *work)
     return as_of[0] != '\0' && strcmp(as_of, release) < 0 ? as_of : release;
 }
 
-/* "meta": what the rows are a state of, and how to cite them. total < 0: not counted. */
-static void add_meta(const struct work *work, int64_t total, struct buffer *body)
+/* "meta": what the rows are a state of, and how to cite them. total < 0: not counted; more: members
+ * of its own, each with a comma behind; NULL: none. */
+static void add_meta(const struct work *work, int64_t total, const struct buffer *more,
+                     struct buffer *body)
 {
     static const char *const without[] = { "as_of", "cursor", NULL };
     defer(buffer_done) struct buffer link = BUFFER_INIT(SERVE_URL);
@@ -274,6 +277,10 @@ static void add_meta(const struct work *work, int64_t total, struct buffer *body
     buffer_text(body, "\"meta\":{");
     if (total >= 0)
         buffer_format(body, "\"total\":%lld,", (long long)total);
+    if (more != NULL && more->broken)
+        body->broken = true;
+    else if (more != NULL)
+        buffer_add(body, more->data, more->len);
     buffer_text(body, "\"release\":");
     add_string(body, state->release);
     buffer_text(body, ",\"as_of\":");
@@ -418,7 +425,7 @@ static bool serve_page(struct work *work)
     add_next(work, &page, &body);
     if (!add_included(work, &mentions, &body))
         return false;
-    add_meta(work, total, &body);
+    add_meta(work, total, NULL, &body);
     buffer_byte(&body, '}');
     if (total >= 0) {
         char text[24];
@@ -427,6 +434,66 @@ static bool serve_page(struct work *work)
         reply_header(work->reply, "X-Total-Count", text);
     }
     return send_text(work, &body);
+}
+
+/* ---- sums ---- */
+
+static void free_result(struct stats_result **result)
+{
+    free(*result);
+}
+
+static bool answer_stats(struct work *work, const struct stats_request *request)
+{
+    defer(buffer_done) struct buffer body = BUFFER_INIT(work->service->body_limit);
+    defer(buffer_done) struct buffer more = BUFFER_INIT(work->service->body_limit);
+    defer(free_result) struct stats_result *result = malloc(sizeof(*result));
+    struct page page = { .cursor = "" };
+    char owner[FINGERPRINT_SIZE], total[24];
+
+    if (result == NULL || !query_owner(&work->target, owner))
+        return error_set(work->err, ERR_INTERNAL, NULL, "no memory for sums");
+    buffer_text(&body, "{\"data\":[");
+    /* Half of the ceiling: what was left out and the rules come behind. */
+    if (!stats_render(work->conn, request,
+                      body.limit / 2 / (work->query.is_pretty ? SERVE_INDENT : 1), &body, result,
+                      work->err)
+        || !stats_render_meta(work->conn, request, result, &more, work->err))
+        return false;
+    buffer_text(&body, "],");
+    page.is_truncated = result->is_truncated;
+    if (request->stats.offset + result->n < result->total)
+        stats_cursor_write(request->stats.offset + result->n, owner, conn_state(work->conn)->digest,
+                           page.cursor);
+    add_next(work, &page, &body);
+    if (request->is_explained)
+        stats_render_rules(result, known_day(work), &body);
+    add_meta(work, result->total, &more, &body);
+    buffer_byte(&body, '}');
+    snprintf(total, sizeof(total), "%lld", (long long)result->total);
+    reply_header(work->reply, "X-Total-Count", total);
+    return send_text(work, &body);
+}
+
+static bool serve_stats(struct work *work)
+{
+    struct stats_request request;
+
+    if (!stats_parse(work->service->catalogue, conn_state(work->conn), &work->target, &work->route,
+                     &work->query, &request, work->err)
+        || !stats_resolve(work->conn, &work->query, &request, work->err) || !set_etag(work))
+        return false;
+    if (is_not_modified(work)) {
+        work->reply->status = 304;
+        add_validators(work);
+        return true;
+    }
+    if (!answer_stats(work, &request))
+        return false;
+    add_validators(work);
+    if (is_any_enough(work))
+        drop_body(work);
+    return true;
 }
 
 /* ---- one item ---- */
@@ -496,7 +563,7 @@ static bool serve_item(struct work *work)
     buffer_byte(&body, ',');
     if (!add_included(work, &mentions, &body))
         return false;
-    add_meta(work, -1, &body);
+    add_meta(work, -1, NULL, &body);
     buffer_byte(&body, '}');
     return send_text(work, &body);
 }
@@ -630,6 +697,8 @@ static bool run(struct work *work)
             return false;
         conn_deadline(work->conn, work->service->deadline_ms);
     }
+    if (work->route.kind == ROUTE_STATS)
+        return serve_stats(work);
     return work->route.kind == ROUTE_COLLECTION || work->route.kind == ROUTE_ITEM
                    || work->route.kind == ROUTE_CHILD
                ? serve_rows(work)

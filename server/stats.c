@@ -1,0 +1,995 @@
+#include "server/stats.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "db/conn.h"
+#include "db/dataset.h"
+#include "server/base/buffer.h"
+#include "server/base/cleanup.h"
+#include "server/base/fold.h"
+#include "server/fingerprint.h"
+#include "server/query.h"
+#include "server/route.h"
+#include "server/target.h"
+#include "server/type.h"
+
+enum {
+    NAME_SIZE = 80,
+    CURSOR_PART = 16, /* characters of a fingerprint that a cursor carries */
+};
+
+/** Everything that reading one parameter needs. */
+struct reader {
+    const struct state *state;
+    const struct target *target;
+    const struct resource *resource;
+    struct stats_request *request;
+    struct error *err;
+};
+
+static const char *const column_names[STATS_COLUMN__MAX] = {
+    [STATS_LOW] = "low",         [STATS_BEST] = "best",       [STATS_HIGH] = "high",
+    [STATS_RECORDS] = "records", [STATS_UNKNOWN] = "unknown",
+};
+
+static const char *const rule_names[STATS_RULE__MAX + 1] = {
+    [STATS_PREFERRED] = "preferred",
+    [STATS_OFFICIAL] = "official",
+    [STATS_LATEST] = "latest",
+    [STATS_MIN] = "min",
+    [STATS_MAX] = "max",
+    [STATS_ALL] = "all",
+    [STATS_SOURCE] = "source:ID",
+};
+
+/* ---- parameters ---- */
+
+static bool invalid(const struct reader *reader, const char *name, const char *value)
+{
+    return error_set(reader->err, ERR_PARAM_INVALID, name, "'%s' does not take '%.60s'.", name,
+                     value);
+}
+
+static bool read_word(const struct reader *reader, const char *name, const char *value,
+                      const char *const *words, size_t *ret)
+{
+    for (size_t i = 0; words[i] != NULL; i++) {
+        if (strcmp(words[i], value) == 0) {
+            *ret = i;
+            return true;
+        }
+    }
+    invalid(reader, name, value);
+    for (size_t i = 0; words[i] != NULL; i++)
+        error_allow(reader->err, value, words[i]);
+    return false;
+}
+
+static bool read_integer(const char *text, int64_t *ret)
+{
+    const char *digits = text + (*text == '-');
+
+    if (*digits == '\0' || strspn(digits, "0123456789") != strlen(digits))
+        return false;
+    errno = 0;
+    *ret = strtoll(text, NULL, 10);
+    return errno == 0;
+}
+
+static bool read_count(const struct reader *reader, const char *name, const char *value,
+                       int64_t least, int64_t most, uint32_t *ret)
+{
+    int64_t number;
+
+    if (!read_integer(value, &number) || number < least || number > most)
+        return error_set(reader->err, ERR_PARAM_INVALID, name,
+                         "'%s' takes a whole number from %lld to %lld.", name, (long long)least,
+                         (long long)most);
+    *ret = (uint32_t)number;
+    return true;
+}
+
+/* Cuts the next item off a comma list; false at its end. */
+static bool next_item(const char **list, char *ret, size_t size)
+{
+    size_t len;
+
+    if (*list == NULL)
+        return false;
+    len = strcspn(*list, ",");
+    snprintf(ret, size, "%.*s", (int)(len < size ? len : size - 1), *list);
+    *list = (*list)[len] == ',' ? *list + len + 1 : NULL;
+    return true;
+}
+
+bool stats_groups_by(const struct field *field, bool *ret_is_date)
+{
+    *ret_is_date = field->type == FIELD_DATE || field->type == FIELD_DAY;
+    if (!(field->flags & FIELD_FILTER) || (field->flags & FIELD_HIDDEN))
+        return false;
+    return *ret_is_date || field->type == FIELD_CODE
+           || (field->type == FIELD_REF && field->kind_sql == NULL);
+}
+
+/* What a group key is called in a row. */
+static const char *group_name(const struct stats_group *group)
+{
+    return group->bucket == STATS_VALUE ? group->field->name : stats_bucket_name(group->bucket);
+}
+
+static void allow_groups(const struct reader *reader, const char *given)
+{
+    bool is_date;
+
+    for (const struct field *field = reader->resource->fields; field->name != NULL; field++) {
+        if (!stats_groups_by(field, &is_date))
+            continue;
+        for (int bucket = is_date ? STATS_YEAR : STATS_VALUE;
+             bucket <= (is_date ? STATS_MONTH : STATS_VALUE); bucket++) {
+            char right[NAME_SIZE];
+
+            snprintf(right, sizeof(right), is_date ? "%s(%s)" : "%s%s",
+                     is_date ? stats_bucket_name((enum stats_bucket)bucket) : "", field->name);
+            error_allow(reader->err, given, right);
+        }
+    }
+}
+
+/* Reads `cause` or `year(date)`. */
+static bool find_group(const struct reader *reader, const char *item, struct stats_group *ret)
+{
+    const char *open = strchr(item, '(');
+    size_t len = strlen(item);
+    bool is_date = false;
+    char name[NAME_SIZE];
+
+    if (open == NULL) {
+        *ret = (struct stats_group){ .field = resource_field(reader->resource, item) };
+        return ret->field != NULL && stats_groups_by(ret->field, &is_date) && !is_date;
+    }
+    if (item[len - 1] != ')')
+        return false;
+    snprintf(name, sizeof(name), "%.*s", (int)(len - (size_t)(open - item) - 2), open + 1);
+    *ret = (struct stats_group){ .field = resource_field(reader->resource, name) };
+    for (int bucket = STATS_YEAR; bucket < STATS_BUCKET__MAX; bucket++) {
+        const char *function = stats_bucket_name((enum stats_bucket)bucket);
+
+        if (strlen(function) == (size_t)(open - item)
+            && strncmp(function, item, strlen(function)) == 0)
+            ret->bucket = (enum stats_bucket)bucket;
+    }
+    return ret->field != NULL && ret->bucket != STATS_VALUE && stats_groups_by(ret->field, &is_date)
+           && is_date;
+}
+
+static bool read_group_by(const struct reader *reader, const char *value)
+{
+    struct stats *stats = &reader->request->stats;
+    char item[NAME_SIZE];
+
+    while (next_item(&value, item, sizeof(item))) {
+        struct stats_group group;
+
+        if (!find_group(reader, item, &group)) {
+            error_set(reader->err, ERR_PARAM_INVALID, "group_by",
+                      "Rows cannot be grouped by '%.60s'.", item);
+            allow_groups(reader, item);
+            return false;
+        }
+        for (size_t i = 0; i < stats->n_groups; i++) {
+            if (strcmp(group_name(&stats->groups[i]), group_name(&group)) == 0)
+                return error_set(reader->err, ERR_PARAM_INVALID, "group_by",
+                                 "'group_by' names '%s' twice.", group_name(&group));
+        }
+        if (stats->n_groups == STATS_GROUPS)
+            return error_set(reader->err, ERR_PARAM_INVALID, "group_by",
+                             "'group_by' takes at most %d keys.", STATS_GROUPS);
+        stats->groups[stats->n_groups++] = group;
+    }
+    return true;
+}
+
+static bool read_measure(const struct reader *reader, const char *value)
+{
+    const struct field *field = resource_field(reader->resource, value);
+
+    if (field != NULL && (field->flags & FIELD_SUM)) {
+        reader->request->stats.measure = field;
+        return true;
+    }
+    invalid(reader, "measure", value);
+    for (field = reader->resource->fields; field->name != NULL; field++) {
+        if (field->flags & FIELD_SUM)
+            error_allow(reader->err, value, field->name);
+    }
+    return false;
+}
+
+/* A sort key needs the groups: it is read when all else is. */
+static bool read_later(const struct reader *reader, const char *value)
+{
+    (void)reader;
+    (void)value;
+    return true;
+}
+
+static bool read_limit(const struct reader *reader, const char *value)
+{
+    return read_count(reader, "limit", value, 1, QUERY_LIMIT_MAX, &reader->request->stats.limit);
+}
+
+static bool read_offset(const struct reader *reader, const char *value)
+{
+    if (target_param(reader->target, "cursor") != NULL)
+        return error_set(reader->err, ERR_PARAM_INVALID, "offset",
+                         "'offset' and 'cursor' exclude each other.");
+    return read_count(reader, "offset", value, 0, QUERY_OFFSET_MAX, &reader->request->stats.offset);
+}
+
+void stats_cursor_write(uint32_t offset, const char *owner, const char *digest,
+                        char ret[STATS_CURSOR_SIZE])
+{
+    snprintf(ret, STATS_CURSOR_SIZE, "%u.%.*s.%.*s", offset, CURSOR_PART, owner, CURSOR_PART,
+             digest);
+}
+
+static bool read_cursor(const struct reader *reader, const char *value)
+{
+    struct stats *stats = &reader->request->stats;
+    char owner[FINGERPRINT_SIZE], right[STATS_CURSOR_SIZE];
+    const char *digest = strrchr(value, '.');
+    char *end;
+    unsigned long offset = strtoul(value, &end, 10);
+
+    if (!query_owner(reader->target, owner))
+        return error_set(reader->err, ERR_INTERNAL, NULL, "no memory for the name of a query");
+    stats_cursor_write((uint32_t)offset, owner, digest != NULL ? digest + 1 : "", right);
+    if (digest == NULL || offset > UINT32_MAX || *end != '.' || strcmp(value, right) != 0)
+        return error_set(reader->err, ERR_PARAM_INVALID, "cursor",
+                         "'cursor' takes the 'next' of a page of the same request.");
+    if (strncmp(digest + 1, reader->state->digest, CURSOR_PART) != 0)
+        return error_set(reader->err, ERR_CURSOR_STALE, "cursor",
+                         "The dataset has changed since that page; begin again without 'cursor'.");
+    stats->offset = (uint32_t)offset;
+    return true;
+}
+
+static bool read_fill(const struct reader *reader, const char *value)
+{
+    size_t index;
+
+    if (!read_word(reader, "fill", value, (const char *const[]){ "null", "zero", NULL }, &index))
+        return false;
+    reader->request->stats.fill = index == 0 ? STATS_FILL_NULL : STATS_FILL_ZERO;
+    return true;
+}
+
+static bool read_resolve(const struct reader *reader, const char *value)
+{
+    struct stats_request *request = reader->request;
+    size_t index;
+
+    if (strncmp(value, "source:", 7) == 0
+        && fold_name(value + 7, request->source, sizeof(request->source)) > 0) {
+        request->stats.rule = STATS_SOURCE;
+        request->stats.source = request->source;
+        return true;
+    }
+    if (!read_word(reader, "resolve", value, rule_names, &index) || index == STATS_SOURCE)
+        return invalid(reader, "resolve", value);
+    request->stats.rule = (enum stats_rule)index;
+    return true;
+}
+
+static bool read_explain(const struct reader *reader, const char *value)
+{
+    size_t index;
+
+    if (!read_word(reader, "explain", value, (const char *const[]){ "0", "1", NULL }, &index))
+        return false;
+    reader->request->is_explained = index == 1;
+    return true;
+}
+
+/** The parameters of sums. */
+static const struct {
+    const char *name;
+    bool (*read)(const struct reader *reader, const char *value);
+} params[] = {
+    { "group_by", read_group_by }, { "measure", read_measure }, { "resolve", read_resolve },
+    { "sort", read_later },        { "limit", read_limit },     { "cursor", read_cursor },
+    { "offset", read_offset },     { "fill", read_fill },       { "explain", read_explain },
+};
+enum { N_PARAMS = sizeof(params) / sizeof(*params) };
+
+const char *stats_param(size_t index)
+{
+    return index < N_PARAMS ? params[index].name : NULL;
+}
+
+static bool read_sort(const struct reader *reader, const char *value)
+{
+    struct stats *stats = &reader->request->stats;
+    char item[NAME_SIZE];
+
+    while (next_item(&value, item, sizeof(item))) {
+        bool descending = item[0] == '-';
+        const char *name = item + (descending ? 1 : 0);
+        struct stats_sort sort = { .descending = descending };
+        struct stats_group group;
+        size_t i = 0;
+
+        while (i < stats->n_groups && strcmp(group_name(&stats->groups[i]), name) != 0)
+            i++;
+        /* year(date) is sorted by year, as it is called in a row, and by its own name. */
+        for (size_t j = 0; i == stats->n_groups && find_group(reader, name, &group) && j < i; j++) {
+            if (stats->groups[j].field == group.field && stats->groups[j].bucket == group.bucket)
+                i = j;
+        }
+        sort.is_group = i < stats->n_groups;
+        sort.index = i;
+        for (size_t j = 0; !sort.is_group && j < STATS_COLUMN__MAX; j++) {
+            if (strcmp(column_names[j], name) == 0)
+                sort.index = j;
+        }
+        if (!sort.is_group
+            && (sort.index >= STATS_COLUMN__MAX || strcmp(column_names[sort.index], name) != 0)) {
+            error_set(reader->err, ERR_PARAM_INVALID, "sort", "Groups cannot be sorted by '%.60s'.",
+                      name);
+            for (i = 0; i < stats->n_groups; i++)
+                error_allow(reader->err, name, group_name(&stats->groups[i]));
+            for (i = 0; i < STATS_COLUMN__MAX; i++)
+                error_allow(reader->err, name, column_names[i]);
+            return false;
+        }
+        if (stats->n_sorts == QUERY_SORTS)
+            return error_set(reader->err, ERR_PARAM_INVALID, "sort",
+                             "'sort' takes at most %d keys.", QUERY_SORTS);
+        stats->sorts[stats->n_sorts++] = sort;
+    }
+    return true;
+}
+
+/* Whether a parameter is a condition on a sum, such as best__gte. */
+static bool is_condition(const char *name, enum stats_column *ret_column, const char **ret_op)
+{
+    for (int i = 0; i < STATS_COLUMN__MAX; i++) {
+        size_t len = strlen(column_names[i]);
+
+        if (strncmp(name, column_names[i], len) == 0
+            && (name[len] == '\0' || strncmp(name + len, "__", 2) == 0)) {
+            *ret_column = (enum stats_column)i;
+            *ret_op = name[len] == '\0' ? "" : name + len + 2;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool read_condition(const struct reader *reader, const char *name, const char *op_name,
+                           enum stats_column column, const char *value)
+{
+    static const enum operator taken[] = { OPERATOR_NOT, OPERATOR_GT,  OPERATOR_GTE,
+                                           OPERATOR_LT,  OPERATOR_LTE, OPERATOR_ISNULL };
+    struct stats *stats = &reader->request->stats;
+    struct stats_condition condition = { .column = column, .op = OPERATOR_EQUAL };
+    bool is_taken = *op_name == '\0';
+    size_t index;
+
+    for (size_t i = 0; i < sizeof(taken) / sizeof(*taken) && !is_taken; i++) {
+        is_taken = strcmp(operator_name(taken[i]), op_name) == 0;
+        condition.op = taken[i];
+    }
+    if (!is_taken) {
+        error_set(reader->err, ERR_PARAM_UNKNOWN, name, "'%.60s' is no condition on '%s'.", name,
+                  column_names[column]);
+        for (size_t i = 0; i < sizeof(taken) / sizeof(*taken); i++) {
+            char right[NAME_SIZE];
+
+            snprintf(right, sizeof(right), "%s__%s", column_names[column], operator_name(taken[i]));
+            error_allow(reader->err, name, right);
+        }
+        return false;
+    }
+    if (condition.op == OPERATOR_ISNULL) {
+        if (!read_word(reader, name, value,
+                       (const char *const[]){ "false", "true", "0", "1", NULL }, &index))
+            return false;
+        condition.is_null = index % 2 == 1;
+    } else if (!read_integer(value, &condition.value)) {
+        return error_set(reader->err, ERR_PARAM_INVALID, name,
+                         "'%s' takes a whole number, not '%.60s'.", name, value);
+    }
+    if (stats->n_conditions == STATS_CONDITIONS)
+        return error_set(reader->err, ERR_PARAM_INVALID, name,
+                         "A request takes at most %d conditions on sums.", STATS_CONDITIONS);
+    stats->conditions[stats->n_conditions++] = condition;
+    return true;
+}
+
+/* Reads a parameter of sums. False also for one that is none, which leaves *ret_is_ours false. */
+static bool read_param(const struct reader *reader, size_t index, bool *ret_is_ours)
+{
+    const char *name = reader->target->params[index].name;
+    const char *value = reader->target->params[index].value, *op;
+    enum stats_column column;
+
+    *ret_is_ours = true;
+    if (is_condition(name, &column, &op))
+        return read_condition(reader, name, op, column, value);
+    for (size_t i = 0; i < N_PARAMS; i++) {
+        if (strcmp(params[i].name, name) != 0)
+            continue;
+        for (size_t j = 0; j < index; j++) {
+            if (strcmp(reader->target->params[j].name, name) == 0)
+                return error_set(reader->err, ERR_PARAM_REPEATED, name, "'%s' may stand only once.",
+                                 name);
+        }
+        return params[i].read(reader, value);
+    }
+    *ret_is_ours = false;
+    return true;
+}
+
+/* Series that stand side by side must not fall into one group. */
+static bool group_by_series(const struct reader *reader)
+{
+    static const char *const names[] = { "series", "definition" };
+    struct stats *stats = &reader->request->stats;
+
+    for (size_t i = 0; i < 2; i++) {
+        const struct field *field = resource_field(reader->resource, names[i]);
+        size_t j = 0;
+
+        while (j < stats->n_groups && stats->groups[j].field != field)
+            j++;
+        if (j < stats->n_groups)
+            continue;
+        if (stats->n_groups == STATS_GROUPS)
+            return error_set(reader->err, ERR_PARAM_INVALID, "group_by",
+                             "With resolve=all, groups are of one series and definition as well: "
+                             "'group_by' takes %d "
+                             "keys then.",
+                             STATS_GROUPS - 2);
+        stats->groups[stats->n_groups++] = (struct stats_group){ .field = field };
+    }
+    return true;
+}
+
+static bool check_fill(const struct reader *reader)
+{
+    const struct stats *stats = &reader->request->stats;
+    size_t n_times = 0;
+
+    for (size_t i = 0; i < stats->n_groups; i++)
+        n_times += stats->groups[i].bucket != STATS_VALUE ? 1 : 0;
+    if (stats->fill == STATS_LEAVE || n_times == 1)
+        return true;
+    return error_set(
+        reader->err, ERR_PARAM_INVALID, "fill",
+        "'fill' fills the empty buckets of one key such as year(date), and 'group_by' has %zu.",
+        n_times);
+}
+
+/*
+ * series=a,b and definition=a,b name several, as if the parameter stood as often: no id holds a
+ * comma. Hands the pieces to what reads filters.
+ */
+static bool take_apart(const struct reader *reader, const struct target_param *param,
+                       struct target *rest)
+{
+    struct stats_request *request = reader->request;
+    const char *list = param->value;
+    char item[NAME_SIZE * 2];
+
+    if (strchr(list, ',') == NULL
+        || (strcmp(param->name, "series") != 0 && strcmp(param->name, "definition") != 0)) {
+        if (rest->n_params == TARGET_PARAMS)
+            return error_set(reader->err, ERR_PARAM_INVALID, param->name,
+                             "There are more than %d parameters.", TARGET_PARAMS);
+        rest->params[rest->n_params++] = *param;
+        return true;
+    }
+    while (next_item(&list, item, sizeof(item))) {
+        size_t len = strlen(item) + 1;
+
+        if (rest->n_params == TARGET_PARAMS || request->lists_len + len > sizeof(request->lists))
+            return error_set(reader->err, ERR_PARAM_INVALID, param->name, "'%s' names too many.",
+                             param->name);
+        memcpy(request->lists + request->lists_len, item, len);
+        rest->params[rest->n_params++] =
+            (struct target_param){ param->name, request->lists + request->lists_len };
+        request->lists_len += len;
+    }
+    return true;
+}
+
+bool stats_parse(const struct resource *const *catalogue, const struct state *state,
+                 const struct target *target, const struct route *route, struct query *query,
+                 struct stats_request *ret, struct error *err)
+{
+    struct reader reader = { state, target, route->resource, ret, err };
+    struct target rest; /* without our parameters; its text is the target's */
+    const char *sort = target_param(target, "sort");
+
+    *ret = (struct stats_request){ .stats = { .query = query, .limit = QUERY_LIMIT_MAX } };
+    for (const struct field *field = route->resource->fields; ret->stats.measure == NULL; field++) {
+        if (field->flags & FIELD_SUM)
+            ret->stats.measure = field;
+    }
+    rest.n_segments = target->n_segments;
+    memcpy(rest.segments, target->segments, sizeof(rest.segments));
+    rest.has_slash = target->has_slash;
+    rest.n_params = 0;
+    for (size_t i = 0; i < target->n_params; i++) {
+        bool is_ours;
+
+        if (!read_param(&reader, i, &is_ours))
+            return false;
+        if (!is_ours && !take_apart(&reader, &target->params[i], &rest))
+            return false;
+    }
+    if (ret->stats.rule == STATS_ALL && !group_by_series(&reader))
+        return false;
+    if ((sort != NULL && !read_sort(&reader, sort)) || !check_fill(&reader))
+        return false;
+    if (query_parse(catalogue, state, &rest, route, query, err))
+        return true;
+    if (err->code == ERR_PARAM_UNKNOWN) {
+        for (size_t i = 0; i < N_PARAMS; i++)
+            error_allow(err, err->param, params[i].name);
+    }
+    return false;
+}
+
+bool stats_resolve(struct conn *conn, struct query *query, struct stats_request *request,
+                   struct error *err)
+{
+    char day[DATE_DAY_SIZE];
+    bool is_known;
+
+    if (!query_resolve(conn, query, err))
+        return false;
+    if (request->stats.rule != STATS_SOURCE)
+        return true;
+    if (!select_name(conn, "source", request->source, &is_known, request->source, err))
+        return false;
+    if (is_known) {
+        if (!stats_source_day(conn, request->source, day, err))
+            return false;
+        if (day[0] != '\0' && query->as_of[0] != '\0' && strcmp(day, query->as_of) > 0)
+            return error_set(err, ERR_PARAM_INVALID, "resolve",
+                             "'source:%.60s' is the state of %s, which was not known on %s.",
+                             request->source, day, query->as_of);
+        if (day[0] != '\0') /* what a state of a data set says is what was known on its day */
+            memcpy(query->as_of, day, sizeof(day));
+        return true;
+    }
+    error_set(err, ERR_PARAM_INVALID, "resolve", "'source:%.60s' names no source here.",
+              request->source);
+    select_suggest(conn, "source", request->source, err);
+    return false;
+}
+
+/* ---- groups ---- */
+
+static void add_string(struct buffer *body, const char *text)
+{
+    buffer_json(body, text, strlen(text));
+}
+
+/* A text that is not whole breaks what it goes into: better no reply than one that lies. */
+static void add_built(struct buffer *body, const struct buffer *text)
+{
+    if (text->broken)
+        body->broken = true;
+    else
+        buffer_json(body, text->data, text->len);
+}
+
+/* A text of a row, "" for a null. Without memory for it, what it goes into is not whole. */
+static const char *text_of(sqlite3_stmt *row, int column, struct buffer *into)
+{
+    bool is_said = sqlite3_column_type(row, column) != SQLITE_NULL;
+    const char *text = (const char *)sqlite3_column_text(row, column);
+
+    if (is_said && text == NULL)
+        into->broken = true;
+    return text != NULL ? text : "";
+}
+
+static bool is_null(sqlite3_stmt *row, int column)
+{
+    return sqlite3_column_type(row, column) == SQLITE_NULL;
+}
+
+static void add_integer(sqlite3_stmt *row, int column, struct buffer *body)
+{
+    if (is_null(row, column))
+        buffer_text(body, "null");
+    else
+        buffer_integer(body, sqlite3_column_int64(row, column));
+}
+
+/* {"id", "name"} of two texts. */
+static void add_ref(const char *id, const char *name, struct buffer *body)
+{
+    buffer_text(body, "{\"id\":");
+    add_string(body, id);
+    buffer_text(body, ",\"name\":");
+    add_string(body, name);
+    buffer_byte(body, '}');
+}
+
+static void add_key(const struct stats_group *group, sqlite3_stmt *row, int column,
+                    struct buffer *body)
+{
+    char bucket[STATS_BUCKET_SIZE];
+
+    if (is_null(row, column)) {
+        buffer_text(body, "null");
+    } else if (group->bucket != STATS_VALUE) {
+        stats_bucket_text(group->bucket, sqlite3_column_int64(row, column), bucket);
+        add_string(body, bucket);
+    } else if (group->field->type == FIELD_REF) {
+        add_ref(text_of(row, column, body), text_of(row, column + 1, body), body);
+        if (!is_null(row, column + 2)) {
+            body->len--; /* the brace: iso3 stands before it */
+            buffer_text(body, ",\"iso3\":");
+            add_string(body, text_of(row, column + 2, body));
+            buffer_byte(body, '}');
+        }
+    } else {
+        add_string(body, text_of(row, column, body));
+    }
+}
+
+static void add_group(const struct stats *stats, sqlite3_stmt *row, struct buffer *body)
+{
+    static const struct {
+        const char *name;
+        int at;
+    } integers[] = { { "low", STATS_AT_LOW },
+                     { "best", STATS_AT_BEST },
+                     { "high", STATS_AT_HIGH },
+                     { "records", STATS_AT_RECORDS },
+                     { "unknown", STATS_AT_UNKNOWN } };
+    int at = (int)stats->n_groups * STATS_KEY_WIDTH;
+
+    buffer_byte(body, '{');
+    for (size_t i = 0; i < stats->n_groups; i++) {
+        /* resolve=all groups by series and definition as well: they stand below, as in every group.
+         */
+        if (stats->groups[i].bucket == STATS_VALUE
+            && (strcmp(stats->groups[i].field->name, "series") == 0
+                || strcmp(stats->groups[i].field->name, "definition") == 0))
+            continue;
+        add_string(body, group_name(&stats->groups[i]));
+        buffer_byte(body, ':');
+        add_key(&stats->groups[i], row, (int)i * STATS_KEY_WIDTH, body);
+        buffer_byte(body, ',');
+    }
+    for (size_t i = 0; i < sizeof(integers) / sizeof(*integers); i++) {
+        buffer_format(body, "\"%s\":", integers[i].name);
+        add_integer(row, at + integers[i].at, body);
+        buffer_byte(body, ',');
+    }
+    buffer_format(body, "\"status\":\"%s\",\"series\":%s,\"definition\":",
+                  text_of(row, at + STATS_AT_STATUS, body),
+                  text_of(row, at + STATS_AT_SERIES, body));
+    if (is_null(row, at + STATS_AT_DEFINITION))
+        buffer_text(body, "null");
+    else
+        add_ref(text_of(row, at + STATS_AT_DEFINITION, body),
+                text_of(row, at + STATS_AT_DEFINITION_NAME, body), body);
+    buffer_format(body, ",\"sources\":%s,\"independent_sources\":%lld,\"flags\":%s",
+                  text_of(row, at + STATS_AT_SOURCES, body),
+                  (long long)sqlite3_column_int64(row, at + STATS_AT_INDEPENDENT),
+                  text_of(row, at + STATS_AT_FLAGS, body));
+}
+
+/* The values of a group's keys as one text. step: columns from key to key. */
+static bool key_text(const struct stats *stats, sqlite3_stmt *row, int step, struct buffer *ret)
+{
+    buffer_clear(ret);
+    for (size_t i = 0; i < stats->n_groups; i++) {
+        int column = (int)i * step;
+
+        buffer_format(ret, "%d%s\n", sqlite3_column_type(row, column), text_of(row, column, ret));
+    }
+    buffer_byte(ret, '.');
+    return !ret->broken;
+}
+
+static void add_derived_row(sqlite3_stmt *row, int at, struct buffer *to)
+{
+    buffer_text(to, "{\"id\":");
+    add_string(to, text_of(row, at, to));
+    buffer_text(to, ",\"low\":");
+    add_integer(row, at + 1, to);
+    buffer_text(to, ",\"best\":");
+    add_integer(row, at + 2, to);
+    buffer_text(to, ",\"high\":");
+    add_integer(row, at + 3, to);
+    buffer_format(
+        to, ",\"certain\":%s,\"series\":", sqlite3_column_int(row, at + 4) ? "true" : "false");
+    add_string(to, text_of(row, at + 5, to));
+    buffer_text(to, ",\"source\":");
+    add_ref(text_of(row, at + 6, to), text_of(row, at + 7, to), to);
+    buffer_format(to, ",\"claims\":%s}", text_of(row, at + 8, to));
+}
+
+/*
+ * The rows behind each group: an object of JSON texts, by the text of the group's keys. One
+ * statement for all groups, since one for each would walk the rows as often.
+ */
+static bool read_derivation(struct conn *conn, const struct stats *stats,
+                            const struct stats_choice *choice, size_t most, json_t *ret,
+                            struct error *err)
+{
+    defer(stmt_return) sqlite3_stmt *rows = NULL;
+    defer(buffer_done) struct buffer key = BUFFER_INIT(4096);
+    defer(buffer_done) struct buffer last = BUFFER_INIT(4096);
+    defer(buffer_done) struct buffer list = BUFFER_INIT(most);
+    bool is_row;
+
+    if (!stats_open_rows(conn, stats, choice, &rows, err))
+        return false;
+    for (size_t n = 0;; n++) {
+        if (!stmt_step(rows, &is_row, err))
+            return false;
+        if (is_row && n == STATS_ROWS)
+            return error_set(err, ERR_PARAM_INVALID, "explain",
+                             "More than %d rows were added up; a derivation is told of that many: "
+                             "narrow the filters.",
+                             STATS_ROWS);
+        if (is_row && !key_text(stats, rows, 1, &key))
+            return error_set(err, ERR_INTERNAL, NULL, "no room for the keys of a group");
+        if (n > 0 && (!is_row || strcmp(key.data, last.data) != 0)) {
+            if (list.broken
+                || json_object_set_new(ret, last.data, json_stringn(list.data, list.len)) != 0)
+                return error_set(err, list.overflow ? ERR_TOO_LARGE : ERR_INTERNAL, "explain",
+                                 "The derivation is too large; narrow the filters.");
+            buffer_clear(&list);
+        }
+        if (!is_row)
+            return true;
+        buffer_text(&list, list.len > 0 ? "," : "");
+        add_derived_row(rows, (int)stats->n_groups, &list);
+        buffer_clear(&last);
+        if (!buffer_text(&last, key.data))
+            return error_set(err, ERR_INTERNAL, NULL, "no memory for the keys of a group");
+    }
+}
+
+bool stats_render(struct conn *conn, const struct stats_request *request, size_t most,
+                  struct buffer *body, struct stats_result *ret, struct error *err)
+{
+    const struct stats *stats = &request->stats;
+    defer(stmt_return) sqlite3_stmt *rows = NULL;
+    defer(buffer_done) struct buffer key = BUFFER_INIT(4096);
+    json_auto_t *derivation = json_object();
+    bool is_row;
+
+    ret->total = 0;
+    ret->n = 0;
+    ret->is_truncated = false;
+    if (derivation == NULL)
+        return error_set(err, ERR_INTERNAL, NULL, "no memory for a derivation");
+    if (!stats_choose(conn, stats, &ret->choice, err)
+        || (request->is_explained
+            && !read_derivation(conn, stats, &ret->choice, most, derivation, err))
+        || !stats_open(conn, stats, &ret->choice, &rows, err))
+        return false;
+    for (;;) {
+        if (!stmt_step(rows, &is_row, err))
+            return false;
+        if (!is_row || ret->n == stats->limit)
+            return true;
+        if (body->len > most) {
+            ret->is_truncated = true;
+            return true;
+        }
+        ret->total =
+            sqlite3_column_int64(rows, (int)stats->n_groups * STATS_KEY_WIDTH + STATS_AT_TOTAL);
+        buffer_text(body, ret->n++ > 0 ? "," : "");
+        add_group(stats, rows, body);
+        if (request->is_explained) {
+            const char *list = key_text(stats, rows, STATS_KEY_WIDTH, &key)
+                                   ? json_string_value(json_object_get(derivation, key.data))
+                                   : NULL;
+
+            if (key.broken)
+                body->broken = true; /* better no reply than a sum of nothing */
+            buffer_text(body, ",\"rows\":[");
+            buffer_text(body, list != NULL ? list : ""); /* a filled bucket has none */
+            buffer_byte(body, ']');
+        }
+        buffer_byte(body, '}');
+    }
+}
+
+/* ---- what was added, and what was not ---- */
+
+/** A verdict in the words of the API. */
+static const struct {
+    const char *reason;
+    const char *text; /* %1$s: the series, %2$s: the other one or the field */
+} verdicts[STATS_VERDICT__MAX] = {
+    [STATS_ANSWERS] = { "answers", "%1$s answers." },
+    [STATS_COARSE] = { "not_broken_down", "%1$s is not broken down by %2$s." },
+    [STATS_TIMELESS] = { "tells_no_time",
+                         "The dates of %1$s are too coarse for the time that is asked for." },
+    [STATS_STALE] = { "older_state", "%2$s holds a later state of the same data set." },
+    [STATS_OVERLAPS] = { "overlaps", "%1$s counts again, in part or in whole, what %2$s counts." },
+    [STATS_INCOMPATIBLE] = { "definition_differs",
+                             "Its definition may not be added to that of %2$s." },
+    [STATS_UNOFFICIAL] = { "not_official", "%1$s is not published by the body that it is about." },
+    [STATS_BEATEN] = { "rule", "The rule chose %2$s." },
+};
+
+static void add_sentence(enum stats_verdict verdict, const char *series, const char *other,
+                         struct buffer *body)
+{
+    defer(buffer_done) struct buffer text = BUFFER_INIT(2048);
+
+    for (const char *at = verdicts[verdict].text; *at != '\0';) {
+        if (strncmp(at, "%1$s", 4) == 0 || strncmp(at, "%2$s", 4) == 0) {
+            buffer_text(&text, at[1] == '1' ? series : other);
+            at += 4;
+        } else {
+            buffer_byte(&text, *at++);
+        }
+    }
+    add_built(body, &text);
+}
+
+/* One series with its definition, as a member of a list. */
+static void add_candidate(const struct stats_candidate *candidate, struct buffer *body)
+{
+    buffer_text(body, "{\"series\":");
+    add_ref(candidate->series, candidate->series_name, body);
+    buffer_text(body, ",\"definition\":");
+    add_ref(candidate->definition, candidate->definition_name, body);
+    buffer_format(body, ",\"records\":%lld,\"state\":", (long long)candidate->records);
+    if (candidate->state[0] != '\0')
+        add_string(body, candidate->state);
+    else
+        buffer_text(body, "null");
+}
+
+static void add_excluded_candidates(const struct stats_choice *choice, struct buffer *body,
+                                    size_t *n)
+{
+    for (size_t i = 0; i < choice->n; i++) {
+        const struct stats_candidate *candidate = &choice->candidates[i];
+        const struct stats_candidate *other = candidate->other;
+
+        if (candidate->verdict == STATS_ANSWERS)
+            continue;
+        buffer_text(body, (*n)++ > 0 ? "," : "");
+        add_candidate(candidate, body);
+        buffer_format(
+            body, ",\"id\":null,\"reason\":\"%s\",\"other\":", verdicts[candidate->verdict].reason);
+        if (other != NULL)
+            add_ref(other->series, other->series_name, body);
+        else
+            buffer_text(body, "null");
+        buffer_text(body, ",\"text\":");
+        add_sentence(candidate->verdict, candidate->series,
+                     other != NULL              ? other->series
+                     : candidate->field != NULL ? candidate->field
+                                                : "",
+                     body);
+        buffer_byte(body, '}');
+    }
+}
+
+/* Rows, or things, that are counted by others: id, then what counts it. */
+static bool add_excluded_rows(sqlite3_stmt *rows, const char *reason, const char *text,
+                              struct buffer *body, size_t *n, struct error *err)
+{
+    bool is_row;
+
+    while (rows != NULL) {
+        defer(buffer_done) struct buffer sentence = BUFFER_INIT(2048);
+
+        if (!stmt_step(rows, &is_row, err))
+            return false;
+        if (!is_row)
+            return true;
+        buffer_format(&sentence, "%s %s %s.", text_of(rows, 0, body), text, text_of(rows, 1, body));
+        buffer_text(body, (*n)++ > 0 ? "," : "");
+        buffer_text(body,
+                    "{\"series\":null,\"definition\":null,\"records\":null,\"state\":null,\"id\":");
+        add_string(body, text_of(rows, 0, body));
+        buffer_format(body, ",\"reason\":\"%s\",\"other\":null,\"text\":", reason);
+        add_built(body, &sentence);
+        buffer_byte(body, '}');
+    }
+    return true;
+}
+
+bool stats_render_meta(struct conn *conn, const struct stats_request *request,
+                       const struct stats_result *result, struct buffer *body, struct error *err)
+{
+    const struct stats *stats = &request->stats;
+    const struct stats_choice *choice = &result->choice;
+    defer(stmt_return) sqlite3_stmt *parts = NULL;
+    defer(stmt_return) sqlite3_stmt *beside = NULL;
+    size_t n = 0;
+
+    buffer_format(body, "\"measure\":\"%s\",\"unit\":", stats->measure->name);
+    add_string(body, stats->measure->unit);
+    buffer_text(body, ",\"rule\":");
+    if (stats->rule == STATS_SOURCE)
+        buffer_format(body, "\"source:%s\"", request->source);
+    else
+        add_string(body, rule_names[stats->rule]);
+    buffer_text(body, ",\"series\":[");
+    for (size_t i = 0; i < choice->n; i++) {
+        if (choice->candidates[i].verdict != STATS_ANSWERS)
+            continue;
+        buffer_text(body, n++ > 0 ? "," : "");
+        add_candidate(&choice->candidates[i], body);
+        buffer_byte(body, '}');
+    }
+    buffer_text(body, "],\"excluded\":[");
+    n = 0;
+    add_excluded_candidates(choice, body, &n);
+    if (!stats_open_parts(conn, stats, choice, &parts, err)
+        || !add_excluded_rows(parts, "part_of_another", "is counted in another row of", body, &n,
+                              err)
+        || !stats_open_beside(conn, stats, &beside, err)
+        || !add_excluded_rows(beside, "counted_together",
+                              "is counted only together with others, as", body, &n, err))
+        return false;
+    buffer_text(body, "],");
+    return true;
+}
+
+void stats_render_rules(const struct stats_result *result, const char *as_of, struct buffer *body)
+{
+    static const char *const always[] = {
+        "Rows are added inside one series, and across series only where none overlaps another and "
+        "their definitions "
+        "may be added.",
+        "low is the sum of the rows' lows, a low that is not said counting as 0 where another row "
+        "says one; best and "
+        "high are null where some row has none.",
+        "A row without any number is counted in unknown and in no sum.",
+        "A row that only possibly meets the conditions on time counts as nobody in low, leaves "
+        "best open, and counts in "
+        "full in high.",
+    };
+    const struct stats_choice *choice = &result->choice;
+
+    buffer_text(body, "\"explain\":{\"rules\":[");
+    {
+        defer(buffer_done) struct buffer known = BUFFER_INIT(256);
+
+        buffer_format(&known, "Rows are those that were known on %s.", as_of);
+        add_built(body, &known);
+    }
+    for (size_t i = 0; i < sizeof(always) / sizeof(*always); i++) {
+        buffer_byte(body, ',');
+        add_string(body, always[i]);
+    }
+    buffer_text(body, "],\"series\":[");
+    for (size_t i = 0; i < choice->n; i++) {
+        const struct stats_candidate *candidate = &choice->candidates[i];
+
+        buffer_text(body, i > 0 ? "," : "");
+        add_candidate(candidate, body);
+        buffer_format(body,
+                      ",\"rank\":%lld,\"frequency\":\"%s\",\"dimensions\":%s,\"verdict\":\"%s\"}",
+                      (long long)candidate->rank, candidate->frequency, candidate->dimensions,
+                      verdicts[candidate->verdict].reason);
+    }
+    buffer_text(body, "]},");
+}
