@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from harness import ROOT, Client, Server, build
+from harness import ROOT, SHARED, Client, Server, build, run
 
 FOUR_COUNTS = {"ohchr-at-least-500-killed", "hrw-300-men-killed", "mali-army-203-terrorists-killed",
                "ucdp-275-civilians-killed-by-government-2022"}
@@ -298,6 +298,7 @@ STATEMENTS = [
     ("at-most-and-nothing-in-the-period", "unfix", number("", "", 2, "up_to", definition="un-dead", start="2014", end="2015"), None, 0),
     ("of-other-people", "unfix", exactly(5, definition="event-dead", end="2021-01-01"), "definition", None),
     ("not-broken-down-so", "unnam", exactly(5, definition="uniformed-all-causes", end="2019-01-01"), "breakdown", None),
+    ("by-days", "uniga", exactly(1, definition="un-dead", end="2015-12-31"), None, 0),
     ("no-records", "unall", exactly(5, definition="un-dead", end="2019-01-01"), "no_records", None),
 ]
 
@@ -328,17 +329,25 @@ def made(tmp_path_factory):
                 claims.append({"id": f"made-{name}-{mark}", "fact": f"made-{name}", "reported_by": source, **CLAIM, **claim})
     for name, mission, claim, _, _ in STATEMENTS:
         facts.append({"id": f"said-{name}", "subject_kind": "actor", "subject": mission, "predicate": "deaths", "name": name})
-        claims.append({"id": f"said-{name}", "fact": f"said-{name}", "reported_by": "atlas", **claim, "known_from": "2021-01-01"})
+        claims.append({"id": f"said-{name}", "fact": f"said-{name}", "reported_by": "atlas", **claim, "known_from": "2020-01-01"})
     people = [{"id": name, "name": name, "text": "As the UN counts.", "unit": "person"}
               for name in ("un-personnel-all-causes", "uniformed-all-causes")]
     add_rows(folder / "definitions.csv", people, lambda row: row["id"])
-    add_rows(folder / "series.csv", [{
-        "id": "whole", "name": "Whole", "kind": "cell", "definition": "un-personnel-all-causes", "official": 1, "rank": 9,
-        "frequency": "year", "dimensions": "mission", "text": "Counted by mission and year alone."}], lambda row: row["id"])
-    add_rows(folder / "casualties.csv", [{
-        "id": "unnam-1989", "version": 1, "series": "whole", "mission": "unnam", "date": "1989", "victim_group": "un_personnel",
-        "harm": "killed", "low": 5, "best": 5, "high": 5, "qualifier": "exactly", "text": "5", "unit": "person",
-        "definition": "un-personnel-all-causes", "source": "atlas", "known_from": "2020-01-01"}],
+    series = {"official": 1, "dimensions": "mission", "text": "Made for a test."}
+    add_rows(folder / "series.csv", [
+        {"id": "whole", "name": "Whole", "kind": "cell", "definition": "un-personnel-all-causes", "rank": 9, "frequency": "year", **series},
+        {"id": "days", "name": "Days", "kind": "record", "definition": "un-dead", "rank": 8, "frequency": "day", **series},
+        {"id": "old-days", "name": "Days of old", "kind": "record", "definition": "un-dead", "rank": 7, "frequency": "day", **series}],
+        lambda row: row["id"])
+    casualty = {"version": 1, "victim_group": "un_personnel", "harm": "killed", "qualifier": "exactly", "unit": "person",
+                "source": "atlas", "known_from": "2021-01-01"}
+    add_rows(folder / "casualties.csv", [
+        {"id": "unnam-1989", "series": "whole", "mission": "unnam", "date": "1989", "low": 5, "best": 5, "high": 5, "text": "5",
+         "definition": "un-personnel-all-causes", **casualty},
+        {"id": "uniga-1", "series": "days", "mission": "uniga", "date": "2015-03-10", "low": 1, "best": 1, "high": 1, "text": "1",
+         "definition": "un-dead", **casualty},
+        {"id": "uniga-2", "series": "old-days", "mission": "uniga", "date": "2015-03-10", "low": 7, "best": 7, "high": 7, "text": "7",
+         "definition": "un-dead", **casualty, "known_from": "2020-06-01"}],
         lambda row: (row["id"], int(row["version"])))
     add_rows(folder / "facts.csv", facts, lambda row: row["id"])
     add_rows(folder / "claims.csv", claims, lambda row: (row["fact"], row["id"]))
@@ -449,6 +458,46 @@ def test_a_statement_beside_made_records(made, name, reason, difference):
     assert (row["reason"], row["difference"]) == (reason, difference)
     assert row["result"] == ("not_comparable" if reason else
                              {-1: "short_by", 0: "consistent", 1: "over_by"}[(difference > 0) - (difference < 0)])
+
+
+def test_the_series_read_latest_is_summed_and_of_those_the_finest(made):
+    """The roll was read last on 1 January 2021, like the days; the days of old were read before."""
+    row = made.get("/v1/reconcile/claim-said-by-days").data
+    assert (row["series"]["id"], row["state"], row["summed"]["best"], row["result"]) == ("days", "2021-01-01", 1, "consistent")
+    then = made.get("/v1/reconcile/claim-said-by-days", as_of="2020-06-01").data
+    assert (then["series"]["id"], then["summed"]["best"], then["difference"]) == ("old-days", 7, -6)
+    first = made.get("/v1/reconcile/claim-said-by-days", as_of="2020-01-01").data
+    assert (first["series"]["id"], first["summed"]["low"], first["summed"]["high"], first["result"]) == ("roll", 1, 1, "consistent")
+
+
+@pytest.fixture(scope="module")
+def imported(dataset, tmp_path_factory):
+    """The dataset that we ship with the published rows of 2021 and 2025 imported."""
+    file = tmp_path_factory.mktemp("imported") / "imported.db"
+    shutil.copy(dataset, file)
+    for name, day in (("odp_noticas_2021-06.csv", "2021-06-10"), ("DPPADPOSS-FATALITIES_2025-04-04.csv", "2025-04-04")):
+        published = SHARED / "un-fatalities" / name
+        if not published.exists():
+            pytest.skip(f"{published} is not there")
+        done = run("import", "un-fatalities", published, "--into", file, "--known-from", day)
+        assert done.returncode == 0, done.stderr
+    server = Server(file)
+    yield Client(server)
+    server.stop()
+
+
+def test_with_the_records_imported_every_day_is_exact(imported):
+    rows = by_id(imported.all("/v1/reconcile"))
+    for row in rows.values():
+        if row["series"] is None:
+            continue
+        assert row["series"]["id"] == "un-fatalities-records" and row["state"] == "2025-04-04"
+        if row["end"] and len(row["end"]) == 10:
+            assert row["uncertain"] == 0, row["id"]
+    assert {name: row["difference"] for name, row in rows.items() if row["result"] in ("short_by", "over_by")} == {
+        "total-unoci-stated-dead": -1, "claim-analisidifesa-302-deaths": -8, "claim-protothema-303-deaths": -3}
+    then = imported.get("/v1/reconcile/claim-un-fatalities-2021-06-10-illness-to-2021-06-10", as_of="2021-06-10").data
+    assert (then["series"]["id"], then["summed"]["best"], then["records"]) == ("un-fatalities-records", 63, 63)
 
 
 # ---- coverage ----
