@@ -72,6 +72,7 @@ struct import {
     struct buffer links_json;
     struct record *held;
     size_t n_held, held_size;
+    void *data; /* the kind's own */
     struct held_row *held_rows; /* where each held record stood */
 };
 
@@ -186,6 +187,16 @@ struct text_memory *import_memory(struct import *import)
     return &import->memory;
 }
 
+void **import_data(struct import *import)
+{
+    return &import->data;
+}
+
+bool import_is_rejected(const struct import *import)
+{
+    return import->is_rejected;
+}
+
 struct record *import_held(struct import *import, size_t *ret_n)
 {
     *ret_n = import->n_held;
@@ -227,7 +238,7 @@ bool import_reject(struct import *import, int field, const char *hint, struct er
     va_end(args);
     if (field >= 0 && import->reader != NULL) {
         column = reader_column(import->reader, (size_t)field);
-        if (row.cells[field] != NULL)
+        if (row.cells != NULL && row.cells[field] != NULL)
             row.line = row.lines[field];
     }
     import->row = &row;
@@ -849,7 +860,8 @@ static bool put_held(struct import *import, struct error *err)
             begin_row(import);
         import->row = &row;
         import->n_inserted += import->held_rows[i].n_inserted;
-        if (!put(import, &import->held[i], err))
+        if ((import->kind->check != NULL && !import->kind->check(import, &import->held[i], err))
+            || !put(import, &import->held[i], err))
             return false;
         import->row = NULL;
         if (is_last)
@@ -907,7 +919,7 @@ static bool read_file(struct import *import, const char *file, long long *before
     long long unused;
     bool is_read;
 
-    if (!reader_open(file, import->kind->fields, &reader, err))
+    if (!reader_open(file, import->kind->fields, import->kind->is_closed, &reader, err))
         return false;
     import->reader = reader;
     is_read = read_rows(import, reader, *before, size, err);
@@ -1441,6 +1453,8 @@ static void import_done(struct import *import)
 {
     struct error unused = { .code = ERR_NONE };
 
+    if (import->kind != NULL && import->kind->end != NULL)
+        import->kind->end(import);
     close_database(import);
     report_close(&import->report, &unused);
     lookup_done(&import->lookup);

@@ -34,6 +34,7 @@ struct import_kind {
     const char *name;                  /* as typed */
     const char *text;                  /* what it is, in a sentence */
     const struct import_field *fields; /* ends with a NULL name */
+    bool is_closed;                    /* a column that is none of them is a fault of the file */
     const struct target *target;       /* table that its rows go to */
     const char *data_set; /* its states are known by this name */
     const char *scope;    /* SQL condition: rows of the target that are of the set, so that those
@@ -50,6 +51,11 @@ struct import_kind {
     bool (*row)(struct import *import, const struct import_row *row, struct error *err);
     /** Called once behind the last row, before held records are written; NULL: nothing to do. */
     bool (*finish)(struct import *import, struct error *err);
+    /** Called for each held record before it is written, so that it can still be rejected; NULL:
+     * nothing to do. */
+    bool (*check)(struct import *import, struct record *record, struct error *err);
+    /** Frees import_data(), however the import ended; NULL: nothing to do. */
+    void (*end)(struct import *import);
 };
 
 /** Every kind; the one visible place is kinds.c. Ends with NULL. */
@@ -88,6 +94,12 @@ const char *import_source(const struct import *import);
 
 /** The dataset that is filled, for what the engine does not do. */
 sqlite3 *import_database(struct import *import);
+
+/** What the kind keeps between its functions; NULL at first. */
+void **import_data(struct import *import);
+
+/** Tells whether the row under way was rejected. */
+bool import_is_rejected(const struct import *import);
 
 /** Memory that lives as long as the import, for texts of held records. */
 struct text_memory *import_memory(struct import *import);

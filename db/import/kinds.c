@@ -6,5 +6,6 @@ const struct import_kind *const import_kinds[] = {
     &kind_un_fatalities,
     &kind_un_missions,
     &kind_strength,
+    &kind_claims,
     NULL,
 };

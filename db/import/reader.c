@@ -30,6 +30,7 @@ struct reader {
     const struct import_field *fields; /* borrowed */
     size_t n_fields;
     bool is_json;
+    bool is_closed; /* other columns are a fault */
 
     struct csv_parser parser;
     bool is_ready;               /* parser is set up */
@@ -272,6 +273,23 @@ static bool refuse_header(struct reader *reader, const char *missing, struct err
                      *near ? "'" : "");
 }
 
+/* A column or member that the kind does not have. */
+static bool refuse_column(struct reader *reader, const char *name, struct error *err)
+{
+    char near[64] = "";
+
+    for (size_t i = 0; i < reader->n_fields; i++) {
+        if (nearest_is_closer(name, reader->fields[i].name, near))
+            snprintf(near, sizeof(near), "%s", reader->fields[i].name);
+    }
+    if (*near != '\0')
+        return error_set(err, ERR_INPUT, NULL, "%s:%zu: there is no column '%.80s'; did you mean '%s'?",
+                         reader->input.file, reader->row.line, name, near);
+    return error_set(err, ERR_INPUT, NULL,
+                     "%s:%zu: there is no column '%.80s'; without it, it would be right.",
+                     reader->input.file, reader->row.line, name);
+}
+
 /* Reads the header and finds our fields in it. */
 static bool read_header(struct reader *reader, struct error *err)
 {
@@ -303,6 +321,10 @@ static bool read_header(struct reader *reader, struct error *err)
     for (size_t i = 0; i < reader->n_fields; i++) {
         if (reader->fields[i].is_required && reader->column_of[i] < 0)
             return refuse_header(reader, reader->fields[i].name, err);
+    }
+    for (size_t i = 0; reader->is_closed && i < reader->n_columns; i++) {
+        if (reader->field_of[i] == NO_FIELD)
+            return refuse_column(reader, reader->header[i], err);
     }
     return true;
 }
@@ -473,6 +495,8 @@ static bool take_element(struct reader *reader, json_t *element, struct error *e
             keys[n++] = key;
         if (field != NO_FIELD)
             put_json(reader, (size_t)field, value);
+        else if (reader->is_closed)
+            return refuse_column(reader, key, err);
     }
     if (fields_match(reader->fields, keys, n))
         return true;
@@ -591,14 +615,15 @@ static void drop_reader(struct reader **reader)
     reader_close(*reader);
 }
 
-bool reader_open(const char *file, const struct import_field *fields, struct reader **ret,
-                 struct error *err)
+bool reader_open(const char *file, const struct import_field *fields, bool is_closed,
+                 struct reader **ret, struct error *err)
 {
     defer(drop_reader) struct reader *reader = calloc(1, sizeof(*reader));
 
     if (reader == NULL)
         return out_of_memory(err);
     reader->fields = fields;
+    reader->is_closed = is_closed;
     while (reader->n_fields < FIELDS_MOST && fields[reader->n_fields].name != NULL)
         reader->n_fields++;
     reader->text = BUFFER_INIT(2 * ROW_BYTES_MOST);

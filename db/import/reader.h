@@ -39,11 +39,11 @@ struct reader;
  *
  * Shape: UTF-8, with or without byte order mark; lines end in LF, CRLF or CR. Errors: ERR_INPUT,
  * with file:line, for a file that cannot be read, is empty, binary, or has not the columns of
- * `fields` (the detail names them); ERR_INTERNAL. Lifetime: borrows file and fields;
+ * `fields` (the detail names them) or, where is_closed, has others as well; ERR_INTERNAL. Lifetime: borrows file and fields;
  * reader_close() frees it.
  */
-bool reader_open(const char *file, const struct import_field *fields, struct reader **ret,
-                 struct error *err);
+bool reader_open(const char *file, const struct import_field *fields, bool is_closed,
+                 struct reader **ret, struct error *err);
 
 /**
  * Reads the next row.

@@ -150,6 +150,7 @@ struct record {
     struct value values[CONTENT_MOST];
     const char *links[LINKS_MOST]; /* ids */
     size_t n_links;
+    const void *data; /* the kind's own; kept with held records */
     size_t row;  /* number of the file's row it is made of; set by the engine */
     char *scratch; /* SCRATCH_SIZE bytes, borrowed */
     size_t n_scratch;
