@@ -1290,7 +1290,8 @@ static bool open_dataset(struct import *import, const char *path, struct error *
      */
     snprintf(pragmas, sizeof(pragmas),
              "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA locking_mode = EXCLUSIVE;"
-             "PRAGMA foreign_keys = OFF; PRAGMA secure_delete = OFF; PRAGMA cache_size = -%d",
+             "PRAGMA foreign_keys = OFF; PRAGMA secure_delete = OFF; PRAGMA threads = 2;"
+             "PRAGMA cache_size = -%d",
              CACHE_KIB);
     if (sqlite3_exec(import->db, pragmas, NULL, NULL, NULL) != SQLITE_OK
         || sqlite3_prepare_v2(import->db,
