@@ -1248,8 +1248,8 @@ static bool write_file(struct build *build, const char *path, const char *file,
     if (build->faults.n > 0)
         return false;
     if (!run(db, derive_states_sql, file, err) || !run(db, derive_sql, file, err)
-        || !write_digest(db, file, ret, err)
-        || !run(db, "COMMIT", file, err) || !run(db, "ANALYZE; VACUUM", file, err))
+        || !write_digest(db, file, ret, err) || !run(db, "COMMIT", file, err)
+        || !run(db, "ANALYZE; VACUUM", file, err))
         return false;
     return check_written(db, file, err);
 }
@@ -1464,8 +1464,8 @@ static void close_stream(FILE **stream)
         fclose(*stream);
 }
 
-bool checker_check(struct checker *checker, const char *table, const struct text_row *row, char *ret,
-                   size_t size)
+bool checker_check(struct checker *checker, const char *table, const struct text_row *row,
+                   char *ret, size_t size)
 {
     size_t i = table_named(table), len = 0;
     struct build *build = &checker->build;

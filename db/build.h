@@ -48,8 +48,8 @@ bool build_base(const char *path, struct error *err);
 struct checker;
 
 /**
- * Checks rows of text against a dataset as the builder checks them against the text: the things that
- * claims refer to are loaded (no casualties, relationships or strengths).
+ * Checks rows of text against a dataset as the builder checks them against the text: the things
+ * that claims refer to are loaded (no casualties, relationships or strengths).
  *
  * Errors: ERR_INTERNAL. Lifetime: copies what it keeps; checker_free() frees it.
  */
@@ -81,7 +81,8 @@ const struct text_row *checker_find(struct checker *checker, const char *table, 
 /**
  * Checks one row as the builder does.
  *
- * Shape: true when it has no fault; else ret is the first one: `what is wrong; what would be right`.
+ * Shape: true when it has no fault; else ret is the first one: `what is wrong; what would be
+ * right`.
  */
-bool checker_check(struct checker *checker, const char *table, const struct text_row *row, char *ret,
-                   size_t size);
+bool checker_check(struct checker *checker, const char *table, const struct text_row *row,
+                   char *ret, size_t size);

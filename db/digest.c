@@ -56,7 +56,8 @@ static void add_value(struct buffer *row, sqlite3_stmt *stmt, int column)
     }
 }
 
-/** The rows of a table, whatever their order: the sum of their hashes, as one number of 256 bits. */
+/** The rows of a table, whatever their order: the sum of their hashes, as one number of 256 bits.
+ */
 struct row_sum {
     uint8_t bytes[SHA256_DIGEST_SIZE]; /* the lowest first */
 };

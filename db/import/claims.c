@@ -144,8 +144,8 @@ static bool reject_fault(struct import *import, char *fault, struct error *err)
     return import_reject(import, -1, hint != NULL ? hint : "", err, "%s", fault);
 }
 
-/* Finds a row that the claim refers to; *ret is it when the dataset lacks it and a row above brought
- * it. */
+/* Finds a row that the claim refers to; *ret is it when the dataset lacks it and a row above
+ * brought it. */
 static bool find_row(struct import *import, const char *table, const char *id,
                      const struct text_row **ret)
 {
@@ -176,8 +176,8 @@ static bool add_checked(struct import *import, const struct import_row *row, con
 /* The id of the subject, which may be told by a name. */
 static const char *find_subject(struct import *import, const char *kind, const char *words)
 {
-    const char *id = strcmp(kind, "event") == 0 ? NULL
-                                                : lookup_find(import_lookup(import), kind, words);
+    const char *id =
+        strcmp(kind, "event") == 0 ? NULL : lookup_find(import_lookup(import), kind, words);
 
     return id != NULL ? id : words;
 }
@@ -197,11 +197,12 @@ static bool find_fact(struct import *import, const struct import_row *row, const
     }
     for (enum field field = SUBJECT_KIND; field <= PREDICATE; field++) {
         if (cells[field] == NULL)
-            return import_reject(import, cells[FACT] != NULL ? FACT : (int)field,
-                                 "the id of a fact, or subject_kind, subject and predicate of a new "
-                                 "one",
-                                 err, "there is no fact '%s' and %s is empty",
-                                 cells[FACT] != NULL ? cells[FACT] : "", fields[field].name);
+            return import_reject(
+                import, cells[FACT] != NULL ? FACT : (int)field,
+                "the id of a fact, or subject_kind, subject and predicate of a new "
+                "one",
+                err, "there is no fact '%s' and %s is empty",
+                cells[FACT] != NULL ? cells[FACT] : "", fields[field].name);
     }
     fact[1] = cells[SUBJECT_KIND];
     fact[2] = find_subject(import, cells[SUBJECT_KIND], cells[SUBJECT]);
@@ -227,8 +228,8 @@ static bool find_source(struct import *import, const struct import_row *row,
 {
     const char *const *cells = row->cells;
     const char *published = cells[SOURCE_PUBLISHED];
-    bool is_day = published != NULL && date_is_day(published)
-                  && strcmp(published, import_day(import)) <= 0;
+    bool is_day =
+        published != NULL && date_is_day(published) && strcmp(published, import_day(import)) <= 0;
     const char *source[13] = { cells[REPORTED_BY],
                                cells[SOURCE_TITLE],
                                cells[SOURCE_PUBLISHER],
@@ -345,8 +346,7 @@ static void put_number(struct record *record, size_t column, const char *text)
 static bool put_period(struct import *import, struct record *record, const char *const *cells)
 {
     enum { SOURCE_KNOWN_FROM = 11 /* column of sources.csv */ };
-    const struct text_row *source =
-        checker_find(checker_of(import), "sources", cells[REPORTED_BY]);
+    const struct text_row *source = checker_find(checker_of(import), "sources", cells[REPORTED_BY]);
     const char *start = cells[START], *end_text = cells[END];
     bool is_put = true;
 

@@ -16,7 +16,8 @@ enum { KIND_SERIES = 8 /* most series of a kind, with the NULL behind them */ };
 
 struct import;
 
-/** What is said of the data set in `sources`. %s stands for the day of the state. NULL: not said. */
+/** What is said of the data set in `sources`. %s stands for the day of the state. NULL: not said.
+ */
 struct import_origin {
     const char *id; /* without the day, which is added; NULL: each row names its own source */
     const char *title;
@@ -36,13 +37,14 @@ struct import_kind {
     const struct import_field *fields; /* ends with a NULL name */
     bool is_closed;                    /* a column that is none of them is a fault of the file */
     const struct target *target;       /* table that its rows go to */
-    const char *data_set; /* its states are known by this name */
-    const char *scope;    /* SQL condition: rows of the target that are of the set, so that those
-                             missing in a state are withdrawn. NULL: each row is a set of its own, and
-                             a file says nothing of rows that it does not hold */
+    const char *data_set;              /* its states are known by this name */
+    const char *scope; /* SQL condition: rows of the target that are of the set, so that those
+                          missing in a state are withdrawn. NULL: each row is a set of its own, and
+                          a file says nothing of rows that it does not hold */
     struct import_origin origin;
     const char *series[KIND_SERIES]; /* that its states are states of; NULL: no more */
-    bool is_held; /* records are kept until `finish` has seen all: for files of some thousand rows */
+    bool
+        is_held; /* records are kept until `finish` has seen all: for files of some thousand rows */
 
     /** Called once before the first row; NULL: nothing to do. False with err: the import fails. */
     bool (*begin)(struct import *import, struct error *err);

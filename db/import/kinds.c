@@ -3,9 +3,5 @@
 #include "db/import/engine.h"
 
 const struct import_kind *const import_kinds[] = {
-    &kind_un_fatalities,
-    &kind_un_missions,
-    &kind_strength,
-    &kind_claims,
-    NULL,
+    &kind_un_fatalities, &kind_un_missions, &kind_strength, &kind_claims, NULL,
 };
