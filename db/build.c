@@ -1453,6 +1453,12 @@ const struct text_row *checker_find(struct checker *checker, const char *table, 
     return text_find(&checker->build.text, table_named(table), id);
 }
 
+void checker_near(struct checker *checker, const char *thing, const char *given, char *ret,
+                  size_t size)
+{
+    suggest(&checker->build, thing, given, ret, size);
+}
+
 static void free_words(char **words)
 {
     free(*words);

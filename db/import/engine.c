@@ -1411,7 +1411,7 @@ static bool fill(struct import *import, struct error *err)
     before = sqlite3_total_changes(import->db);
     if (!add_source(import, err) || !drop_indexes(import, err)
         || (import->kind->begin != NULL && !import->kind->begin(import, err))
-        || !read_files(import, err) || !withdraw_vanished(import, err))
+        || !read_files(import, err))
         return false;
     if (import->summary->n_rejected == import->summary->n_read)
         return error_set(err, ERR_INPUT, NULL,
@@ -1422,7 +1422,7 @@ static bool fill(struct import *import, struct error *err)
                          "%zu of %zu rows were rejected (%s says why); none would be right with "
                          "--strict.",
                          import->summary->n_rejected, import->summary->n_read, import->report_path);
-    if (!record_state(import, err))
+    if (!withdraw_vanished(import, err) || !record_state(import, err))
         return false;
     import->summary->is_changed = sqlite3_total_changes(import->db) != before;
     return true;
