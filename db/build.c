@@ -1289,7 +1289,7 @@ static bool list_row(struct checker *checker, size_t i, const struct text_row *r
 
     if (list->n == list->size) {
         size_t size = list->size > 0 ? list->size * 2 : 256;
-        const struct text_row **rows = realloc(list->rows, size * sizeof(*rows));
+        const struct text_row **rows = realloc(list->rows, size * sizeof(const struct text_row *));
 
         if (rows == NULL)
             return error_set(err, ERR_INTERNAL, NULL, "no memory for rows to check");

@@ -465,7 +465,7 @@ static bool insert_version(struct import *import, const char *id, size_t version
 {
     const struct target *target = import->kind->target;
     sqlite3_stmt *stmt = import->sql[TARGET_INSERT], *link = import->sql[TARGET_LINK_INSERT];
-    size_t n_links = stored != NULL ? stored->n_links : record->n_links;
+    size_t n_links = stored != NULL ? stored->n_links : record != NULL ? record->n_links : 0;
 
     bind(stmt, 1, id);
     sqlite3_bind_int64(stmt, 2, (sqlite3_int64)version);
@@ -731,7 +731,7 @@ static bool put(struct import *import, struct record *record, struct error *err)
     }
     if (said.is_known && said.is_same && said.is_whole)
         return true;
-    while (said.is_any && (code = sqlite3_step(select)) == SQLITE_ROW) {
+    while (said.is_any && sqlite3_step(select) == SQLITE_ROW) {
         if (!add_stored(&stored, record->target, select))
             return error_set(err, ERR_INTERNAL, NULL, "no memory for versions");
     }
