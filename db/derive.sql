@@ -47,7 +47,8 @@ INSERT INTO claim_pairs (fact, claim, version, other, other_version, stands, rea
 SELECT fact, claim, version, other, other_version, stands, reason, reasons_json, is_apart, claim_from, claim_to, other_from, other_to
 FROM claim_comparisons ORDER BY fact, claim, version, other, other_version;
 
--- What to call things.
+-- What to call things. Rows that name a thing are many: those alone are told anew whose thing is called otherwise now.
+CREATE TEMP TABLE labels_before AS SELECT kind, id, name FROM labels;
 DELETE FROM labels;
 INSERT INTO labels (kind, id, name)
 SELECT kind, id, name FROM (
@@ -137,12 +138,16 @@ UPDATE casualties SET perpetrators_json = (
     SELECT json_group_array(json_object('id', id, 'name', name)) FROM (
         SELECT b.id, b.name FROM casualty_perpetrators l JOIN labels b ON b.kind = 'actor' AND b.id = l.actor
         WHERE l.casualty = casualties.id AND l.version = casualties.version ORDER BY l.position))
-WHERE EXISTS (SELECT 1 FROM casualty_perpetrators l WHERE l.casualty = casualties.id AND l.version = casualties.version);
+WHERE (perpetrators_json = '[]' AND EXISTS (SELECT 1 FROM casualty_perpetrators l WHERE l.casualty = casualties.id AND l.version = casualties.version))
+OR rowid IN (SELECT c.rowid FROM labels b JOIN labels_before o ON o.kind = b.kind AND o.id = b.id AND o.name <> b.name
+    JOIN casualty_perpetrators l ON l.actor = b.id JOIN casualties c ON c.id = l.casualty AND c.version = l.version WHERE b.kind = 'actor');
 UPDATE casualties SET claims_json = (
     SELECT json_group_array(json_object('id', id, 'name', name)) FROM (
         SELECT b.id, b.name FROM casualty_claims l JOIN labels b ON b.kind = 'claim' AND b.id = l.claim
         WHERE l.casualty = casualties.id AND l.version = casualties.version ORDER BY l.position))
-WHERE EXISTS (SELECT 1 FROM casualty_claims l WHERE l.casualty = casualties.id AND l.version = casualties.version);
+WHERE (claims_json = '[]' AND EXISTS (SELECT 1 FROM casualty_claims l WHERE l.casualty = casualties.id AND l.version = casualties.version))
+OR rowid IN (SELECT c.rowid FROM labels b JOIN labels_before o ON o.kind = b.kind AND o.id = b.id AND o.name <> b.name
+    JOIN casualty_claims l ON l.claim = b.id JOIN casualties c ON c.id = l.casualty AND c.version = l.version WHERE b.kind = 'claim');
 UPDATE relationships SET sources_json = (
     SELECT json_group_array(json_object('id', id, 'name', name)) FROM (
         SELECT b.id, b.name FROM relationship_sources l JOIN labels b ON b.kind = 'source' AND b.id = l.source
@@ -151,6 +156,8 @@ UPDATE relationships SET sources_json = (
     SELECT json_group_array(json_object('id', id, 'name', name)) FROM (
         SELECT b.id, b.name FROM relationship_claims l JOIN labels b ON b.kind = 'claim' AND b.id = l.claim
         WHERE l.relationship = relationships.id AND l.version = relationships.version ORDER BY l.position));
+
+DROP TABLE temp.labels_before;
 
 -- What this file is; the digest comes last, from all the rest.
 INSERT OR REPLACE INTO dataset (key, value) SELECT 'release', max(id) FROM releases;

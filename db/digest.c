@@ -8,6 +8,8 @@
 #include "server/base/buffer.h"
 #include "server/base/cleanup.h"
 
+enum { ROW_MOST = 1 << 28 /* bytes of one row */ };
+
 static void finalize(sqlite3_stmt **stmt)
 {
     sqlite3_finalize(*stmt);
@@ -18,63 +20,88 @@ static bool fail(sqlite3 *db, struct error *err)
     return error_set(err, ERR_INTERNAL, NULL, "digest: %s", sqlite3_errmsg(db));
 }
 
-/* One value: a letter for its type, its length, its bytes. Nothing else can be written the same
- * way. */
-static void add_value(struct sha256_ctx *context, sqlite3_stmt *row, int column)
+/* Eight bytes, the lowest first. */
+static void add_bits(struct buffer *row, uint64_t bits)
 {
-    static const char types[] = "?irtbn"; /* by SQLite's type numbers, 1 to 5 */
-    char head[32], real[64];
-    int type =
-        sqlite3_column_type(row, column); /* asked first: reading as text may change the answer */
-    const char *text = (const char *)sqlite3_column_text(row, column);
-    int len = sqlite3_column_bytes(row, column);
+    char bytes[8];
 
-    if (type == SQLITE_FLOAT) {
-        /* SQLite's own text has 15 digits, and two numbers may share it. */
-        sqlite3_snprintf(sizeof(real), real, "%!.17g", sqlite3_column_double(row, column));
-        text = real;
-        len = (int)strlen(real);
-    }
-    sqlite3_snprintf(sizeof(head), head, "%c%d:", types[type], len);
-    sha256_update(context, strlen(head), (const uint8_t *)head);
-    if (len > 0)
-        sha256_update(context, (size_t)len, (const uint8_t *)text);
+    for (size_t i = 0; i < sizeof(bytes); i++)
+        bytes[i] = (char)(bits >> 8 * i);
+    buffer_add(row, bytes, sizeof(bytes));
 }
 
-/* The columns of the primary key, or all columns where there is none. */
-static bool add_order(sqlite3 *db, const char *table, struct buffer *sql, struct error *err)
+/* One value: a letter for its type, its length or the number itself, its bytes. Nothing else can be
+ * written the same way. */
+static void add_value(struct buffer *row, sqlite3_stmt *stmt, int column)
 {
-    defer(finalize) sqlite3_stmt *stmt = NULL;
-    int n = 0;
+    static const char types[] = "?irtbn"; /* by SQLite's type numbers, 1 to 5 */
+    int type = sqlite3_column_type(stmt, column);
+    uint64_t bits = 0;
+    double real;
 
-    if (sqlite3_prepare_v2(db, "SELECT name FROM pragma_table_info(?1) ORDER BY pk = 0, pk, cid",
-                           -1, &stmt, NULL)
-        != SQLITE_OK)
-        return fail(db, err);
-    sqlite3_bind_text(stmt, 1, table, -1, SQLITE_STATIC);
-    while (sqlite3_step(stmt) == SQLITE_ROW)
-        buffer_format(sql, "%s\"%s\"", n++ > 0 ? ", " : " ORDER BY ",
-                      (const char *)sqlite3_column_text(stmt, 0));
-    return !sql->broken || error_set(err, ERR_INTERNAL, NULL, "digest: no memory");
+    buffer_byte(row, types[type]);
+    if (type == SQLITE_INTEGER) {
+        add_bits(row, (uint64_t)sqlite3_column_int64(stmt, column));
+    } else if (type == SQLITE_FLOAT) {
+        real = sqlite3_column_double(stmt, column);
+        memcpy(&bits, &real, sizeof(bits));
+        add_bits(row, bits);
+    } else if (type != SQLITE_NULL) {
+        const char *bytes = sqlite3_column_blob(stmt, column);
+
+        bits = (uint64_t)sqlite3_column_bytes(stmt, column);
+        add_bits(row, bits);
+        if (bits > 0)
+            buffer_add(row, bytes, bits);
+    }
+}
+
+/** The rows of a table, whatever their order: the sum of their hashes, as one number of 256 bits.
+ */
+struct row_sum {
+    uint8_t bytes[SHA256_DIGEST_SIZE]; /* the lowest first */
+};
+
+static void add_hash(struct row_sum *sum, const struct buffer *row)
+{
+    struct sha256_ctx context;
+    uint8_t hash[SHA256_DIGEST_SIZE];
+    unsigned carry = 0;
+
+    sha256_init(&context);
+    sha256_update(&context, row->len, (const uint8_t *)row->data);
+    sha256_digest(&context, sizeof(hash), hash);
+    for (size_t i = 0; i < sizeof(hash); i++) {
+        carry += (unsigned)sum->bytes[i] + hash[i];
+        sum->bytes[i] = (uint8_t)carry;
+        carry >>= 8;
+    }
 }
 
 static bool add_table(sqlite3 *db, const char *table, struct sha256_ctx *context, struct error *err)
 {
-    defer(buffer_done) struct buffer sql = BUFFER_INIT(16384);
+    defer(buffer_done) struct buffer sql = BUFFER_INIT(1024);
+    defer(buffer_done) struct buffer row = BUFFER_INIT(ROW_MOST);
     defer(finalize) sqlite3_stmt *rows = NULL;
+    struct row_sum sum = { { 0 } };
     int status;
 
-    buffer_format(&sql, "SELECT * FROM \"%s\"", table);
-    if (!add_order(db, table, &sql, err))
-        return false;
+    if (!buffer_format(&sql, "SELECT * FROM \"%s\"", table))
+        return error_set(err, ERR_INTERNAL, NULL, "digest: no memory");
     if (sqlite3_prepare_v2(db, sql.data, -1, &rows, NULL) != SQLITE_OK)
         return fail(db, err);
-    sha256_update(context, strlen(table) + 1, (const uint8_t *)table);
     while ((status = sqlite3_step(rows)) == SQLITE_ROW) {
-        for (int i = 0; i < sqlite3_column_count(rows); i++)
-            add_value(context, rows, i);
-        sha256_update(context, 1, (const uint8_t *)"\n");
+        int n = sqlite3_column_count(rows);
+
+        buffer_clear(&row);
+        for (int i = 0; i < n; i++)
+            add_value(&row, rows, i);
+        if (row.broken)
+            return error_set(err, ERR_INTERNAL, NULL, "digest: no memory");
+        add_hash(&sum, &row);
     }
+    sha256_update(context, strlen(table) + 1, (const uint8_t *)table);
+    sha256_update(context, sizeof(sum.bytes), sum.bytes);
     return status == SQLITE_DONE || fail(db, err);
 }
 

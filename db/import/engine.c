@@ -24,14 +24,14 @@
 
 enum {
     SQL_MOST = 16384,
-    CACHE_KIB = 32768,       /* page cache: with it an import stays far below 100 MiB */
-    STATEMENTS_MOST = 32,    /* statements of import_execute() that are kept */
-    HELD_MOST = 1000000,     /* records that a kind may hold */
-    REASON_SIZE = 512,       /* bytes of the reason for a rejection */
-    PROGRESS_ROWS = 1024,    /* rows between two looks at the clock */
-    BULK_BYTES = 8 << 20,    /* files from this size on: indexes are built once, at the end */
-    COPY_MOST = 1 << 30,     /* bytes of the dataset that are copied by one call */
-    INDEXES_MOST = 16,       /* indexes of a table */
+    CACHE_KIB = 16384,    /* page cache: with it an import stays far below 100 MiB */
+    STATEMENTS_MOST = 32, /* statements of import_execute() that are kept */
+    HELD_MOST = 1000000,  /* records that a kind may hold */
+    REASON_SIZE = 512,    /* bytes of the reason for a rejection */
+    PROGRESS_ROWS = 1024, /* rows between two looks at the clock */
+    BULK_BYTES = 8 << 20, /* files from this size on: indexes are built once, at the end */
+    COPY_MOST = 1 << 30,  /* bytes of the dataset that are copied by one call */
+    INDEXES_MOST = 16,    /* indexes of a table */
 };
 
 /** A statement that import_execute() keeps. */
@@ -54,24 +54,25 @@ struct import {
     struct report report;
     char report_path[IMPORT_PATH_SIZE];
 
-    char source[128];         /* id; "": each row names its own */
-    char next[DATE_DAY_SIZE]; /* next known state of the set; "": none */
-    char next_source[128];    /* ""; none */
-    bool is_empty;            /* the set has no row yet */
-    sqlite3_int64 max_rowid;  /* of the target, before the import */
-    unsigned char *seen;      /* one bit for each rowid up to it */
+    char source[128];            /* id; "": each row names its own */
+    char next[DATE_DAY_SIZE];    /* next known state of the set; "": none */
+    char next_source[128];       /* ""; none */
+    bool is_empty;               /* the set has no row yet */
+    sqlite3_int64 max_rowid;     /* of the target, before the import */
+    unsigned char *seen;         /* one bit for each rowid up to it */
     char *indexes[INDEXES_MOST]; /* SQL of the indexes that are built at the end */
     size_t n_indexes;
 
-    struct reader *reader;        /* the file under way; NULL: none */
-    const struct import_row *row; /* under way; NULL: none */
+    struct reader *reader;               /* the file under way; NULL: none */
+    const struct import_row *row;        /* under way; NULL: none */
     size_t n_put, n_inserted, n_revised; /* records of the row under way */
-    bool is_rejected;             /* the row under way is */
+    bool is_rejected;                    /* the row under way is */
     struct record record;
     char scratch[SCRATCH_SIZE];
     struct buffer links_json;
     struct record *held;
     size_t n_held, held_size;
+    void *data;                 /* the kind's own */
     struct held_row *held_rows; /* where each held record stood */
 };
 
@@ -186,6 +187,16 @@ struct text_memory *import_memory(struct import *import)
     return &import->memory;
 }
 
+void **import_data(struct import *import)
+{
+    return &import->data;
+}
+
+bool import_is_rejected(const struct import *import)
+{
+    return import->is_rejected;
+}
+
 struct record *import_held(struct import *import, size_t *ret_n)
 {
     *ret_n = import->n_held;
@@ -227,7 +238,7 @@ bool import_reject(struct import *import, int field, const char *hint, struct er
     va_end(args);
     if (field >= 0 && import->reader != NULL) {
         column = reader_column(import->reader, (size_t)field);
-        if (row.cells[field] != NULL)
+        if (row.cells != NULL && row.cells[field] != NULL)
             row.line = row.lines[field];
     }
     import->row = &row;
@@ -304,8 +315,7 @@ static bool date_mission(struct import *import, const char *id, const char *acro
     const char *linked[] = { id, import_source(import) };
 
     return import_execute(import, earlier, texts, 3, err)
-           && (sqlite3_changes(import->db) == 0
-               || import_execute(import, link, linked, 2, err));
+           && (sqlite3_changes(import->db) == 0 || import_execute(import, link, linked, 2, err));
 }
 
 bool import_mission(struct import *import, const char *acronym, const char **ret, struct error *err)
@@ -505,11 +515,9 @@ static bool rewrite(struct import *import, const char *id, const struct record *
                                     .next = or_null(states->next),
                                     .source = import_source(import),
                                     .next_source = or_null(states->next_source),
-                                    .content = record != NULL ? (int)stored->n
-                                                              : TIMELINE_ABSENT };
+                                    .content = record != NULL ? (int)stored->n : TIMELINE_ABSENT };
     size_t n = stored->n;
-    struct timeline_version *before =
-        text_alloc(&import->memory, (2 * n + 3) * sizeof(*before));
+    struct timeline_version *before = text_alloc(&import->memory, (2 * n + 3) * sizeof(*before));
     struct timeline_version *after = before != NULL ? before + n : NULL;
 
     if (before == NULL)
@@ -534,16 +542,15 @@ static bool rewrite(struct import *import, const char *id, const struct record *
             sqlite3_value *other = stored->rows[i].values[j];
             int type = sqlite3_value_type(other);
 
-            is_same = type == value->type
-                      && (type == SQLITE_NULL
-                          || (type == SQLITE_INTEGER
-                              && sqlite3_value_int64(other) == value->integer)
-                          || (type == SQLITE_FLOAT && sqlite3_value_double(other) >= value->real
-                              && sqlite3_value_double(other) <= value->real)
-                          || (type == SQLITE_TEXT && sqlite3_value_bytes(other) == value->len
-                              && memcmp(sqlite3_value_blob(other), value->text,
-                                        (size_t)value->len)
-                                     == 0));
+            is_same =
+                type == value->type
+                && (type == SQLITE_NULL
+                    || (type == SQLITE_INTEGER && sqlite3_value_int64(other) == value->integer)
+                    || (type == SQLITE_FLOAT && sqlite3_value_double(other) >= value->real
+                        && sqlite3_value_double(other) <= value->real)
+                    || (type == SQLITE_TEXT && sqlite3_value_bytes(other) == value->len
+                        && memcmp(sqlite3_value_blob(other), value->text, (size_t)value->len)
+                               == 0));
         }
         if (is_same) {
             state.content = before[i].content;
@@ -571,11 +578,11 @@ static bool rewrite(struct import *import, const char *id, const struct record *
 
 /* What the dataset says of a row on the state's day, by its versions. */
 struct said {
-    bool is_any;       /* there are versions */
-    bool is_seen;      /* a row of these files stands there already */
-    bool is_known;     /* a version covers the day */
-    bool is_same;      /* and says the same */
-    bool is_whole;     /* and holds up to the next state */
+    bool is_any;   /* there are versions */
+    bool is_seen;  /* a row of these files stands there already */
+    bool is_known; /* a version covers the day */
+    bool is_same;  /* and says the same */
+    bool is_whole; /* and holds up to the next state */
 };
 
 static bool is_seen(const struct import *import, sqlite3_int64 rowid)
@@ -589,8 +596,8 @@ static void mark_seen(struct import *import, sqlite3_int64 rowid)
         import->seen[rowid / 8] |= (unsigned char)(1u << (rowid % 8));
 }
 
-static void look_at(struct import *import, const struct record *record,
-                    const struct states *states, sqlite3_stmt *row, struct said *said)
+static void look_at(struct import *import, const struct record *record, const struct states *states,
+                    sqlite3_stmt *row, struct said *said)
 {
     const char *from = (const char *)sqlite3_column_text(row, COLUMN_FROM);
     const char *to = (const char *)sqlite3_column_text(row, COLUMN_TO);
@@ -603,8 +610,7 @@ static void look_at(struct import *import, const struct record *record,
         return;
     said->is_known = true;
     said->is_same = record != NULL && is_content(record, row);
-    said->is_whole =
-        to == NULL || (states->next[0] != '\0' && strcmp(to, states->next) >= 0);
+    said->is_whole = to == NULL || (states->next[0] != '\0' && strcmp(to, states->next) >= 0);
 }
 
 /* The next state of a row that is a set of its own: one that was imported, or where the text's
@@ -785,14 +791,14 @@ static bool hold(struct import *import, const struct record *record, struct erro
     for (size_t i = 0; i < held->n_links; i++)
         held->links[i] = keep_text(import, held->links[i]);
     import->n_put++;
-    return !import->memory.failed
-           || error_set(err, ERR_INTERNAL, NULL, "no memory for records");
+    return !import->memory.failed || error_set(err, ERR_INTERNAL, NULL, "no memory for records");
 }
 
 bool import_put(struct import *import, struct record *record, struct error *err)
 {
     if (record->id[0] == '\0')
-        return report(import, "", "an id with letters or digits", "the row has nothing to be known by", err);
+        return report(import, "", "an id with letters or digits",
+                      "the row has nothing to be known by", err);
     return import->kind->is_held ? hold(import, record, err) : put(import, record, err);
 }
 
@@ -813,7 +819,8 @@ static void count_row(struct import *import)
 
     if (import->is_rejected)
         summary->n_rejected++;
-    else if (import->n_revised > 0 || (import->n_inserted > 0 && import->n_inserted < import->n_put))
+    else if (import->n_revised > 0
+             || (import->n_inserted > 0 && import->n_inserted < import->n_put))
         summary->n_revised++;
     else if (import->n_inserted > 0)
         summary->n_inserted++;
@@ -842,14 +849,14 @@ static bool put_held(struct import *import, struct error *err)
         struct import_row row = { .file = import->held_rows[i].file,
                                   .line = import->held_rows[i].line };
         bool is_first = i == 0 || import->held[i - 1].row != import->held[i].row;
-        bool is_last =
-            i + 1 == import->n_held || import->held[i + 1].row != import->held[i].row;
+        bool is_last = i + 1 == import->n_held || import->held[i + 1].row != import->held[i].row;
 
         if (is_first)
             begin_row(import);
         import->row = &row;
         import->n_inserted += import->held_rows[i].n_inserted;
-        if (!put(import, &import->held[i], err))
+        if ((import->kind->check != NULL && !import->kind->check(import, &import->held[i], err))
+            || !put(import, &import->held[i], err))
             return false;
         import->row = NULL;
         if (is_last)
@@ -865,8 +872,7 @@ static void tell(const struct import *import, long long before, long long size)
 
     if (import->options->progress == NULL)
         return;
-    progress.bytes = before
-                     + (import->reader != NULL ? reader_bytes(import->reader, &unused) : 0);
+    progress.bytes = before + (import->reader != NULL ? reader_bytes(import->reader, &unused) : 0);
     import->options->progress(&progress, import->options->progress_data);
 }
 
@@ -907,7 +913,7 @@ static bool read_file(struct import *import, const char *file, long long *before
     long long unused;
     bool is_read;
 
-    if (!reader_open(file, import->kind->fields, &reader, err))
+    if (!reader_open(file, import->kind->fields, import->kind->is_closed, &reader, err))
         return false;
     import->reader = reader;
     is_read = read_rows(import, reader, *before, size, err);
@@ -974,8 +980,7 @@ static bool withdraw(struct import *import, const char *id, const struct states 
     if (code != SQLITE_DONE)
         return fail(import, err);
     import->summary->n_withdrawn++;
-    return load_links(import, id, &stored, err)
-           && rewrite(import, id, NULL, states, &stored, err);
+    return load_links(import, id, &stored, err) && rewrite(import, id, NULL, states, &stored, err);
 }
 
 /** Ids of rows that vanished. */
@@ -1019,8 +1024,9 @@ static bool find_vanished(struct import *import, struct ids *ret, struct error *
     buffer_text(&sql, import->kind->target->table);
     buffer_text(&sql, " WHERE (");
     buffer_text(&sql, import->kind->scope);
-    buffer_text(&sql, ") AND (known_to IS NULL OR known_to > ?1) AND (?2 IS NULL OR known_from < ?2)"
-                      " ORDER BY id");
+    buffer_text(&sql,
+                ") AND (known_to IS NULL OR known_to > ?1) AND (?2 IS NULL OR known_from < ?2)"
+                " ORDER BY id");
     if (sql.broken)
         return error_set(err, ERR_INTERNAL, NULL, "no memory for a statement");
     if (!prepare(import, sql.data, &stmt, err))
@@ -1082,9 +1088,15 @@ static bool add_source(struct import *import, struct error *err)
     const struct import_origin *origin = &import->kind->origin;
     const char *day = import_day(import);
     char title[512], citation[512];
-    const char *texts[] = { import->source, title,           origin->publisher,
-                            origin->kind,   day,             origin->url,
-                            origin->licence, origin->language, origin->citation != NULL ? citation : NULL,
+    const char *texts[] = { import->source,
+                            title,
+                            origin->publisher,
+                            origin->kind,
+                            day,
+                            origin->url,
+                            origin->licence,
+                            origin->language,
+                            origin->citation != NULL ? citation : NULL,
                             origin->note };
 
     if (origin->id == NULL)
@@ -1096,9 +1108,11 @@ static bool add_source(struct import *import, struct error *err)
     return import_execute(import, sql, texts, sizeof(texts) / sizeof(texts[0]), err);
 }
 
+/* The next known state of the set. The text may hold claims of some states too. */
 static bool find_next(struct import *import, struct error *err)
 {
     defer(finalize) sqlite3_stmt *stmt = NULL;
+    char states[128];
     int code;
 
     if (import->kind->scope == NULL)
@@ -1109,12 +1123,20 @@ static bool find_next(struct import *import, struct error *err)
                        " UNION SELECT known_to FROM claims WHERE id = ?3) WHERE day > ?2",
                        &import->next_of_row, err);
     if (!prepare(import,
-                 "SELECT known_on, source FROM import_states WHERE data_set = ?1 AND known_on > ?2"
-                 " ORDER BY known_on LIMIT 1",
+                 import->kind->target->table == target_claims.table
+                     ? "SELECT day, max(source) FROM (SELECT known_on AS day, source FROM "
+                       "import_states WHERE data_set = ?1"
+                       " UNION SELECT known_from, reported_by FROM claims WHERE reported_by GLOB ?3"
+                       ") WHERE day > ?2 GROUP BY day ORDER BY day LIMIT 1"
+                     : "SELECT known_on, source FROM import_states WHERE data_set = ?1 AND "
+                       "known_on > ?2 ORDER BY known_on LIMIT 1",
                  &stmt, err))
         return false;
     bind(stmt, 1, import->kind->data_set);
     bind(stmt, 2, import_day(import));
+    snprintf(states, sizeof(states), "%s-*", import->kind->origin.id);
+    if (sqlite3_bind_parameter_count(stmt) > 2)
+        bind(stmt, 3, states);
     code = sqlite3_step(stmt);
     if (code == SQLITE_ROW) {
         copy_text(import->next, sizeof(import->next), stmt, 0);
@@ -1268,7 +1290,8 @@ static bool open_dataset(struct import *import, const char *path, struct error *
      */
     snprintf(pragmas, sizeof(pragmas),
              "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA locking_mode = EXCLUSIVE;"
-             "PRAGMA foreign_keys = OFF; PRAGMA secure_delete = OFF; PRAGMA cache_size = -%d",
+             "PRAGMA foreign_keys = OFF; PRAGMA secure_delete = OFF; PRAGMA threads = 2;"
+             "PRAGMA cache_size = -%d",
              CACHE_KIB);
     if (sqlite3_exec(import->db, pragmas, NULL, NULL, NULL) != SQLITE_OK
         || sqlite3_prepare_v2(import->db,
@@ -1318,8 +1341,7 @@ static bool copy_dataset(const char *dataset, int from, const char *path, struct
                              strerror(errno));
     }
     return n == 0
-           || error_set(err, ERR_INPUT, NULL, "%s cannot be copied: %s.", dataset,
-                        strerror(errno));
+           || error_set(err, ERR_INPUT, NULL, "%s cannot be copied: %s.", dataset, strerror(errno));
 }
 
 /* Opens the old dataset and keeps other imports from it; *ret is -1 when there is none. */
@@ -1399,8 +1421,7 @@ static bool fill(struct import *import, struct error *err)
         return error_set(err, ERR_INPUT, NULL,
                          "%zu of %zu rows were rejected (%s says why); none would be right with "
                          "--strict.",
-                         import->summary->n_rejected, import->summary->n_read,
-                         import->report_path);
+                         import->summary->n_rejected, import->summary->n_read, import->report_path);
     if (!record_state(import, err))
         return false;
     import->summary->is_changed = sqlite3_total_changes(import->db) != before;
@@ -1411,8 +1432,8 @@ static bool finish_file(struct import *import, struct error *err)
 {
     for (size_t i = 0; i < TARGET_SQL__MAX; i++)
         reset(&import->sql[i]);
-    return build_indexes(import, err) && run(import, derive_sql, err)
-           && write_digest(import, err) && run(import, "COMMIT", err) && check_keys(import, err)
+    return build_indexes(import, err) && run(import, derive_sql, err) && write_digest(import, err)
+           && run(import, "COMMIT", err) && check_keys(import, err)
            && run(import, "PRAGMA analysis_limit = 1000; ANALYZE", err);
 }
 
@@ -1431,6 +1452,8 @@ static void import_done(struct import *import)
 {
     struct error unused = { .code = ERR_NONE };
 
+    if (import->kind != NULL && import->kind->end != NULL)
+        import->kind->end(import);
     close_database(import);
     report_close(&import->report, &unused);
     lookup_done(&import->lookup);
@@ -1509,6 +1532,8 @@ bool import_run(const struct import_options *options, struct import_summary *ret
         return error_set(err, ERR_INPUT, NULL,
                          "'%.40s' is no day; the day of the state, as 2025-04-04, would be right.",
                          options->known_from);
+    if (options->report == NULL)
+        unlink(import.report_path); /* of an import before: it would be taken for this one's */
     reader_set_guess(guess_kind);
     temporary_sweep(options->dataset);
     if (!lock_dataset(options->dataset, &old, err)

@@ -16,7 +16,8 @@ enum { KIND_SERIES = 8 /* most series of a kind, with the NULL behind them */ };
 
 struct import;
 
-/** What is said of the data set in `sources`. %s stands for the day of the state. NULL: not said. */
+/** What is said of the data set in `sources`. %s stands for the day of the state. NULL: not said.
+ */
 struct import_origin {
     const char *id; /* without the day, which is added; NULL: each row names its own source */
     const char *title;
@@ -34,14 +35,16 @@ struct import_kind {
     const char *name;                  /* as typed */
     const char *text;                  /* what it is, in a sentence */
     const struct import_field *fields; /* ends with a NULL name */
+    bool is_closed;                    /* a column that is none of them is a fault of the file */
     const struct target *target;       /* table that its rows go to */
-    const char *data_set; /* its states are known by this name */
-    const char *scope;    /* SQL condition: rows of the target that are of the set, so that those
-                             missing in a state are withdrawn. NULL: each row is a set of its own, and
-                             a file says nothing of rows that it does not hold */
+    const char *data_set;              /* its states are known by this name */
+    const char *scope; /* SQL condition: rows of the target that are of the set, so that those
+                          missing in a state are withdrawn. NULL: each row is a set of its own, and
+                          a file says nothing of rows that it does not hold */
     struct import_origin origin;
     const char *series[KIND_SERIES]; /* that its states are states of; NULL: no more */
-    bool is_held; /* records are kept until `finish` has seen all: for files of some thousand rows */
+    bool
+        is_held; /* records are kept until `finish` has seen all: for files of some thousand rows */
 
     /** Called once before the first row; NULL: nothing to do. False with err: the import fails. */
     bool (*begin)(struct import *import, struct error *err);
@@ -50,6 +53,11 @@ struct import_kind {
     bool (*row)(struct import *import, const struct import_row *row, struct error *err);
     /** Called once behind the last row, before held records are written; NULL: nothing to do. */
     bool (*finish)(struct import *import, struct error *err);
+    /** Called for each held record before it is written, so that it can still be rejected; NULL:
+     * nothing to do. */
+    bool (*check)(struct import *import, struct record *record, struct error *err);
+    /** Frees import_data(), however the import ended; NULL: nothing to do. */
+    void (*end)(struct import *import);
 };
 
 /** Every kind; the one visible place is kinds.c. Ends with NULL. */
@@ -88,6 +96,12 @@ const char *import_source(const struct import *import);
 
 /** The dataset that is filled, for what the engine does not do. */
 sqlite3 *import_database(struct import *import);
+
+/** What the kind keeps between its functions; NULL at first. */
+void **import_data(struct import *import);
+
+/** Tells whether the row under way was rejected. */
+bool import_is_rejected(const struct import *import);
 
 /** Memory that lives as long as the import, for texts of held records. */
 struct text_memory *import_memory(struct import *import);

@@ -3,7 +3,5 @@
 #include "db/import/engine.h"
 
 const struct import_kind *const import_kinds[] = {
-    &kind_un_fatalities,
-    &kind_strength,
-    NULL,
+    &kind_un_fatalities, &kind_un_missions, &kind_strength, &kind_claims, NULL,
 };

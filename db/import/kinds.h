@@ -6,3 +6,5 @@
 
 extern const struct import_kind kind_un_fatalities; /* un_fatalities.c */
 extern const struct import_kind kind_strength;      /* strength.c */
+extern const struct import_kind kind_un_missions;   /* un_missions.c */
+extern const struct import_kind kind_claims;        /* claims.c */

@@ -9,24 +9,24 @@
 #include "server/base/error.h"
 
 enum {
-    FIELDS_MOST = 96,      /* fields of a kind; the widest layout (ucdp-country-year) has 74 columns */
-    COLUMNS_MOST = 256,    /* columns of a file */
+    FIELDS_MOST = 96,   /* fields of a kind; the widest layout (ucdp-country-year) has 74 columns */
+    COLUMNS_MOST = 256, /* columns of a file */
     ROW_BYTES_MOST = 1 << 20, /* bytes of one row: a longer one is a quote that nobody closed */
 };
 
 /** A column that a kind of file has. */
 struct import_field {
-    const char *name;  /* as in the file; case does not matter. NULL: no more */
-    bool is_required;  /* a file without it is not of this kind */
-    bool is_date;      /* JSON: a number is a day in milliseconds since 1970 */
+    const char *name; /* as in the file; case does not matter. NULL: no more */
+    bool is_required; /* a file without it is not of this kind */
+    bool is_date;     /* JSON: a number is a day in milliseconds since 1970 */
 };
 
 /** One row of a file. Its texts live until the next one is read. */
 struct import_row {
     const char *file;
     size_t line;              /* in which the row begins, from 1 */
-    const char *const *cells; /* in the order of the kind's fields; blanks at the ends are gone; NULL:
-                                 empty, or the file has no such column */
+    const char *const *cells; /* in the order of the kind's fields; blanks at the ends are gone;
+                                 NULL: empty, or the file has no such column */
     const size_t *lines;      /* in which each cell begins */
     const char *problem;      /* why no cell can be used; NULL: they can */
     const char *right;        /* what would be right then */
@@ -39,11 +39,11 @@ struct reader;
  *
  * Shape: UTF-8, with or without byte order mark; lines end in LF, CRLF or CR. Errors: ERR_INPUT,
  * with file:line, for a file that cannot be read, is empty, binary, or has not the columns of
- * `fields` (the detail names them); ERR_INTERNAL. Lifetime: borrows file and fields;
- * reader_close() frees it.
+ * `fields` (the detail names them) or, where is_closed, has others as well; ERR_INTERNAL. Lifetime:
+ * borrows file and fields; reader_close() frees it.
  */
-bool reader_open(const char *file, const struct import_field *fields, struct reader **ret,
-                 struct error *err);
+bool reader_open(const char *file, const struct import_field *fields, bool is_closed,
+                 struct reader **ret, struct error *err);
 
 /**
  * Reads the next row.
