@@ -40,6 +40,13 @@ UPDATE sources SET origin = coalesce(
      ORDER BY (SELECT min(known_on) FROM series_states o WHERE o.series = l.series), l.series LIMIT 1), chain.first)
 FROM chain WHERE chain.id = sources.id;
 
+-- How each two claims on one fact stand to each other.
+DELETE FROM claim_pairs;
+INSERT INTO claim_pairs (fact, claim, version, other, other_version, stands, reason, reasons_json, is_apart,
+    claim_from, claim_to, other_from, other_to)
+SELECT fact, claim, version, other, other_version, stands, reason, reasons_json, is_apart, claim_from, claim_to, other_from, other_to
+FROM claim_comparisons ORDER BY fact, claim, version, other, other_version;
+
 -- What to call things. Rows that name a thing are many: those alone are told anew whose thing is called otherwise now.
 CREATE TEMP TABLE labels_before AS SELECT kind, id, name FROM labels;
 DELETE FROM labels;
