@@ -1289,7 +1289,7 @@ static bool list_row(struct checker *checker, size_t i, const struct text_row *r
 
     if (list->n == list->size) {
         size_t size = list->size > 0 ? list->size * 2 : 256;
-        const struct text_row **rows = realloc(list->rows, size * sizeof(*rows));
+        const struct text_row **rows = realloc(list->rows, size * sizeof(const struct text_row *));
 
         if (rows == NULL)
             return error_set(err, ERR_INTERNAL, NULL, "no memory for rows to check");
@@ -1451,6 +1451,12 @@ void checker_drop(struct checker *checker, const char *table)
 const struct text_row *checker_find(struct checker *checker, const char *table, const char *id)
 {
     return text_find(&checker->build.text, table_named(table), id);
+}
+
+void checker_near(struct checker *checker, const char *thing, const char *given, char *ret,
+                  size_t size)
+{
+    suggest(&checker->build, thing, given, ret, size);
 }
 
 static void free_words(char **words)

@@ -86,3 +86,7 @@ const struct text_row *checker_find(struct checker *checker, const char *table, 
  */
 bool checker_check(struct checker *checker, const char *table, const struct text_row *row,
                    char *ret, size_t size);
+
+/** The id of that kind of thing that is nearest to a mistyped one; "" in ret: none is near. */
+void checker_near(struct checker *checker, const char *thing, const char *given, char *ret,
+                  size_t size);

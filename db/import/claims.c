@@ -182,6 +182,23 @@ static const char *find_subject(struct import *import, const char *kind, const c
     return id != NULL ? id : words;
 }
 
+/* No fact of that id, and not enough to make a new one. */
+static bool reject_fact(struct import *import, const char *id, const char *missing,
+                        struct error *err)
+{
+    char near[128] = "", hint[192];
+
+    if (id != NULL)
+        checker_near(checker_of(import), "fact", id, near, sizeof(near));
+    if (*near != '\0')
+        snprintf(hint, sizeof(hint), "did you mean '%s'?", near);
+    else
+        snprintf(hint, sizeof(hint),
+                 "the id of a fact, or subject_kind, subject and predicate of a new one");
+    return import_reject(import, FACT, hint, err, "there is no fact '%s' and %s is empty",
+                         id != NULL ? id : "", missing);
+}
+
 /* The fact that the claim is on: named by id, or by subject and predicate. */
 static bool find_fact(struct import *import, const struct import_row *row, const char **ret_id,
                       struct candidate *candidate, struct error *err)
@@ -197,12 +214,7 @@ static bool find_fact(struct import *import, const struct import_row *row, const
     }
     for (enum field field = SUBJECT_KIND; field <= PREDICATE; field++) {
         if (cells[field] == NULL)
-            return import_reject(
-                import, cells[FACT] != NULL ? FACT : (int)field,
-                "the id of a fact, or subject_kind, subject and predicate of a new "
-                "one",
-                err, "there is no fact '%s' and %s is empty",
-                cells[FACT] != NULL ? cells[FACT] : "", fields[field].name);
+            return reject_fact(import, cells[FACT], fields[field].name, err);
     }
     fact[1] = cells[SUBJECT_KIND];
     fact[2] = find_subject(import, cells[SUBJECT_KIND], cells[SUBJECT]);
@@ -217,9 +229,15 @@ static bool find_fact(struct import *import, const struct import_row *row, const
     if (find_row(import, "facts", fact[0], &candidate->fact))
         return true;
     if (fact[4] == NULL)
-        return import_reject(import, FACT_NAME, "the question in words, as 'Start of MINUSMA'", err,
-                             "the fact '%s' is new and fact_name is empty", fact[0]);
-    return add_checked(import, row, "facts", fact, &candidate->fact, err);
+        fact[4] = fact[0]; /* until the rest of it is looked at */
+    if (!add_checked(import, row, "facts", fact, &candidate->fact, err))
+        return false;
+    if (cells[FACT_NAME] != NULL || import_is_rejected(import))
+        return true;
+    checker_drop(checker_of(import), "facts");
+    return import_reject(import, FACT_NAME, "the question in words, as 'Start of MINUSMA'", err,
+                         "the fact '%s' is new and fact_name is empty", fact[0])
+           && checker_sort(checker_of(import), err);
 }
 
 /* The document in which the claim stands. */

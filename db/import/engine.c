@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,7 @@
 
 #include "db/build.h"
 #include "db/import/import.h"
+#include "db/import/prefetch.h"
 #include "db/import/report.h"
 #include "db/import/timeline.h"
 #include "db/publish.h"
@@ -24,14 +26,14 @@
 
 enum {
     SQL_MOST = 16384,
-    CACHE_KIB = 16384,    /* page cache: with it an import stays far below 100 MiB */
-    STATEMENTS_MOST = 32, /* statements of import_execute() that are kept */
-    HELD_MOST = 1000000,  /* records that a kind may hold */
-    REASON_SIZE = 512,    /* bytes of the reason for a rejection */
-    PROGRESS_ROWS = 1024, /* rows between two looks at the clock */
-    BULK_BYTES = 8 << 20, /* files from this size on: indexes are built once, at the end */
-    COPY_MOST = 1 << 30,  /* bytes of the dataset that are copied by one call */
-    INDEXES_MOST = 16,    /* indexes of a table */
+    CACHE_KIB = 16384,     /* page cache: with it an import stays far below 100 MiB */
+    STATEMENTS_MOST = 32,  /* statements of import_execute() that are kept */
+    HELD_MOST = 1000000,   /* records that a kind may hold */
+    REASON_SIZE = 512,     /* bytes of the reason for a rejection */
+    PROGRESS_ROWS = 1024,  /* rows between two looks at the clock */
+    LARGE_BYTES = 8 << 20, /* files from this size on are large */
+    COPY_MOST = 1 << 30,   /* bytes of the dataset that are copied by one call */
+    INDEXES_MOST = 16,     /* indexes of a table */
 };
 
 /** A statement that import_execute() keeps. */
@@ -47,7 +49,8 @@ struct import {
     struct import_summary *summary;
     sqlite3 *db;
     sqlite3_stmt *sql[TARGET_SQL__MAX];
-    sqlite3_stmt *next_of_row; /* the states of a row that is a set of its own */
+    struct value bound[CONTENT_MOST]; /* to the statement that inserts */
+    sqlite3_stmt *next_of_row;        /* the states of a row that is a set of its own */
     struct kept_statement kept[STATEMENTS_MOST];
     struct lookup lookup;
     struct text_memory memory;
@@ -63,7 +66,11 @@ struct import {
     char *indexes[INDEXES_MOST]; /* SQL of the indexes that are built at the end */
     size_t n_indexes;
 
+    bool is_large;                       /* large files: they are read in a thread of its own */
+    bool is_bulk;                        /* and the set was never read before */
+    const char *path;                    /* of the copy that is filled */
     struct reader *reader;               /* the file under way; NULL: none */
+    struct prefetch *prefetch;           /* who reads it; NULL: nobody else */
     const struct import_row *row;        /* under way; NULL: none */
     size_t n_put, n_inserted, n_revised; /* records of the row under way */
     bool is_rejected;                    /* the row under way is */
@@ -458,6 +465,15 @@ static bool load_links(const struct import *import, const char *id, struct store
     return true;
 }
 
+/* Tells whether a parameter still has a value: most columns of a file say the same in every row.
+ * Texts are bound anew, since what they point to may have changed. */
+static bool is_bound(const struct value *bound, const struct value *value)
+{
+    return bound->type == value->type
+           && (value->type == SQLITE_NULL
+               || (value->type == SQLITE_INTEGER && bound->integer == value->integer));
+}
+
 /* Inserts one version. *ret_there: a row with its id and version stands there already. */
 static bool insert_version(struct import *import, const char *id, size_t version,
                            const struct timeline_version *clock, const struct record *record,
@@ -465,7 +481,7 @@ static bool insert_version(struct import *import, const char *id, size_t version
 {
     const struct target *target = import->kind->target;
     sqlite3_stmt *stmt = import->sql[TARGET_INSERT], *link = import->sql[TARGET_LINK_INSERT];
-    size_t n_links = stored != NULL ? stored->n_links : record->n_links;
+    size_t n_links = stored != NULL ? stored->n_links : record != NULL ? record->n_links : 0;
 
     bind(stmt, 1, id);
     sqlite3_bind_int64(stmt, 2, (sqlite3_int64)version);
@@ -476,8 +492,12 @@ static bool insert_version(struct import *import, const char *id, size_t version
     for (size_t i = 0; i < target->n_columns; i++) {
         if (stored != NULL)
             sqlite3_bind_value(stmt, (int)i + 6, stored->values[i]);
-        else
+        else if (!is_bound(&import->bound[i], &record->values[i]))
             value_bind(&record->values[i], stmt, (int)i + 6);
+        if (stored != NULL)
+            import->bound[i].type = SQLITE_BLOB; /* none that a record has */
+        else
+            import->bound[i] = record->values[i];
     }
     if (!step(import, stmt, err))
         return false;
@@ -673,6 +693,23 @@ static bool complete(struct import *import, struct record *record, struct error 
     return true;
 }
 
+/* The CHECKs of the schema on what kinds fill in. */
+static bool check_coordinates(struct import *import, const struct record *record, struct error *err)
+{
+    const struct value *latitude = &record->values[CASUALTY_LATITUDE];
+    const struct value *longitude = &record->values[CASUALTY_LONGITUDE];
+
+    if (record->target != &target_casualties)
+        return true;
+    if (latitude->type == SQLITE_FLOAT && !(latitude->real >= -90 && latitude->real <= 90))
+        return report(import, "", "degrees north from -90 to 90", "the latitude is of no place",
+                      err);
+    if (longitude->type == SQLITE_FLOAT && !(longitude->real >= -180 && longitude->real <= 180))
+        return report(import, "", "degrees east from -180 to 180", "the longitude is of no place",
+                      err);
+    return true;
+}
+
 static bool reject_double(struct import *import, const char *id, struct error *err)
 {
     char reason[REASON_SIZE];
@@ -708,8 +745,10 @@ static bool put(struct import *import, struct record *record, struct error *err)
     if (import->is_rejected)
         return true;
     import->n_put++;
-    if (!complete(import, record, err))
+    if (!complete(import, record, err) || !check_coordinates(import, record, err))
         return false;
+    if (import->is_rejected)
+        return true;
     if (import->is_empty)
         return put_first(import, record, err);
     if (!find_states(import, record->id, &states, err))
@@ -731,7 +770,7 @@ static bool put(struct import *import, struct record *record, struct error *err)
     }
     if (said.is_known && said.is_same && said.is_whole)
         return true;
-    while (said.is_any && (code = sqlite3_step(select)) == SQLITE_ROW) {
+    while (said.is_any && sqlite3_step(select) == SQLITE_ROW) {
         if (!add_stored(&stored, record->target, select))
             return error_set(err, ERR_INTERNAL, NULL, "no memory for versions");
     }
@@ -872,7 +911,11 @@ static void tell(const struct import *import, long long before, long long size)
 
     if (import->options->progress == NULL)
         return;
-    progress.bytes = before + (import->reader != NULL ? reader_bytes(import->reader, &unused) : 0);
+    progress.bytes = before;
+    if (import->prefetch != NULL)
+        progress.bytes += prefetch_bytes(import->prefetch);
+    else if (import->reader != NULL)
+        progress.bytes += reader_bytes(import->reader, &unused);
     import->options->progress(&progress, import->options->progress_data);
 }
 
@@ -887,7 +930,8 @@ static bool read_rows(struct import *import, struct reader *reader, long long be
     for (;;) {
         const struct import_row *row;
 
-        if (!reader_next(reader, &row, err))
+        if (import->prefetch != NULL ? !prefetch_next(import->prefetch, &row, err)
+                                     : !reader_next(reader, &row, err))
             return false;
         if (row == NULL)
             return true;
@@ -906,6 +950,15 @@ static bool read_rows(struct import *import, struct reader *reader, long long be
     }
 }
 
+static size_t count_fields(const struct import_kind *kind)
+{
+    size_t n = 0;
+
+    while (kind->fields[n].name != NULL)
+        n++;
+    return n;
+}
+
 static bool read_file(struct import *import, const char *file, long long *before, long long size,
                       struct error *err)
 {
@@ -916,7 +969,11 @@ static bool read_file(struct import *import, const char *file, long long *before
     if (!reader_open(file, import->kind->fields, import->kind->is_closed, &reader, err))
         return false;
     import->reader = reader;
-    is_read = read_rows(import, reader, *before, size, err);
+    is_read = (!import->is_large
+               || prefetch_start(reader, count_fields(import->kind), &import->prefetch, err))
+              && read_rows(import, reader, *before, size, err);
+    prefetch_stop(import->prefetch);
+    import->prefetch = NULL;
     import->reader = NULL;
     import->row = NULL;
     *before += reader_bytes(reader, &unused);
@@ -1203,16 +1260,20 @@ static bool prepare_target(struct import *import, struct error *err)
 }
 
 /* A set that was never read, from large files: the indexes of its table are built once, at the
- * end. */
-static bool drop_indexes(struct import *import, struct error *err)
+ * end, and the CHECKs of the schema are left to put(), which looks at the same. */
+static bool begin_bulk(struct import *import, struct error *err)
 {
     const struct target *target = import->kind->target;
     defer(finalize) sqlite3_stmt *stmt = NULL;
     char *names[INDEXES_MOST] = { NULL };
     bool is_dropped = true;
 
-    if (!import->is_empty || size_of_files(import->options) < BULK_BYTES)
+    import->is_large = size_of_files(import->options) >= LARGE_BYTES;
+    import->is_bulk = import->is_large && import->is_empty;
+    if (!import->is_bulk)
         return true;
+    if (!run(import, "PRAGMA ignore_check_constraints = ON", err))
+        return false;
     if (!prepare(import,
                  "SELECT name, sql FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL AND "
                  "tbl_name IN (?1, ?2) ORDER BY rowid",
@@ -1376,16 +1437,15 @@ static bool is_still_there(const char *dataset, int fd)
            && there.st_ino == copied.st_ino;
 }
 
-static bool write_digest(struct import *import, struct error *err)
+static bool keep_digest(struct import *import, struct error *err)
 {
     static const char sql[] = "INSERT OR REPLACE INTO dataset (key, value) VALUES ('digest', ?1)";
     const char *texts[] = { import->summary->digest };
 
-    return digest_compute(import->db, import->summary->digest, err)
-           && import_execute(import, sql, texts, 1, err);
+    return import_execute(import, sql, texts, 1, err);
 }
 
-static bool check_keys(struct import *import, struct error *err)
+static bool check_keys(const struct import *import, struct error *err)
 {
     defer(finalize) sqlite3_stmt *stmt = NULL;
     int code;
@@ -1409,9 +1469,9 @@ static bool fill(struct import *import, struct error *err)
         || !prepare_target(import, err))
         return false;
     before = sqlite3_total_changes(import->db);
-    if (!add_source(import, err) || !drop_indexes(import, err)
+    if (!add_source(import, err) || !begin_bulk(import, err)
         || (import->kind->begin != NULL && !import->kind->begin(import, err))
-        || !read_files(import, err) || !withdraw_vanished(import, err))
+        || !read_files(import, err))
         return false;
     if (import->summary->n_rejected == import->summary->n_read)
         return error_set(err, ERR_INPUT, NULL,
@@ -1422,18 +1482,73 @@ static bool fill(struct import *import, struct error *err)
                          "%zu of %zu rows were rejected (%s says why); none would be right with "
                          "--strict.",
                          import->summary->n_rejected, import->summary->n_read, import->report_path);
-    if (!record_state(import, err))
+    if (!withdraw_vanished(import, err) || !record_state(import, err))
         return false;
     import->summary->is_changed = sqlite3_total_changes(import->db) != before;
     return true;
+}
+
+/** The digest of a file whose indexes are being built meanwhile. */
+struct digester {
+    const char *path; /* borrowed */
+    pthread_t thread;
+    bool is_right; /* the digest is there, and every reference leads somewhere */
+    char digest[DIGEST_SIZE];
+    struct error err;
+};
+
+static void *digest_file(void *data)
+{
+    struct digester *digester = data;
+    struct import_options options = { .dataset = digester->path };
+    struct import import = { .options = &options };
+
+    /* Without locks: the other connection adds pages to the file and changes none of the tables'
+     * until it commits, and it waits for us before. */
+    digester->is_right = (sqlite3_open_v2(digester->path, &import.db,
+                                          SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, "unix-none")
+                              == SQLITE_OK
+                          || fail(&import, &digester->err))
+                         && run(&import, "PRAGMA cache_size = -2048; BEGIN", &digester->err)
+                         && digest_compute(import.db, digester->digest, &digester->err)
+                         && check_keys(&import, &digester->err);
+    sqlite3_close_v2(import.db);
+    return NULL;
+}
+
+/* Builds the indexes, and computes the digest beside it. */
+static bool finish_bulk(struct import *import, struct error *err)
+{
+    struct digester digester = { .path = import->path };
+    bool is_built;
+
+    if (!run(import, derive_sql, err) || !run(import, "COMMIT; BEGIN", err))
+        return false;
+    if (pthread_create(&digester.thread, NULL, digest_file, &digester) != 0)
+        return error_set(err, ERR_INTERNAL, NULL, "no thread for the digest");
+    is_built = build_indexes(import, err);
+    pthread_join(digester.thread, NULL);
+    if (!is_built)
+        return false;
+    if (!digester.is_right) {
+        *err = digester.err;
+        return false;
+    }
+    memcpy(import->summary->digest, digester.digest, sizeof(digester.digest));
+    return keep_digest(import, err) && run(import, "COMMIT", err);
+}
+
+static bool finish_small(struct import *import, struct error *err)
+{
+    return run(import, derive_sql, err) && digest_compute(import->db, import->summary->digest, err)
+           && keep_digest(import, err) && run(import, "COMMIT", err) && check_keys(import, err);
 }
 
 static bool finish_file(struct import *import, struct error *err)
 {
     for (size_t i = 0; i < TARGET_SQL__MAX; i++)
         reset(&import->sql[i]);
-    return build_indexes(import, err) && run(import, derive_sql, err) && write_digest(import, err)
-           && run(import, "COMMIT", err) && check_keys(import, err)
+    return (import->is_bulk ? finish_bulk(import, err) : finish_small(import, err))
            && run(import, "PRAGMA analysis_limit = 1000; ANALYZE", err);
 }
 
@@ -1502,8 +1617,11 @@ const char *import_kind_text(size_t i)
 /* Imports into the copy at `path`, and closes it. */
 static bool import_into(struct import *import, const char *path, struct error *err)
 {
-    bool is_filled = open_dataset(import, path, err) && fill(import, err)
-                     && (!import->summary->is_changed || finish_file(import, err));
+    bool is_filled;
+
+    import->path = path;
+    is_filled = open_dataset(import, path, err) && fill(import, err)
+                && (!import->summary->is_changed || finish_file(import, err));
 
     if (import->report.out != NULL)
         snprintf(import->summary->report, sizeof(import->summary->report), "%s",

@@ -200,7 +200,8 @@ static bool flag_doubles(struct import *import, struct error *err)
 {
     size_t n;
     struct record *held = import_held(import, &n);
-    struct record **sorted = text_alloc(import_memory(import), (n > 0 ? n : 1) * sizeof(*sorted));
+    struct record **sorted =
+        text_alloc(import_memory(import), (n > 0 ? n : 1) * sizeof(struct record *));
 
     if (sorted == NULL)
         return error_set(err, ERR_INTERNAL, NULL, "no memory for the casualties");
