@@ -214,7 +214,9 @@ static void a_dataset_is_published_whole_or_not_at_all(void **state)
     const struct world *world = *state;
     size_t n = 0;
 
-    for (;; n++) {
+    /* Behind the first come some thousand copies of codes, all alike: some of them stand for all.
+     */
+    for (;; n += n < 100 ? 1 : 13) {
         struct dataset *dataset;
         struct error err = { 0 };
         bool is_published;
