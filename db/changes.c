@@ -169,7 +169,7 @@ void changes_from(const struct resource *resource, struct buffer *sql)
 
     buffer_byte(sql, '(');
     for (const struct resource *const *at = resource->changes_of; *at != NULL; at++) {
-        if ((*at)->known == NULL)
+        if (!resource_has_versions(*at))
             continue;
         buffer_text(sql, is_any ? " UNION ALL " : "");
         is_any = true;

@@ -121,6 +121,7 @@ struct resource {
     const char *order; /* default sort=, as a client would write it */
     const char *known; /* alias and dot before known_from and known_to; NULL: no knowledge clock of
                           its own */
+    bool is_derived;   /* its rows are worked out from those of others: they have no versions */
     const char *start; /* SQL prefix of the first day columns of world time; NULL: no world time */
     const char *end;   /* SQL prefix of the last day columns of world time */
     const struct field *fields;               /* ends with an all-zero row */
@@ -136,6 +137,9 @@ struct resource {
 
 /** The field of that name; NULL: there is none. */
 const struct field *resource_field(const struct resource *resource, const char *name);
+
+/** Whether each row is kept in versions, dated by when they were known. */
+bool resource_has_versions(const struct resource *resource);
 
 /** The resource of that name in a NULL-terminated catalogue; NULL: there is none. */
 const struct resource *resource_find(const struct resource *const *catalogue, const char *name);

@@ -591,7 +591,7 @@ static json_t *list_params_new(struct draft *draft, const struct resource *resou
         add_shared_param(draft, list, "from");
         add_shared_param(draft, list, "to");
     }
-    if (resource->known != NULL)
+    if (resource_has_versions(resource))
         add_shared_param(draft, list, "changed_since");
     add_shared_param(draft, list, "certainty");
     add_sort(draft, list, resource);
@@ -608,7 +608,7 @@ static json_t *item_params_new(struct draft *draft, const struct resource *resou
     json_t *list = json_array();
 
     add_shared_param(draft, list, "id");
-    if (resource->known != NULL)
+    if (resource_has_versions(resource))
         add_shared_param(draft, list, "history");
     add_common(draft, list, resource);
     return list;
@@ -652,7 +652,7 @@ static json_t *included_new(struct draft *draft, const struct resource *resource
 /* The row of an item: with history=, a withdrawn one is null. */
 static json_t *item_row_new(const struct resource *resource)
 {
-    if (resource->known == NULL)
+    if (!resource_has_versions(resource))
         return schema_ref(resource->item);
     return json_pack("{s:[o, {s:s, s:s}]}", "oneOf", schema_ref(resource->item), "type", "null",
                      "description", "Withdrawn; only with history=.");
@@ -695,7 +695,7 @@ static void add_item_envelope(struct draft *draft, const struct resource *resour
                              schema_ref("Meta"), "included", included_new(draft, resource));
     char name[NAME_SIZE];
 
-    if (resource->known != NULL)
+    if (resource_has_versions(resource))
         add_history(draft, item, resource);
     snprintf(name, sizeof(name), "%sItem", resource->item);
     add(draft, draft->schemas, name,

@@ -32,7 +32,7 @@ struct reserved {
     bool (*read)(const struct reader *reader, const char *value);
     bool on_items;   /* one item takes it as well */
     bool is_world;   /* only where the resource has world time */
-    bool is_known;   /* only where the resource has a knowledge clock */
+    bool is_known;   /* only where rows are kept in versions */
     bool is_changes; /* only where rows are changes */
     bool no_lists;   /* items alone take it */
     bool on_stats;   /* sums take it as well */
@@ -437,7 +437,7 @@ static bool is_taken(const struct reserved *param, const struct reader *reader)
     return (param->on_items || reader->query->key == NULL)
            && (param->on_stats || reader->route->kind != ROUTE_STATS)
            && (!param->is_world || reader->query->resource->start != NULL)
-           && (!param->is_known || reader->query->resource->known != NULL)
+           && (!param->is_known || resource_has_versions(reader->query->resource))
            && (!param->is_changes || reader->query->resource->changes_of != NULL)
            && (!param->no_lists || reader->query->key != NULL);
 }
@@ -467,7 +467,7 @@ static bool invalid_code(const struct reader *reader, const char *name, const st
  */
 static bool is_collection_here(const struct reader *reader, const struct resource *collection)
 {
-    return reader->query->resource->changes_of == NULL || collection->known != NULL;
+    return reader->query->resource->changes_of == NULL || resource_has_versions(collection);
 }
 
 static const struct resource *read_collection(const struct reader *reader, const char *name,
@@ -685,7 +685,7 @@ static bool misplaced_param(const struct reader *reader, const struct reserved *
     const struct resource *resource = reader->query->resource;
 
     unknown_param(reader, param->name);
-    if (param->is_known && resource->known == NULL)
+    if (param->is_known && !resource_has_versions(resource))
         snprintf(reader->err->detail, sizeof(reader->err->detail),
                  "'%s' has no meaning here: rows of /v1/%s are not dated by when they were known.",
                  param->name, resource->name);
