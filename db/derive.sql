@@ -3,16 +3,14 @@
 -- Every statement has an ORDER BY where its order could reach the file, so that the same text gives the same bytes.
 -- fold() is fold_name() of server/base/fold.h.
 
--- A mission is an actor with the same id, called as in its newest version, known as long as any version is.
+-- A mission is an actor with the same id, version for version: what was known of it on a day stays what it was.
 DELETE FROM actor_sources WHERE actor IN (SELECT id FROM missions);
 DELETE FROM actors WHERE id IN (SELECT id FROM missions);
 DELETE FROM aliases WHERE kind = 'actor' AND id IN (SELECT id FROM missions);
-INSERT INTO actors (id, name, type, known_from, known_to)
-SELECT id, acronym, 'un_mission', (SELECT min(known_from) FROM missions o WHERE o.id = m.id), known_to FROM missions m
-WHERE version = (SELECT max(version) FROM missions o WHERE o.id = m.id) ORDER BY id;
+INSERT INTO actors (id, version, name, type, known_from, known_to)
+SELECT id, version, acronym, 'un_mission', known_from, known_to FROM missions ORDER BY id, version;
 INSERT INTO actor_sources (actor, version, source, position)
-SELECT mission, 1, source, position FROM mission_sources s
-WHERE version = (SELECT max(version) FROM missions m WHERE m.id = s.mission) ORDER BY mission, source;
+SELECT mission, version, source, position FROM mission_sources ORDER BY mission, version, source;
 INSERT INTO aliases (kind, id, alias, former, position)
 SELECT 'actor', id, name, 0, 0 FROM missions m
 WHERE name IS NOT NULL AND version = (SELECT max(version) FROM missions o WHERE o.id = m.id) ORDER BY id;
@@ -55,6 +53,7 @@ SELECT kind, id, name FROM (
     SELECT 'actor' AS kind, id, name FROM actors a WHERE version = (SELECT max(version) FROM actors o WHERE o.id = a.id)
     UNION ALL SELECT 'claim', c.id, f.name FROM claims c JOIN facts f ON f.id = c.fact
     WHERE version = (SELECT max(version) FROM claims o WHERE o.id = c.id)
+    UNION ALL SELECT DISTINCT 'code_list', list, list FROM codes
     UNION ALL SELECT 'definition', id, name FROM definitions
     UNION ALL SELECT 'event', id, name FROM events
     UNION ALL SELECT 'fact', id, name FROM facts

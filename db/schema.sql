@@ -150,7 +150,7 @@ CREATE TABLE aliases (
 -- Derived: every name under which a thing is found, folded (no case, no accents). Exact matches only:
 -- "mali" is not in "somalia".
 CREATE TABLE names (
-    kind TEXT NOT NULL,          -- actor, claim, definition, event, fact, mission, place, series, source
+    kind TEXT NOT NULL,          -- actor, claim, code_list, definition, event, fact, mission, place, series, source
     name TEXT NOT NULL,          -- folded by fold_name() of server/base/fold.h
     id TEXT NOT NULL,
     PRIMARY KEY (kind, name, id)
@@ -374,6 +374,9 @@ CREATE INDEX casualties_by_series ON casualties (series, date_min);
 CREATE INDEX casualties_by_place ON casualties (place, date_min);
 CREATE INDEX casualties_by_nationality ON casualties (nationality, series) WHERE nationality IS NOT NULL;
 CREATE INDEX casualties_by_date ON casualties (date_min, id);
+-- What came to be known when, for changes: of a million rows few begin or end in a given time.
+CREATE INDEX casualties_by_known_from ON casualties (known_from);
+CREATE INDEX casualties_by_known_to ON casualties (known_to) WHERE known_to IS NOT NULL;
 CREATE TABLE casualty_perpetrators (
     casualty TEXT NOT NULL, version INTEGER NOT NULL,
     actor TEXT NOT NULL, position INTEGER NOT NULL,

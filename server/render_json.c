@@ -1,5 +1,6 @@
 #include "server/render_json.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "db/select.h"
@@ -41,8 +42,12 @@ static bool is_null(sqlite3_stmt *row, int column)
 
 static void add_raw(sqlite3_stmt *row, int column, struct buffer *body)
 {
-    buffer_add(body, (const char *)sqlite3_column_text(row, column),
-               (size_t)sqlite3_column_bytes(row, column));
+    const char *text = (const char *)sqlite3_column_text(row, column);
+
+    if (text == NULL) /* no memory for it: no JSON without it */
+        body->broken = true;
+    else
+        buffer_add(body, text, (size_t)sqlite3_column_bytes(row, column));
 }
 
 /* JSON that the database made. */
@@ -50,8 +55,6 @@ static void add_ready(sqlite3_stmt *row, int column, struct buffer *body)
 {
     if (is_null(row, column))
         buffer_text(body, "null");
-    else if (sqlite3_column_text(row, column) == NULL) /* no memory for it: no JSON without it */
-        body->broken = true;
     else
         add_raw(row, column, body);
 }
@@ -121,9 +124,36 @@ static void add_reference(const struct field *field, sqlite3_stmt *row, int colu
     buffer_byte(body, '}');
 }
 
-static void add_value(const struct field *field, sqlite3_stmt *row, int column, struct buffer *body)
+/* A row of another collection; the buffer is broken where there is no telling it. */
+static void add_row(const struct mentions *mentions, sqlite3_stmt *row, int column,
+                    struct buffer *body)
+{
+    char day[DATE_DAY_SIZE], collection[64], id[SELECT_ID_SIZE];
+    const char *text;
+
+    if (is_null(row, column)) {
+        buffer_text(body, "null");
+        return;
+    }
+    text = (const char *)sqlite3_column_text(row, column);
+    if (text == NULL || mentions == NULL || mentions->rows == NULL
+        || sscanf(text, "%10s %63s %255s", day, collection, id) != 3
+        || !mentions->rows->write(mentions->rows->context, day, collection, id, body))
+        body->broken = true;
+}
+
+static void add_value(const struct field *field, sqlite3_stmt *row, int column,
+                      const struct mentions *mentions, struct buffer *body)
 {
     switch (field->type) {
+    case FIELD_BOOLEAN:
+        buffer_text(body, is_null(row, column)                   ? "null"
+                          : sqlite3_column_int(row, column) != 0 ? "true"
+                                                                 : "false");
+        break;
+    case FIELD_ROW:
+        add_row(mentions, row, column, body);
+        break;
     case FIELD_INTEGER:
         add_integer(row, column, body);
         break;
@@ -208,7 +238,7 @@ void render_json_row(const struct query *query, sqlite3_stmt *row, struct buffer
         buffer_text(body, i > 0 ? ",\"" : "{\"");
         buffer_text(body, field->name);
         buffer_text(body, "\":");
-        add_value(field, row, column, body);
+        add_value(field, row, column, mentions, body);
         if (mentions != NULL && query->n_includes > 0 && !note(query, field, row, column, mentions))
             body->broken = true; /* what is to be included would lack a row */
         column += (int)select_width(field);

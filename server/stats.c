@@ -231,11 +231,11 @@ static bool read_offset(const struct reader *reader, const char *value)
     return read_count(reader, "offset", value, 0, QUERY_OFFSET_MAX, &reader->request->stats.offset);
 }
 
-void stats_cursor_write(uint32_t offset, const char *owner, const char *digest,
+void stats_cursor_write(uint32_t offset, const char *owner, const char *known,
                         char ret[STATS_CURSOR_SIZE])
 {
     snprintf(ret, STATS_CURSOR_SIZE, "%u.%.*s.%.*s", offset, CURSOR_PART, owner, CURSOR_PART,
-             digest);
+             known);
 }
 
 static bool read_cursor(const struct reader *reader, const char *value)
@@ -252,9 +252,9 @@ static bool read_cursor(const struct reader *reader, const char *value)
     if (digest == NULL || offset > UINT32_MAX || *end != '.' || strcmp(value, right) != 0)
         return error_set(reader->err, ERR_PARAM_INVALID, "cursor",
                          "'cursor' takes the 'next' of a page of the same request.");
-    if (strncmp(digest + 1, reader->state->digest, CURSOR_PART) != 0)
-        return error_set(reader->err, ERR_CURSOR_STALE, "cursor",
-                         "The dataset has changed since that page; begin again without 'cursor'.");
+    /* Whether it fits is told when it is known as of which day the sums are. */
+    snprintf(reader->request->cursor_known, sizeof(reader->request->cursor_known), "%s",
+             digest + 1);
     stats->offset = (uint32_t)offset;
     return true;
 }
@@ -548,14 +548,26 @@ bool stats_parse(const struct resource *const *catalogue, const struct state *st
     return false;
 }
 
-bool stats_resolve(struct conn *conn, struct query *query, struct stats_request *request,
-                   struct error *err)
+/* A page of the same request belongs to what was known when it began. */
+static bool check_cursor(struct conn *conn, const struct query *query,
+                         const struct stats_request *request, struct error *err)
+{
+    char known[FINGERPRINT_SIZE];
+
+    query_known(conn_state(conn), query->as_of, known);
+    return request->cursor_known[0] == '\0'
+           || strncmp(request->cursor_known, known, CURSOR_PART) == 0
+           || error_set(err, ERR_CURSOR_STALE, "cursor",
+                        "Another day's knowledge answers now than on that page; begin again "
+                        "without 'cursor'.");
+}
+
+static bool resolve_source(struct conn *conn, struct query *query, struct stats_request *request,
+                           struct error *err)
 {
     char day[DATE_DAY_SIZE];
     bool is_known;
 
-    if (!query_resolve(conn, query, err))
-        return false;
     if (request->stats.rule != STATS_SOURCE)
         return true;
     if (!select_name(conn, "source", request->source, &is_known, request->source, err))
@@ -575,6 +587,13 @@ bool stats_resolve(struct conn *conn, struct query *query, struct stats_request 
               request->source);
     select_suggest(conn, "source", request->source, err);
     return false;
+}
+
+bool stats_resolve(struct conn *conn, struct query *query, struct stats_request *request,
+                   struct error *err)
+{
+    return query_resolve(conn, query, err) && resolve_source(conn, query, request, err)
+           && check_cursor(conn, query, request, err);
 }
 
 /* ---- groups ---- */
