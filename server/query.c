@@ -12,6 +12,7 @@
 #include "server/base/fold.h"
 #include "server/cursor.h"
 #include "server/fingerprint.h"
+#include "server/param.h"
 #include "server/route.h"
 #include "server/target.h"
 #include "server/type.h"
@@ -53,62 +54,6 @@ static const char *keep(struct query *query, const char *text, size_t len)
     return to;
 }
 
-static bool read_integer(const char *text, int64_t *ret)
-{
-    char *end;
-    const char *digits = text + (*text == '-');
-
-    if (*digits == '\0' || strspn(digits, "0123456789") != strlen(digits))
-        return false;
-    errno = 0;
-    *ret = strtoll(text, &end, 10);
-    return errno == 0;
-}
-
-/* Reads a count of rows between two limits. */
-static bool read_count(const struct reader *reader, const char *name, const char *value,
-                       int64_t least, int64_t most, uint32_t *ret)
-{
-    int64_t number;
-
-    if (!read_integer(value, &number) || number < least || number > most)
-        return error_set(reader->err, ERR_PARAM_INVALID, name,
-                         "'%s' takes a whole number from %lld to %lld.", name, (long long)least,
-                         (long long)most);
-    *ret = (uint32_t)number;
-    return true;
-}
-
-/* Reads one of a few words; *ret is its index. */
-static bool read_word(const struct reader *reader, const char *name, const char *value,
-                      const char *const *words, size_t *ret)
-{
-    for (size_t i = 0; words[i] != NULL; i++) {
-        if (strcmp(words[i], value) == 0) {
-            *ret = i;
-            return true;
-        }
-    }
-    error_set(reader->err, ERR_PARAM_INVALID, name, "'%s' does not take '%.60s'.", name, value);
-    for (size_t i = 0; words[i] != NULL; i++)
-        error_allow(reader->err, value, words[i]);
-    return false;
-}
-
-/* Cuts the next item off a comma list; false at its end. An empty item is one as well: the caller
- * refuses it. */
-static bool next_item(const char **list, char *ret, size_t size)
-{
-    size_t len;
-
-    if (*list == NULL)
-        return false;
-    len = strcspn(*list, ",");
-    snprintf(ret, size, "%.*s", (int)(len < size ? len : size - 1), *list);
-    *list = (*list)[len] == ',' ? *list + len + 1 : NULL;
-    return true;
-}
-
 /* ---- the engine's own parameters ---- */
 
 static bool read_sort(const struct reader *reader, const char *value)
@@ -117,7 +62,7 @@ static bool read_sort(const struct reader *reader, const char *value)
     char item[80];
 
     query->n_sorts = 0;
-    while (next_item(&value, item, sizeof(item))) {
+    while (param_item(&value, item, sizeof(item))) {
         bool descending = item[0] == '-';
         const char *name = item + (descending ? 1 : 0);
         const struct field *field = resource_field(query->resource, name);
@@ -149,7 +94,7 @@ static bool read_sort(const struct reader *reader, const char *value)
 
 static bool read_limit(const struct reader *reader, const char *value)
 {
-    return read_count(reader, "limit", value, 1, QUERY_LIMIT_MAX, &reader->query->limit);
+    return param_count("limit", value, 1, QUERY_LIMIT_MAX, &reader->query->limit, reader->err);
 }
 
 static bool read_offset(const struct reader *reader, const char *value)
@@ -157,7 +102,7 @@ static bool read_offset(const struct reader *reader, const char *value)
     if (target_param(reader->target, "cursor") != NULL)
         return error_set(reader->err, ERR_PARAM_INVALID, "offset",
                          "'offset' and 'cursor' exclude each other.");
-    return read_count(reader, "offset", value, 0, QUERY_OFFSET_MAX, &reader->query->offset);
+    return param_count("offset", value, 0, QUERY_OFFSET_MAX, &reader->query->offset, reader->err);
 }
 
 /* The cursor needs the sort keys: it is read when all else is. */
@@ -172,7 +117,8 @@ static bool read_counted(const struct reader *reader, const char *value)
 {
     size_t index;
 
-    if (!read_word(reader, "count", value, (const char *const[]){ "none", "exact", NULL }, &index))
+    if (!param_word("count", value, (const char *const[]){ "none", "exact", NULL }, &index,
+                    reader->err))
         return false;
     reader->query->is_counted = index == 1;
     return true;
@@ -182,7 +128,7 @@ static bool read_pretty(const struct reader *reader, const char *value)
 {
     size_t index;
 
-    if (!read_word(reader, "pretty", value, (const char *const[]){ "0", "1", NULL }, &index))
+    if (!param_word("pretty", value, (const char *const[]){ "0", "1", NULL }, &index, reader->err))
         return false;
     reader->query->is_pretty = index == 1;
     return true;
@@ -192,8 +138,8 @@ static bool read_certainty(const struct reader *reader, const char *value)
 {
     size_t index;
 
-    if (!read_word(reader, "certainty", value,
-                   (const char *const[]){ "possible", "definite", NULL }, &index))
+    if (!param_word("certainty", value, (const char *const[]){ "possible", "definite", NULL },
+                    &index, reader->err))
         return false;
     reader->query->is_definite = index == 1;
     return true;
@@ -218,7 +164,7 @@ static bool read_fields(const struct reader *reader, const char *value)
     bool is_wanted[QUERY_FIELDS] = { true }; /* the id comes first, and always */
     char item[80];
 
-    while (next_item(&value, item, sizeof(item))) {
+    while (param_item(&value, item, sizeof(item))) {
         const struct field *field = resource_field(query->resource, item);
 
         if (field == NULL || (field->flags & FIELD_HIDDEN)) {
@@ -245,7 +191,7 @@ static bool read_include(const struct reader *reader, const char *value)
     char item[80];
     const char *name;
 
-    while (next_item(&value, item, sizeof(item))) {
+    while (param_item(&value, item, sizeof(item))) {
         size_t i = 0;
 
         while ((name = resource_include(query->resource, i)) != NULL && strcmp(name, item) != 0)
@@ -333,8 +279,8 @@ static bool read_history(const struct reader *reader, const char *value)
 {
     size_t index;
 
-    if (!read_word(reader, "history", value,
-                   (const char *const[]){ "false", "true", "0", "1", NULL }, &index))
+    if (!param_word("history", value, (const char *const[]){ "false", "true", "0", "1", NULL },
+                    &index, reader->err))
         return false;
     reader->query->is_history = index % 2 == 1;
     return true;
@@ -521,7 +467,7 @@ static bool read_value(const struct reader *reader, const char *name, const stru
     switch (field->type) {
     case FIELD_INTEGER:
     case FIELD_NUMBER:
-        if (!read_integer(text, &value.integer))
+        if (!param_integer(text, &value.integer))
             return invalid_value(reader, name, field, text);
         break;
     case FIELD_REAL:
@@ -583,8 +529,8 @@ static bool read_is_null(const struct reader *reader, const char *name, struct t
 {
     size_t index;
 
-    if (!read_word(reader, name, text, (const char *const[]){ "false", "true", "0", "1", NULL },
-                   &index))
+    if (!param_word(name, text, (const char *const[]){ "false", "true", "0", "1", NULL }, &index,
+                    reader->err))
         return false;
     term->is_null = index % 2 == 1;
     return true;
@@ -624,7 +570,7 @@ static bool read_term(const struct reader *reader, const char *name, const struc
                     return error_set(reader->err, ERR_PARAM_INVALID, name,
                                      "A value of '%s' is longer than %zu bytes.", name,
                                      sizeof(item) - 1);
-                next_item(&value, item, sizeof(item));
+                param_item(&value, item, sizeof(item));
                 if (!read_value(reader, name, term, item))
                     return false;
             }

@@ -35,7 +35,7 @@ int render_width(const struct query *query)
     return (int)width;
 }
 
-static bool is_null(sqlite3_stmt *row, int column)
+bool render_json_is_null(sqlite3_stmt *row, int column)
 {
     return sqlite3_column_type(row, column) == SQLITE_NULL;
 }
@@ -53,7 +53,7 @@ static void add_raw(sqlite3_stmt *row, int column, struct buffer *body)
 /* JSON that the database made. */
 static void add_ready(sqlite3_stmt *row, int column, struct buffer *body)
 {
-    if (is_null(row, column))
+    if (render_json_is_null(row, column))
         buffer_text(body, "null");
     else
         add_raw(row, column, body);
@@ -63,7 +63,7 @@ static void add_text(sqlite3_stmt *row, int column, struct buffer *body)
 {
     const char *text;
 
-    if (is_null(row, column)) {
+    if (render_json_is_null(row, column)) {
         buffer_text(body, "null");
         return;
     }
@@ -74,9 +74,9 @@ static void add_text(sqlite3_stmt *row, int column, struct buffer *body)
         buffer_json(body, text, (size_t)sqlite3_column_bytes(row, column));
 }
 
-static void add_integer(sqlite3_stmt *row, int column, struct buffer *body)
+void render_json_integer(sqlite3_stmt *row, int column, struct buffer *body)
 {
-    if (is_null(row, column))
+    if (render_json_is_null(row, column))
         buffer_text(body, "null");
     else
         buffer_integer(body, sqlite3_column_int64(row, column));
@@ -84,16 +84,17 @@ static void add_integer(sqlite3_stmt *row, int column, struct buffer *body)
 
 static void add_number(sqlite3_stmt *row, int column, struct buffer *body)
 {
-    if (is_null(row, column) && is_null(row, column + 1) && is_null(row, column + 2)) {
+    if (render_json_is_null(row, column) && render_json_is_null(row, column + 1)
+        && render_json_is_null(row, column + 2)) {
         buffer_text(body, "null");
         return;
     }
     buffer_text(body, "{\"low\":");
-    add_integer(row, column, body);
+    render_json_integer(row, column, body);
     buffer_text(body, ",\"best\":");
-    add_integer(row, column + 1, body);
+    render_json_integer(row, column + 1, body);
     buffer_text(body, ",\"high\":");
-    add_integer(row, column + 2, body);
+    render_json_integer(row, column + 2, body);
     buffer_text(body, ",\"qualifier\":");
     add_text(row, column + 3, body);
     buffer_text(body, ",\"text\":");
@@ -106,7 +107,7 @@ static void add_number(sqlite3_stmt *row, int column, struct buffer *body)
 static void add_reference(const struct field *field, sqlite3_stmt *row, int column,
                           struct buffer *body)
 {
-    if (is_null(row, column)) {
+    if (render_json_is_null(row, column)) {
         buffer_text(body, "null");
         return;
     }
@@ -117,7 +118,7 @@ static void add_reference(const struct field *field, sqlite3_stmt *row, int colu
     if (field->kind_sql != NULL) {
         buffer_text(body, ",\"kind\":");
         add_text(row, column + 2, body);
-    } else if (select_width(field) == 3 && !is_null(row, column + 2)) {
+    } else if (select_width(field) == 3 && !render_json_is_null(row, column + 2)) {
         buffer_text(body, ",\"iso3\":");
         add_text(row, column + 2, body);
     }
@@ -131,7 +132,7 @@ static void add_row(const struct mentions *mentions, sqlite3_stmt *row, int colu
     char day[DATE_DAY_SIZE], collection[64], id[SELECT_ID_SIZE];
     const char *text;
 
-    if (is_null(row, column)) {
+    if (render_json_is_null(row, column)) {
         buffer_text(body, "null");
         return;
     }
@@ -147,7 +148,7 @@ static void add_value(const struct field *field, sqlite3_stmt *row, int column,
 {
     switch (field->type) {
     case FIELD_BOOLEAN:
-        buffer_text(body, is_null(row, column)                   ? "null"
+        buffer_text(body, render_json_is_null(row, column)       ? "null"
                           : sqlite3_column_int(row, column) != 0 ? "true"
                                                                  : "false");
         break;
@@ -155,10 +156,10 @@ static void add_value(const struct field *field, sqlite3_stmt *row, int column,
         add_row(mentions, row, column, body);
         break;
     case FIELD_INTEGER:
-        add_integer(row, column, body);
+        render_json_integer(row, column, body);
         break;
     case FIELD_REAL:
-        if (is_null(row, column))
+        if (render_json_is_null(row, column))
             buffer_text(body, "null");
         else
             add_raw(row, column, body); /* SQLite writes reals as JSON does, in 15 digits */

@@ -57,3 +57,9 @@ bool render_json_document(const json_t *document, size_t flags, struct buffer *b
 
 /** Columns that the fields of a query take up: where the sort keys begin. */
 int render_width(const struct query *query);
+
+/** Tells whether a column of a row is NULL. */
+bool render_json_is_null(sqlite3_stmt *row, int column);
+
+/** Writes a whole number of a row, or null. */
+void render_json_integer(sqlite3_stmt *row, int column, struct buffer *body);

@@ -254,20 +254,6 @@ static bool send_text(struct work *work, struct buffer *body)
     return take_body(work, &indented);
 }
 
-static void add_string(struct buffer *body, const char *text)
-{
-    buffer_json(body, text, strlen(text));
-}
-
-/* A text that is not whole breaks what it goes into: better no reply than one that lies. */
-static void add_built(struct buffer *body, const struct buffer *text)
-{
-    if (text->broken)
-        body->broken = true;
-    else
-        buffer_json(body, text->data, text->len);
-}
-
 /* The day on which the answer was known. */
 static const char *known_day(const struct work *work)
 {
@@ -315,18 +301,18 @@ static void add_meta(const struct work *work, int64_t total, const struct buffer
         buffer_add(body, more->data, more->len);
     buffer_text(body, "\"release\":");
     if (release != NULL)
-        add_string(body, release);
+        buffer_literal(body, release);
     else
         buffer_text(body, "null");
     buffer_text(body, ",\"as_of\":");
-    add_string(body, as_of);
+    buffer_literal(body, as_of);
     buffer_text(body, ",\"permalink\":");
-    add_built(body, &link);
+    buffer_literal_of(body, &link);
     buffer_text(body, ",\"citation\":");
-    add_built(body, &citation);
+    buffer_literal_of(body, &citation);
     buffer_text(body, ",\"licence\":");
-    add_string(body,
-               "CC0-1.0 for the compilation; the licence of each source stands in /v1/sources");
+    buffer_literal(body,
+                   "CC0-1.0 for the compilation; the licence of each source stands in /v1/sources");
     buffer_byte(body, '}');
 }
 
@@ -343,7 +329,7 @@ static bool add_included_rows(struct work *work, const struct resource *resource
     json_object_foreach(ids, id, unused)
     {
         buffer_byte(&list, list.len > 0 ? ',' : '[');
-        add_string(&list, id);
+        buffer_literal(&list, id);
     }
     if (!buffer_byte(&list, ']'))
         return error_set(work->err, ERR_INTERNAL, NULL, "no memory for included ids");
@@ -433,9 +419,9 @@ static void add_next(struct work *work, const struct page *page, struct buffer *
                       strchr(url.data != NULL ? url.data : "", '?') != NULL ? '&' : '?',
                       known_day(work), page->cursor);
         buffer_text(body, "\"next\":");
-        add_string(body, page->cursor);
+        buffer_literal(body, page->cursor);
         buffer_text(body, ",\"next_url\":");
-        add_built(body, &url);
+        buffer_literal_of(body, &url);
         buffer_byte(body, ',');
         if (!url.broken && buffer_format(&link, "<%s>; rel=\"next\"", url.data))
             reply_header(work->reply, "Link", link.data);
@@ -660,7 +646,7 @@ static bool add_history(struct work *work, struct mentions *mentions, struct buf
     }
     buffer_text(body, "],\"withdrawn\":");
     if (withdrawn[0] != '\0')
-        add_string(body, withdrawn);
+        buffer_literal(body, withdrawn);
     else
         buffer_text(body, "null");
     buffer_byte(body, ',');
