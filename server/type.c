@@ -85,21 +85,11 @@ static const struct type types[] = {
 };
 
 static const char *const type_names[] = {
-    [FIELD_ID] = "id",
-    [FIELD_TEXT] = "text",
-    [FIELD_CODE] = "code",
-    [FIELD_INTEGER] = "integer",
-    [FIELD_REAL] = "real",
-    [FIELD_DATE] = "date",
-    [FIELD_DAY] = "day",
-    [FIELD_NUMBER] = "number",
-    [FIELD_REF] = "reference",
-    [FIELD_REFS] = "references",
-    [FIELD_TEXTS] = "texts",
-    [FIELD_LIST] = "list",
-    [FIELD_OBJECT] = "object",
-    [FIELD_BOOLEAN] = "boolean",
-    [FIELD_COLLECTION] = "collection",
+    [FIELD_ID] = "id",           [FIELD_TEXT] = "text",       [FIELD_CODE] = "code",
+    [FIELD_INTEGER] = "integer", [FIELD_REAL] = "real",       [FIELD_DATE] = "date",
+    [FIELD_DAY] = "day",         [FIELD_NUMBER] = "number",   [FIELD_REF] = "reference",
+    [FIELD_REFS] = "references", [FIELD_TEXTS] = "texts",     [FIELD_LIST] = "list",
+    [FIELD_OBJECT] = "object",   [FIELD_BOOLEAN] = "boolean", [FIELD_COLLECTION] = "collection",
     [FIELD_ROW] = "row",
 };
 _Static_assert(sizeof(type_names) / sizeof(*type_names) == FIELD__MAX, "a name for each type");
