@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 
 import pytest
 
-from harness import ROOT, Client, Server, build
+from harness import ROOT, SHARED, Client, Server, build, run
 
 LATER = "2027-03-01"  # the release of the second dataset
 CLOCKED = ["missions", "claims", "casualties", "strengths", "actors", "relationships", "events", "sources"]
@@ -376,6 +376,29 @@ def test_115_causes_and_79_new_rows_are_listed_exactly(records):
     assert records.get(where + "&change=withdrawn").meta["total"] == 0
     revised = next(row for row in rows if row["change"] == "revised")
     assert (revised["before"]["cause"], revised["after"]["cause"]) == ("to_be_determined", "illness")
+
+
+@pytest.mark.skipif(not (SHARED / "un-fatalities").is_dir(), reason="the published files are not here")
+def test_the_published_states_differ_by_115_causes_and_79_rows_and_the_first_stays(tmp_path):
+    """Imported one after another; what was known on the day of the first state is answered from both files with the same bytes."""
+    file = tmp_path / "imported.db"
+    paths = ["/v1/casualties?limit=50&as_of=2023-11-28", "/v1/casualties/stats?group_by=cause&as_of=2023-11-28",
+             "/v1/changes?since=2021-06-10&until=2023-11-28", "/v1/releases?as_of=2023-11-28", "/v1/meta/series?as_of=2023-11-28"]
+    bodies = []
+    for day in ("2023-11-28", "2025-04-04"):
+        done = run("import", "un-fatalities", SHARED / "un-fatalities" / f"DPPADPOSS-FATALITIES_{day}.csv", "--into", file, "--known-from", day)
+        assert done.returncode == 0, done.stderr
+        server = Server(file)
+        try:
+            client = Client(server)
+            bodies.append([client.get(path).body for path in paths])
+            if day == "2025-04-04":
+                rows = client.get("/v1/changes?since=2023-11-28&until=2025-04-04&series=un-fatalities-records&limit=1000").data
+                assert len(rows) == 194
+                assert [row["changed"] for row in rows if row["change"] == "revised"] == [["cause"]] * 115
+        finally:
+            server.stop()
+    assert bodies[0] == bodies[1]
 
 
 @pytest.mark.parametrize("params, param", [
