@@ -340,16 +340,36 @@ static json_t *response_ref(const char *name)
     return ref_new("#/components/responses", name);
 }
 
+/* Bytes of JSON text without the blanks between its parts. */
+static size_t compact_length(const char *json)
+{
+    bool is_string = false;
+    size_t n = 0;
+
+    for (; *json != '\0'; json++) {
+        is_string = is_string != (*json == '"'); /* none of ours escapes one */
+        n += is_string || *json != ' ' ? 1 : 0;
+    }
+    return n;
+}
+
 static json_t *literal_new(const char *text)
 {
     char json[LITERAL_SIZE];
     size_t len = strlen(text);
+    json_t *value;
 
     if (len >= sizeof(json))
         return NULL;
     for (size_t i = 0; i <= len; i++)
         json[i] = text[i] == '\'' ? '"' : text[i];
-    return json_loads(json, 0, NULL);
+    value = json_loads(json, 0, NULL);
+    /* Where its memory runs out, json_loads() leaves characters out and says nothing. */
+    if (value != NULL && json_dumpb(value, NULL, 0, JSON_COMPACT) != compact_length(json)) {
+        json_decref(value);
+        return NULL;
+    }
+    return value;
 }
 
 static void add_shared(struct draft *draft, json_t *components)
@@ -627,14 +647,14 @@ static json_t *row_new(struct draft *draft, const struct resource *resource)
                      "properties", properties, "required", "id", "additionalProperties", 0);
 }
 
-/* Rows sent along, by collection; NULL where include= has no choice. */
-static json_t *included_new(struct draft *draft, const struct resource *resource)
+/* Rows sent along, by collection, where include= has a choice. */
+static void add_included(struct draft *draft, json_t *envelope, const struct resource *resource)
 {
     json_t *properties;
     const char *name;
 
     if (resource_include(resource, 0) == NULL)
-        return NULL;
+        return;
     properties = json_object();
     for (size_t i = 0; (name = resource_include(resource, i)) != NULL; i++) {
         const struct resource *other = resource_find(draft->catalogue, name);
@@ -644,9 +664,10 @@ static json_t *included_new(struct draft *draft, const struct resource *resource
             add(draft, properties, name,
                 json_pack("{s:s, s:o}", "type", "array", "items", schema_ref(other->item)));
     }
-    return json_pack("{s:s, s:s, s:o, s:b}", "type", "object", "description",
-                     "Rows that the data names, by collection, each once; only with include=.",
-                     "properties", properties, "additionalProperties", 0);
+    add(draft, envelope, "included",
+        json_pack("{s:s, s:s, s:o, s:b}", "type", "object", "description",
+                  "Rows that the data names, by collection, each once; only with include=.",
+                  "properties", properties, "additionalProperties", 0));
 }
 
 /* The row of an item: with history=, a withdrawn one is null. */
@@ -673,15 +694,16 @@ static void add_history(struct draft *draft, json_t *item, const struct resource
 static void add_list_envelope(struct draft *draft, const struct resource *resource)
 {
     json_t *list = json_pack(
-        "{s:{s:s, s:o}, s:{s:[s, s], s:s}, s:{s:[s, s], s:s}, s:{s:s, s:s}, s:o, s:o*}", "data",
-        "type", "array", "items", schema_ref(resource->item), "next", "type", "string", "null",
+        "{s:{s:s, s:o}, s:{s:[s, s], s:s}, s:{s:[s, s], s:s}, s:{s:s, s:s}, s:o}", "data", "type",
+        "array", "items", schema_ref(resource->item), "next", "type", "string", "null",
         "description", "Cursor of the next page; null: this is the last.", "next_url", "type",
         "string", "null", "description", "Path of the next page; null: this is the last.",
         "truncated", "type", "boolean", "description",
         "Whether the page ended before its limit, because it grew too large.", "meta",
-        schema_ref("Meta"), "included", included_new(draft, resource));
+        schema_ref("Meta"));
     char name[NAME_SIZE];
 
+    add_included(draft, list, resource);
     snprintf(name, sizeof(name), "%sList", resource->item);
     add(draft, draft->schemas, name,
         json_pack("{s:s, s:o, s:[s, s, s, s, s], s:b}", "type", "object", "properties", list,
@@ -691,10 +713,11 @@ static void add_list_envelope(struct draft *draft, const struct resource *resour
 
 static void add_item_envelope(struct draft *draft, const struct resource *resource)
 {
-    json_t *item = json_pack("{s:o, s:o, s:o*}", "data", item_row_new(resource), "meta",
-                             schema_ref("Meta"), "included", included_new(draft, resource));
+    json_t *item =
+        json_pack("{s:o, s:o}", "data", item_row_new(resource), "meta", schema_ref("Meta"));
     char name[NAME_SIZE];
 
+    add_included(draft, item, resource);
     if (resource_has_versions(resource))
         add_history(draft, item, resource);
     snprintf(name, sizeof(name), "%sItem", resource->item);
