@@ -708,3 +708,29 @@ def test_help_names_every_kind():
 def test_without_a_terminal_there_is_one_line_and_no_progress(tmp_path):
     done = run("import", "un-fatalities", write(tmp_path / "a.csv", [death(1)]), "--into", tmp_path / "a.db", "--known-from", "2021-01-01")
     assert done.stderr.count("\n") == 1 and "\r" not in done.stderr and "1 rows of un-fatalities" in done.stderr
+
+
+def test_on_a_terminal_progress_is_shown_after_a_second_and_four_times_a_second_at_most(tmp_path):
+    """The rows come slowly from a pipe, so that the import takes two seconds."""
+    pipe, (ours, theirs) = tmp_path / "pipe", os.openpty()
+    os.mkfifo(pipe)
+    process = subprocess.Popen([PROGRAM, "import", "un-fatalities", pipe, "--into", tmp_path / "a.db", "--known-from", "2021-01-01"],
+                               stdout=subprocess.DEVNULL, stderr=theirs)
+    os.close(theirs)
+    with pipe.open("w") as feed:
+        feed.write(HEADER_2025 + "\n")
+        for number in range(20):
+            feed.writelines(",".join(death(1024 * number + i)) + "\n" for i in range(1024))
+            feed.flush()
+            time.sleep(0.1)
+    said = b""
+    try:
+        while piece := os.read(ours, 4096):
+            said += piece
+    except OSError:  # the other end is closed: that is the end of a terminal
+        pass
+    assert process.wait(30) == 0
+    lines = said.decode().split("\r")
+    assert re.match(r"Importing un-fatalities: \d+ rows, \d+ rows/s", lines[1])
+    assert 2 <= len([line for line in lines if line.startswith("Importing")]) <= 4 * 3 * PATIENCE
+    assert "20480 rows" in lines[-2] and ", done." in lines[-2]
