@@ -137,15 +137,17 @@ UPDATE casualties SET perpetrators_json = (
     SELECT json_group_array(json_object('id', id, 'name', name)) FROM (
         SELECT b.id, b.name FROM casualty_perpetrators l JOIN labels b ON b.kind = 'actor' AND b.id = l.actor
         WHERE l.casualty = casualties.id AND l.version = casualties.version ORDER BY l.position))
-WHERE (perpetrators_json = '[]' AND EXISTS (SELECT 1 FROM casualty_perpetrators l WHERE l.casualty = casualties.id AND l.version = casualties.version))
-OR rowid IN (SELECT c.rowid FROM labels b JOIN labels_before o ON o.kind = b.kind AND o.id = b.id AND o.name <> b.name
+WHERE rowid IN (
+    SELECT c.rowid FROM casualty_perpetrators l JOIN casualties c ON c.id = l.casualty AND c.version = l.version WHERE c.perpetrators_json = '[]'
+    UNION SELECT c.rowid FROM labels b JOIN labels_before o ON o.kind = b.kind AND o.id = b.id AND o.name <> b.name
     JOIN casualty_perpetrators l ON l.actor = b.id JOIN casualties c ON c.id = l.casualty AND c.version = l.version WHERE b.kind = 'actor');
 UPDATE casualties SET claims_json = (
     SELECT json_group_array(json_object('id', id, 'name', name)) FROM (
         SELECT b.id, b.name FROM casualty_claims l JOIN labels b ON b.kind = 'claim' AND b.id = l.claim
         WHERE l.casualty = casualties.id AND l.version = casualties.version ORDER BY l.position))
-WHERE (claims_json = '[]' AND EXISTS (SELECT 1 FROM casualty_claims l WHERE l.casualty = casualties.id AND l.version = casualties.version))
-OR rowid IN (SELECT c.rowid FROM labels b JOIN labels_before o ON o.kind = b.kind AND o.id = b.id AND o.name <> b.name
+WHERE rowid IN (
+    SELECT c.rowid FROM casualty_claims l JOIN casualties c ON c.id = l.casualty AND c.version = l.version WHERE c.claims_json = '[]'
+    UNION SELECT c.rowid FROM labels b JOIN labels_before o ON o.kind = b.kind AND o.id = b.id AND o.name <> b.name
     JOIN casualty_claims l ON l.claim = b.id JOIN casualties c ON c.id = l.casualty AND c.version = l.version WHERE b.kind = 'claim');
 UPDATE relationships SET sources_json = (
     SELECT json_group_array(json_object('id', id, 'name', name)) FROM (

@@ -492,11 +492,11 @@ static bool insert_version(struct import *import, const char *id, size_t version
     for (size_t i = 0; i < target->n_columns; i++) {
         if (stored != NULL)
             sqlite3_bind_value(stmt, (int)i + 6, stored->values[i]);
-        else if (!is_bound(&import->bound[i], &record->values[i]))
+        else if (record != NULL && !is_bound(&import->bound[i], &record->values[i]))
             value_bind(&record->values[i], stmt, (int)i + 6);
         if (stored != NULL)
             import->bound[i].type = SQLITE_BLOB; /* none that a record has */
-        else
+        else if (record != NULL)
             import->bound[i] = record->values[i];
     }
     if (!step(import, stmt, err))
