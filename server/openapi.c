@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "db/dataset.h"
@@ -340,36 +341,87 @@ static json_t *response_ref(const char *name)
     return ref_new("#/components/responses", name);
 }
 
-/* Bytes of JSON text without the blanks between its parts. */
-static size_t compact_length(const char *json)
+static void skip_blanks(const char **at)
 {
-    bool is_string = false;
-    size_t n = 0;
-
-    for (; *json != '\0'; json++) {
-        is_string = is_string != (*json == '"'); /* none of ours escapes one */
-        n += is_string || *json != ' ' ? 1 : 0;
-    }
-    return n;
+    *at += strspn(*at, " ");
 }
 
-static json_t *literal_new(const char *text)
-{
-    char json[LITERAL_SIZE];
-    size_t len = strlen(text);
-    json_t *value;
+static json_t *read_value(const char **at);
 
-    if (len >= sizeof(json))
-        return NULL;
-    for (size_t i = 0; i <= len; i++)
-        json[i] = text[i] == '\'' ? '"' : text[i];
-    value = json_loads(json, 0, NULL);
-    /* Where its memory runs out, json_loads() leaves characters out and says nothing. */
-    if (value != NULL && json_dumpb(value, NULL, 0, JSON_COMPACT) != compact_length(json)) {
+/* Fills an object, or an array, from what stands between its brackets. False without memory. */
+static bool read_members(const char **at, json_t *into)
+{
+    char close = json_is_object(into) ? '}' : ']';
+
+    for (skip_blanks(at); **at != close; skip_blanks(at)) {
+        char key[NAME_SIZE] = "";
+        json_t *value;
+
+        *at += **at == ',' ? 1 : 0;
+        skip_blanks(at);
+        if (json_is_object(into)) {
+            size_t len = strcspn(++*at, "'");
+
+            snprintf(key, sizeof(key), "%.*s", (int)len, *at);
+            *at += len + 1;
+            skip_blanks(at);
+            ++*at; /* the colon */
+        }
+        value = read_value(at);
+        if ((json_is_object(into) ? json_object_set_new(into, key, value)
+                                  : json_array_append_new(into, value))
+            != 0)
+            return false;
+    }
+    ++*at;
+    return true;
+}
+
+/* Reads one value of the literals above. NULL without memory. */
+static json_t *read_value(const char **at)
+{
+    static const struct {
+        const char *word;
+        json_t *(*make)(void);
+    } words[] = { { "true", json_true }, { "false", json_false }, { "null", json_null } };
+    json_t *value;
+    char *end;
+    size_t len;
+
+    skip_blanks(at);
+    switch (**at) {
+    case '{':
+    case '[':
+        value = **at == '{' ? json_object() : json_array();
+        ++*at;
+        if (value == NULL || read_members(at, value))
+            return value;
         json_decref(value);
         return NULL;
+    case '\'':
+        len = strcspn(++*at, "'");
+        value = json_stringn(*at, len);
+        *at += len + 1;
+        return value;
     }
+    for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
+        if (strncmp(*at, words[i].word, strlen(words[i].word)) == 0) {
+            *at += strlen(words[i].word);
+            return words[i].make();
+        }
+    }
+    value = json_integer(strtoll(*at, &end, 10));
+    *at = end;
     return value;
+}
+
+/*
+ * Not by json_loads(): where its memory runs out, jansson 2.14 leaves characters out and says
+ * nothing, and without a string's last quote it writes behind its buffer.
+ */
+static json_t *literal_new(const char *text)
+{
+    return read_value(&text);
 }
 
 static void add_shared(struct draft *draft, json_t *components)
