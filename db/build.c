@@ -14,6 +14,8 @@
 
 #include <sqlite3.h>
 
+#include "db/base.h"
+#include "db/publish.h"
 #include "db/schema.h"
 #include "db/sql_fold.h"
 #include "db/tables.h"
@@ -198,6 +200,20 @@ static bool add_rows(struct build *build, size_t i, const struct text *file, str
     return true;
 }
 
+/* Takes the rows of a text file into its table. */
+static bool take_text(struct build *build, size_t i, const struct text *file, struct error *err)
+{
+    if (!file->is_whole)
+        build->text.of[i].is_partial = true;
+    if (file->n_rows == 0)
+        return true;
+    if (!check_header(build, &tables[i], &file->rows[0])) {
+        build->text.of[i].is_partial = true;
+        return true;
+    }
+    return add_rows(build, i, file, err);
+}
+
 static bool read_file(struct build *build, const char *name, struct error *err)
 {
     size_t len = strlen(build->text_dir) + strlen(name) + 2;
@@ -217,17 +233,8 @@ static bool read_file(struct build *build, const char *name, struct error *err)
     i = table_of_file(build, path, name);
     if (i == TABLES_N)
         return true;
-    if (!text_read(path, &build->text.memory, &build->faults, &file, err))
-        return false;
-    if (!file.is_whole)
-        build->text.of[i].is_partial = true;
-    if (file.n_rows == 0)
-        return true;
-    if (!check_header(build, &tables[i], &file.rows[0])) {
-        build->text.of[i].is_partial = true;
-        return true;
-    }
-    return add_rows(build, i, &file, err);
+    return text_read(path, &build->text.memory, &build->faults, &file, err)
+           && take_text(build, i, &file, err);
 }
 
 /* Orders rows of one table by its key; rows of the same key as they were read. */
@@ -248,16 +255,9 @@ static int compare_keys(const void *a, const void *b, void *data)
     return (row_a > row_b) - (row_a < row_b); /* both are in the one array of the table */
 }
 
-static bool read_text(struct build *build, struct error *err)
+/* Sorts the rows of each table by its key, once all are there. */
+static bool sort_text(struct build *build, struct error *err)
 {
-    defer(free_names) char **names = NULL;
-
-    if (!list_files(build->text_dir, &names, err))
-        return false;
-    for (size_t i = 0; names != NULL && names[i] != NULL; i++) {
-        if (!read_file(build, names[i], err))
-            return false;
-    }
     for (size_t i = 0; i < TABLES_N; i++) {
         struct table_rows *rows = &build->text.of[i];
         struct table table = tables[i];
@@ -276,6 +276,37 @@ static bool read_text(struct build *build, struct error *err)
                                  .sorted[build->text.of[TABLE_RELEASES].n_rows - 1]
                                  ->cells[0];
     return true;
+}
+
+static bool read_text(struct build *build, struct error *err)
+{
+    defer(free_names) char **names = NULL;
+
+    if (!list_files(build->text_dir, &names, err))
+        return false;
+    for (size_t i = 0; names != NULL && names[i] != NULL; i++) {
+        if (!read_file(build, names[i], err))
+            return false;
+    }
+    return sort_text(build, err);
+}
+
+/* Reads what the program carries, as if it were files. */
+static bool read_base(struct build *build, struct error *err)
+{
+    for (const struct base_text *base = base_texts; base->name != NULL; base++) {
+        size_t i = table_of_file(build, base->name, base->name);
+        struct text file = { 0 };
+
+        if (i == TABLES_N)
+            return true;
+        build->n_files++;
+        if (!text_parse(base->name, base->text, strlen(base->text), &build->text.memory,
+                        &build->faults, &file, err)
+            || !take_text(build, i, &file, err))
+            return false;
+    }
+    return sort_text(build, err);
 }
 
 /* ---- Checking: one cell ---- */
@@ -1210,88 +1241,11 @@ static bool write_file(struct build *build, const char *path, const char *file,
         return error_set(err, ERR_INTERNAL, NULL, "no memory for the text");
     if (build->faults.n > 0)
         return false;
-    if (!run(db, derive_sql, file, err) || !write_digest(db, file, ret, err)
+    if (!run(db, derive_states_sql, file, err) || !run(db, derive_sql, file, err)
+        || !write_digest(db, file, ret, err)
         || !run(db, "COMMIT", file, err) || !run(db, "ANALYZE; VACUUM", file, err))
         return false;
     return check_written(db, file, err);
-}
-
-/** The file under way, which disappears unless it is renamed. */
-struct temporary {
-    char *path; /* NULL: there is none */
-};
-
-static void temporary_done(struct temporary *temporary)
-{
-    if (temporary->path != NULL)
-        unlink(temporary->path);
-    free(temporary->path);
-}
-
-static void close_file(int *fd)
-{
-    if (*fd >= 0)
-        close(*fd);
-}
-
-static bool temporary_make(const char *file, struct temporary *ret, struct error *err)
-{
-    defer(close_file) int fd = -1;
-    char *path = NULL;
-
-    if (asprintf(&path, "%s.tmp-%ld", file, (long)getpid()) < 0)
-        return error_set(err, ERR_INTERNAL, NULL, "no memory for a path");
-    unlink(path); /* left by a process of the same number that was killed */
-    fd = open(path, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0666);
-    if (fd < 0) {
-        error_set(err, ERR_INPUT, NULL,
-                  "%s cannot be written: %s; a place where files can be made would be right.", file,
-                  strerror(errno));
-        free(path);
-        return false;
-    }
-    ret->path = path;
-    return true;
-}
-
-static bool sync_path(const char *path, int flags, long long *ret_size)
-{
-    defer(close_file) int fd = open(path, flags | O_CLOEXEC);
-    struct stat status;
-
-    if (fd < 0 || fsync(fd) != 0 || fstat(fd, &status) != 0)
-        return false;
-    *ret_size = status.st_size;
-    return true;
-}
-
-static void free_text(char **text)
-{
-    free(*text);
-}
-
-/* Puts the whole file in its place, so that after a power cut there is the old one or the new one.
- */
-static bool publish(struct temporary *temporary, const char *file, struct build_summary *ret,
-                    struct error *err)
-{
-    const char *slash = strrchr(file, '/');
-    defer(free_text) char *dir = slash == NULL   ? strdup(".")
-                                 : slash == file ? strdup("/")
-                                                 : strndup(file, (size_t)(slash - file));
-    long long unused;
-
-    if (dir == NULL)
-        return error_set(err, ERR_INTERNAL, NULL, "no memory for a path");
-    if (!sync_path(temporary->path, O_RDWR, &ret->size) || rename(temporary->path, file) != 0)
-        return error_set(err, ERR_INPUT, NULL, "%s cannot be written: %s.", file, strerror(errno));
-    free(temporary->path);
-    temporary->path = NULL;
-    if (!sync_path(dir, O_RDONLY | O_DIRECTORY, &unused))
-        return error_set(err, ERR_INPUT, NULL,
-                         "%s is written, but its directory cannot be synced: %s.", file,
-                         strerror(errno));
-    return true;
 }
 
 static void build_done(struct build *build)
@@ -1305,6 +1259,29 @@ static bool refuse(const struct build *build, struct error *err)
                      build->faults.n == 1 ? "" : "s", build->text_dir);
 }
 
+/* Checks all that was read. */
+static bool check_text(struct build *build, struct error *err)
+{
+    for (size_t i = 0; i < TABLES_N; i++)
+        check_table(build, i);
+    check_found(build);
+    if (build->text.memory.failed)
+        return error_set(err, ERR_INTERNAL, NULL, "no memory for the text");
+    return build->faults.n == 0 || refuse(build, err);
+}
+
+bool build_base(const char *path, struct error *err)
+{
+    defer(build_done) struct build build = { .text_dir = "the text that the program carries" };
+    struct build_summary summary = { 0 };
+
+    build.text.faults = &build.faults;
+    if (!read_base(&build, err) || !check_text(&build, err))
+        return false;
+    return write_file(&build, path, path, &summary, err)
+           || (err->code == ERR_NONE && refuse(&build, err));
+}
+
 bool build_dataset(const char *text_dir, const char *file, FILE *faults, struct build_summary *ret,
                    struct error *err)
 {
@@ -1314,20 +1291,13 @@ bool build_dataset(const char *text_dir, const char *file, FILE *faults, struct 
     struct build_summary summary = { 0 };
 
     build.text.faults = &build.faults;
-    if (!read_text(&build, err))
+    if (!read_text(&build, err) || !check_text(&build, err))
         return false;
-    for (size_t i = 0; i < TABLES_N; i++)
-        check_table(&build, i);
-    check_found(&build);
-    if (build.text.memory.failed)
-        return error_set(err, ERR_INTERNAL, NULL, "no memory for the text");
-    if (build.faults.n > 0)
-        return refuse(&build, err);
     if (!temporary_make(file, &temporary, err))
         return false;
     if (!write_file(&build, temporary.path, file, &summary, err))
         return err->code != ERR_NONE ? false : refuse(&build, err);
-    if (!publish(&temporary, file, &summary, err))
+    if (!temporary_publish(&temporary, file, &summary.size, err))
         return false;
     summary.n_files = build.n_files;
     summary.n_rows = build.n_rows;

@@ -32,3 +32,12 @@ struct build_summary {
  */
 bool build_dataset(const char *text_dir, const char *file, FILE *faults, struct build_summary *ret,
                    struct error *err);
+
+/**
+ * Fills the empty file at `path` with what the program carries: schema, code lists, definitions,
+ * declarations of series, places and the sources that those name. An import into a dataset that is
+ * not there begins with it.
+ *
+ * Errors: ERR_INPUT when the place takes no file; ERR_INTERNAL.
+ */
+bool build_base(const char *path, struct error *err);

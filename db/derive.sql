@@ -1,8 +1,12 @@
--- What follows from the text: run by `bluehelm build` after the rows of the text files are in, in the same transaction.
+-- What follows from the rows: run by `bluehelm build` after those of the text files are in, and by `bluehelm import` after
+-- those of the imported files, in the same transaction. Running it twice leaves what running it once leaves.
 -- Every statement has an ORDER BY where its order could reach the file, so that the same text gives the same bytes.
 -- fold() is fold_name() of server/base/fold.h.
 
 -- A mission is an actor with the same id, called as in its newest version, known as long as any version is.
+DELETE FROM actor_sources WHERE actor IN (SELECT id FROM missions);
+DELETE FROM actors WHERE id IN (SELECT id FROM missions);
+DELETE FROM aliases WHERE kind = 'actor' AND id IN (SELECT id FROM missions);
 INSERT INTO actors (id, name, type, known_from, known_to)
 SELECT id, acronym, 'un_mission', (SELECT min(known_from) FROM missions o WHERE o.id = m.id), known_to FROM missions m
 WHERE version = (SELECT max(version) FROM missions o WHERE o.id = m.id) ORDER BY id;
@@ -16,19 +20,13 @@ INSERT OR IGNORE INTO aliases (kind, id, alias, former, position)
 SELECT 'actor', id, alias, former, position + 1 FROM aliases WHERE kind = 'mission' ORDER BY id, alias;
 
 -- Each place with every place it lies in.
+DELETE FROM place_closure;
 WITH RECURSIVE closure (ancestor, place) AS (
     SELECT id, id FROM places
     UNION
     SELECT closure.ancestor, places.id FROM closure JOIN places ON places.part_of = closure.place
 )
 INSERT INTO place_closure SELECT ancestor, place FROM closure ORDER BY ancestor, place;
-
--- The states of the data sets behind the series, as far as the text shows them: the days on which rows begin or end.
-INSERT INTO series_states (series, known_on, source)
-SELECT series, day, max(source) FROM (
-    SELECT series, known_from AS day, source FROM casualties
-    UNION SELECT series, known_to, NULL FROM casualties WHERE known_to IS NOT NULL
-) GROUP BY series, day ORDER BY series, day;
 
 -- Independent sources: who repeats another is one with it, and so are the states of one data set.
 WITH RECURSIVE chain (id, first) AS (
@@ -43,6 +41,7 @@ UPDATE sources SET origin = coalesce(
 FROM chain WHERE chain.id = sources.id;
 
 -- What to call things.
+DELETE FROM labels;
 INSERT INTO labels (kind, id, name)
 SELECT kind, id, name FROM (
     SELECT 'actor' AS kind, id, name FROM actors a WHERE version = (SELECT max(version) FROM actors o WHERE o.id = a.id)
@@ -59,6 +58,7 @@ SELECT kind, id, name FROM (
 ) ORDER BY kind, id;
 
 -- Under which names things are found.
+DELETE FROM names;
 INSERT OR IGNORE INTO names (kind, name, id)
 SELECT kind, folded, id FROM (
     SELECT kind, fold(id) AS folded, id FROM labels WHERE kind <> 'release'
@@ -146,4 +146,4 @@ UPDATE relationships SET sources_json = (
         WHERE l.relationship = relationships.id AND l.version = relationships.version ORDER BY l.position));
 
 -- What this file is; the digest comes last, from all the rest.
-INSERT INTO dataset (key, value) SELECT 'release', max(id) FROM releases;
+INSERT OR REPLACE INTO dataset (key, value) SELECT 'release', max(id) FROM releases;

@@ -9,5 +9,7 @@ enum {
 
 /** db/schema.sql, embedded when the program is built. */
 extern const char schema_sql[];
+/** db/derive_states.sql, embedded when the program is built. */
+extern const char derive_states_sql[];
 /** db/derive.sql, embedded when the program is built. */
 extern const char derive_sql[];

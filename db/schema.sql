@@ -325,6 +325,13 @@ CREATE TABLE series_states (
     source TEXT REFERENCES sources (id), -- the data set in that state; NULL: a state in which rows only ended
     PRIMARY KEY (series, known_on)
 ) WITHOUT ROWID;
+-- Each state of a data set that was imported, so that the next import knows how far a state reaches. Written by imports.
+CREATE TABLE import_states (
+    data_set TEXT NOT NULL,      -- 'un-fatalities'; 'claims/ID' where each row is a set of its own
+    known_on TEXT NOT NULL CHECK (known_on IS strftime('%Y-%m-%d', known_on)), -- day of the state
+    source TEXT REFERENCES sources (id), -- the data set in that state; NULL: each row names its own
+    PRIMARY KEY (data_set, known_on)
+) WITHOUT ROWID;
 CREATE TABLE series_overlaps (
     series TEXT NOT NULL REFERENCES series (id), other TEXT NOT NULL REFERENCES series (id), position INTEGER NOT NULL,
     PRIMARY KEY (series, other)

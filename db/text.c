@@ -101,6 +101,12 @@ void text_memory_done(struct text_memory *memory)
     memory->left = 0;
 }
 
+/** The bytes of a file. */
+struct span {
+    const char *data;
+    size_t len;
+};
+
 /** A file on its way through libcsv. */
 struct reader {
     const char *path;
@@ -248,7 +254,7 @@ static bool slurp(const char *path, struct faults *faults, struct buffer *ret)
 }
 
 /* Looks for bytes that no text of ours has. False when the rest cannot be read for it. */
-static bool check_bytes(const char *path, const struct buffer *file, struct faults *faults)
+static bool check_bytes(const char *path, const struct span *file, struct faults *faults)
 {
     const utf8proc_uint8_t *bytes = (const utf8proc_uint8_t *)file->data;
     size_t before = faults->n, line = 1, bad_line = 0;
@@ -292,14 +298,14 @@ static bool check_bytes(const char *path, const struct buffer *file, struct faul
 
 /* Feeds libcsv line by line, so that each row knows where it began. False at the first thing that
  * is not CSV. */
-static bool parse(struct reader *reader, struct csv_parser *parser, const struct buffer *file)
+static bool parse(struct reader *reader, struct csv_parser *parser, const struct span *file)
 {
     size_t line = 1;
     bool is_open = false; /* a row began on an earlier line */
 
     for (size_t at = 0; at < file->len; line++) {
         size_t len =
-            (size_t)((char *)memchr(file->data + at, '\n', file->len - at) - (file->data + at)) + 1;
+            (size_t)((const char *)memchr(file->data + at, '\n', file->len - at) - (file->data + at)) + 1;
 
         if (!is_open && len == 1) {
             fault_at(reader->faults, reader->path, line,
@@ -336,21 +342,18 @@ static bool parse(struct reader *reader, struct csv_parser *parser, const struct
     return true;
 }
 
-bool text_read(const char *path, struct text_memory *memory, struct faults *faults,
-               struct text *ret, struct error *err)
+bool text_parse(const char *path, const char *bytes, size_t len, struct text_memory *memory,
+                struct faults *faults, struct text *ret, struct error *err)
 {
-    defer(buffer_done) struct buffer file = BUFFER_INIT(TEXT_FILE_MOST);
     defer(csv_free) struct csv_parser parser;
     struct reader reader = { .path = path, .memory = memory, .faults = faults, .is_whole = true };
+    struct span file = { .data = bytes, .len = len };
 
+    *ret = (struct text){ 0 };
     if (csv_init(&parser, CSV_STRICT | CSV_STRICT_FINI) != 0)
         return error_set(err, ERR_INTERNAL, NULL, "libcsv cannot be set up");
     csv_set_space_func(&parser, is_space);
     csv_set_term_func(&parser, is_line_end);
-    *ret = (struct text){ 0 };
-    if (!slurp(path, faults, &file))
-        return !file.broken || file.overflow
-               || error_set(err, ERR_INTERNAL, NULL, "no memory for %s", path);
     if (!check_bytes(path, &file, faults))
         return true;
     if (!parse(&reader, &parser, &file))
@@ -360,4 +363,16 @@ bool text_read(const char *path, struct text_memory *memory, struct faults *faul
     *ret =
         (struct text){ .rows = reader.rows, .n_rows = reader.n_rows, .is_whole = reader.is_whole };
     return true;
+}
+
+bool text_read(const char *path, struct text_memory *memory, struct faults *faults,
+               struct text *ret, struct error *err)
+{
+    defer(buffer_done) struct buffer file = BUFFER_INIT(TEXT_FILE_MOST);
+
+    *ret = (struct text){ 0 };
+    if (!slurp(path, faults, &file))
+        return !file.broken || file.overflow
+               || error_set(err, ERR_INTERNAL, NULL, "no memory for %s", path);
+    return text_parse(path, file.data, file.len, memory, faults, ret, err);
 }

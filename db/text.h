@@ -72,3 +72,11 @@ struct text {
  */
 bool text_read(const char *path, struct text_memory *memory, struct faults *faults,
                struct text *ret, struct error *err);
+
+/**
+ * Reads CSV that is in memory already, in the same way; `path` is what faults call it.
+ *
+ * Lifetime: copies what it keeps of `bytes`.
+ */
+bool text_parse(const char *path, const char *bytes, size_t len, struct text_memory *memory,
+                struct faults *faults, struct text *ret, struct error *err);
