@@ -429,15 +429,19 @@ static void id_is_the_date(struct dataset_text *text, const struct table *table,
     {                                                                                              \
         .name = "known_to", .kind = COLUMN_DAY                                                     \
     }
-#define COLUMNS_NUMBER(unit_is_required)                                                           \
-    { .name = "low", .kind = COLUMN_INTEGER, .max = INT64_MAX },                                   \
-        { .name = "best", .kind = COLUMN_INTEGER, .max = INT64_MAX },                              \
-        { .name = "high", .kind = COLUMN_INTEGER, .max = INT64_MAX },                              \
+#define COLUMNS_NUMBER(unit_is_required, most)                                                     \
+    { .name = "low", .kind = COLUMN_INTEGER, .max = (most) },                                      \
+        { .name = "best", .kind = COLUMN_INTEGER, .max = (most) },                                 \
+        { .name = "high", .kind = COLUMN_INTEGER, .max = (most) },                                 \
         { .name = "qualifier", .kind = COLUMN_CODE, .codes = "qualifier" },                        \
         { .name = "text", .kind = COLUMN_TEXT },                                                   \
     {                                                                                              \
         .name = "unit", .kind = COLUMN_CODE, .codes = "unit", .is_required = (unit_is_required)    \
     }
+
+/* People that a count can come to: more than ever lived at a time, and few enough that a million
+ * such counts can be added up. */
+#define PEOPLE_MOST 100000000000
 
 static const struct column codes[] = {
     { .name = "list",
@@ -628,7 +632,7 @@ static const struct column claims[] = {
     { .name = "object_kind", .kind = COLUMN_CODE, .codes = "subject_kind" },
     { .name = "object", .kind = COLUMN_REF, .things_in = "object_kind" },
     { .name = "object_text", .kind = COLUMN_TEXT },
-    COLUMNS_NUMBER(false),
+    COLUMNS_NUMBER(false, INT64_MAX),
     { .name = "start", .kind = COLUMN_START },
     { .name = "end", .kind = COLUMN_END },
     { .name = "place", .kind = COLUMN_REF, .things = "place" },
@@ -700,7 +704,7 @@ static const struct column casualties[] = {
       .link = "casualty_perpetrators",
       .linked = "actor" },
     { .name = "harm", .kind = COLUMN_CODE, .codes = "harm", .is_required = true },
-    COLUMNS_NUMBER(true),
+    COLUMNS_NUMBER(true, PEOPLE_MOST),
     { .name = "definition", .kind = COLUMN_REF, .things = "definition", .is_required = true },
     { .name = "claims",
       .kind = COLUMN_REFS,
@@ -728,7 +732,7 @@ static const struct column relationships[] = {
     { .name = "start", .kind = COLUMN_START },
     { .name = "end", .kind = COLUMN_END },
     { .name = "status", .kind = COLUMN_CODE, .codes = "relationship_status", .is_required = true },
-    COLUMNS_NUMBER(false),
+    COLUMNS_NUMBER(false, INT64_MAX),
     { .name = "claims",
       .kind = COLUMN_REFS,
       .things = "claim",

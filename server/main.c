@@ -19,11 +19,13 @@
 #include "db/build.h"
 #include "db/check.h"
 #include "db/dataset.h"
+#include "db/import/import.h"
 #include "handlers/catalogue.h"
 #include "server/base/cleanup.h"
 #include "server/daemon.h"
 #include "server/log.h"
 #include "server/options.h"
+#include "server/progress.h"
 #include "server/request_id.h"
 #include "server/serve.h"
 
@@ -281,6 +283,62 @@ static int run_check(const struct settings *settings)
     return STATUS_OK;
 }
 
+/* import. */
+
+static void show_rows(const struct import_progress *progress, void *data)
+{
+    progress_show(data, progress->rows, progress->bytes, progress->size);
+}
+
+static void print_summary(const struct settings *settings, const struct import_summary *summary)
+{
+    printf("%s, state of %s: %zu read = %zu inserted + %zu unchanged + %zu revised + %zu rejected; "
+           "%zu withdrawn\n",
+           settings->operands[0], settings->known_from, summary->n_read, summary->n_inserted,
+           summary->n_unchanged, summary->n_revised, summary->n_rejected, summary->n_withdrawn);
+    if (summary->report[0] != '\0')
+        printf("%s: why each row was rejected\n", summary->report);
+}
+
+static int run_import(const struct settings *settings)
+{
+    struct progress progress = { .what = settings->operands[0] };
+    struct import_summary summary;
+    struct error err = { .code = ERR_NONE };
+    struct import_options import = {
+        .kind = settings->operands[0],
+        .files = settings->operands + 1,
+        .dataset = settings->into,
+        .known_from = settings->known_from,
+        .report = settings->report,
+        .is_strict = settings->is_strict,
+        .is_dry_run = settings->is_dry_run,
+        .progress = show_rows,
+        .progress_data = &progress,
+    };
+    bool is_imported;
+
+    while (import.n_files < OPERANDS_MAX - 1 && import.files[import.n_files] != NULL)
+        import.n_files++;
+    progress_begin(&progress);
+    is_imported = import_run(&import, &summary, &err);
+    progress_end(&progress, is_imported);
+    if (!is_imported) {
+        if (summary.report[0] != '\0')
+            fprintf(stderr, "%s: why each row was rejected\n", summary.report);
+        return complain(&err, STATUS_FAILED);
+    }
+    print_summary(settings, &summary);
+    if (!summary.is_changed)
+        printf("%s: nothing changed\n", settings->into);
+    else if (settings->is_dry_run)
+        printf("%s: would have digest %s (dry run: it is as it was)\n", settings->into,
+               summary.digest);
+    else
+        printf("%s: %lld bytes, digest %s\n", settings->into, summary.size, summary.digest);
+    return STATUS_OK;
+}
+
 /* version, help. */
 
 static int run_version(const struct settings *settings)
@@ -289,6 +347,15 @@ static int run_version(const struct settings *settings)
     printf("bluehelm %s\nlibmicrohttpd %s\nSQLite %s\njansson %s\n", BLUEHELM_VERSION,
            MHD_get_version(), sqlite3_libversion(), jansson_version_str());
     return STATUS_OK;
+}
+
+static void print_kinds(enum command_id command)
+{
+    if (command != COMMAND_IMPORT)
+        return;
+    printf("\nKinds of files:\n");
+    for (size_t i = 0; import_kind_name(i) != NULL; i++)
+        printf("  %-20s %s\n", import_kind_name(i), import_kind_text(i));
 }
 
 static int run_help(const struct settings *settings)
@@ -303,6 +370,7 @@ static int run_help(const struct settings *settings)
     for (size_t i = 0; i < COMMAND__MAX; i++) {
         if (strcmp(name, commands[i].name) == 0) {
             options_help((enum command_id)i, stdout);
+            print_kinds((enum command_id)i);
             return STATUS_OK;
         }
     }
@@ -316,7 +384,8 @@ int main(int argc, char *argv[])
 {
     static int (*const runs[COMMAND__MAX])(const struct settings *) = {
         [COMMAND_SERVE] = run_serve, [COMMAND_GET] = run_get,         [COMMAND_BUILD] = run_build,
-        [COMMAND_CHECK] = run_check, [COMMAND_VERSION] = run_version, [COMMAND_HELP] = run_help,
+        [COMMAND_CHECK] = run_check, [COMMAND_IMPORT] = run_import,   [COMMAND_VERSION] = run_version,
+        [COMMAND_HELP] = run_help,
     };
     defer(settings_done) struct settings settings = { .command = COMMAND_HELP };
     struct error err = { .code = ERR_NONE };
@@ -328,6 +397,7 @@ int main(int argc, char *argv[])
     }
     if (settings.is_help) {
         options_help(settings.command, stdout);
+        print_kinds(settings.command);
         return STATUS_OK;
     }
     return runs[settings.command](&settings);

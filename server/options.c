@@ -13,6 +13,7 @@
 #include <ini.h>
 
 #include "server/base/cleanup.h"
+#include "server/base/date.h"
 
 const struct command commands[COMMAND__MAX] = {
     [COMMAND_SERVE] = { .name = "serve",
@@ -39,6 +40,13 @@ const struct command commands[COMMAND__MAX] = {
                         .most = 1,
                         .text = "Checks a dataset file from end to end. Faults go to standard "
                                 "error, one a line." },
+    [COMMAND_IMPORT] = { .name = "import",
+                         .operands = "KIND FILE...",
+                         .least = 2,
+                         .most = OPERANDS_MAX,
+                         .text = "Takes published files, CSV or JSON, into a dataset as one state "
+                                 "of their set: the old dataset is replaced whole or not at all, "
+                                 "and every state stays answerable." },
     [COMMAND_VERSION] = { .name = "version",
                           .operands = "",
                           .text = "Prints the version of the program and of the libraries it runs "
@@ -55,6 +63,7 @@ enum {
     SERVE = 1u << COMMAND_SERVE,
     GET = 1u << COMMAND_GET,
     BUILD = 1u << COMMAND_BUILD,
+    IMPORT = 1u << COMMAND_IMPORT,
 };
 
 #define MEMBER(name) .offset = offsetof(struct settings, name)
@@ -231,6 +240,38 @@ const struct option options[] = {
       MEMBER(output),
       .initial = "build/bluehelm.db",
       .text = "Dataset file to make; it is replaced whole or not at all." },
+    { .name = "into",
+      .type = OPTION_FILE,
+      .commands = IMPORT,
+      .is_flag_only = true,
+      MEMBER(into),
+      .text = "Dataset file to import into; one that is not there begins empty. Needed." },
+    { .name = "known-from",
+      .type = OPTION_DAY,
+      .commands = IMPORT,
+      .is_flag_only = true,
+      MEMBER(known_from),
+      .text = "Day of the state that the files hold. Needed." },
+    { .name = "report",
+      .type = OPTION_FILE,
+      .commands = IMPORT,
+      .is_flag_only = true,
+      MEMBER(report),
+      .text = "File for the rows that are rejected, and why (default: DATASET-import-report.csv); "
+              "without such a row it is not written." },
+    { .name = "strict",
+      .type = OPTION_FLAG,
+      .commands = IMPORT,
+      .is_flag_only = true,
+      MEMBER(is_strict),
+      .text = "Takes a rejected row for a failure: nothing is imported." },
+    { .name = "dry-run",
+      .letter = 'n',
+      .type = OPTION_FLAG,
+      .commands = IMPORT,
+      .is_flag_only = true,
+      MEMBER(is_dry_run),
+      .text = "Does everything but the last step: the dataset stays as it is." },
     { 0 },
 };
 
@@ -260,6 +301,7 @@ static const char *option_value(const struct option *option)
         [OPTION_INTEGER] = "N",
         [OPTION_CHOICE] = "LEVEL",
         [OPTION_ADDRESS] = "ADDRESS:PORT",
+        [OPTION_DAY] = "DAY",
     };
 
     return values[option->type];
@@ -376,13 +418,23 @@ static bool refuse_choice(const struct option *option, const char *value, const 
     return false;
 }
 
+static bool set_text(char **member, const char *value, const char *origin, struct error *err)
+{
+    char *copy = strdup(value);
+
+    if (copy == NULL)
+        return error_set(err, ERR_INTERNAL, NULL, "No memory for %s.", origin);
+    free(*member);
+    *member = copy;
+    return true;
+}
+
 /* Gives an option its value; origin says in messages where the value was found: "--workers",
  * "x.conf:3: workers". */
 static bool option_set(const struct option *option, const char *value, const char *origin,
                        struct settings *settings, struct error *err)
 {
     void *member = (char *)settings + option->offset;
-    char *copy;
 
     switch (option->type) {
     case OPTION_FLAG:
@@ -415,12 +467,12 @@ static bool option_set(const struct option *option, const char *value, const cha
         if (value[0] == '\0')
             return error_set(err, ERR_INPUT, NULL,
                              "%s takes the name of a file, not an empty text.", origin);
-        copy = strdup(value);
-        if (copy == NULL)
-            return error_set(err, ERR_INTERNAL, NULL, "No memory for %s.", origin);
-        free(*(char **)member);
-        *(char **)member = copy;
-        return true;
+        return set_text(member, value, origin, err);
+    case OPTION_DAY:
+        if (!date_is_day(value))
+            return error_set(err, ERR_INPUT, NULL, "%s takes a day as 2025-04-04, not '%.80s'.",
+                             origin, value);
+        return set_text(member, value, origin, err);
     }
     return false;
 }
@@ -439,7 +491,7 @@ void settings_done(struct settings *settings)
     if (settings == NULL)
         return;
     for (const struct option *option = options; option->name != NULL; option++) {
-        if (option->type == OPTION_FILE) {
+        if (option->type == OPTION_FILE || option->type == OPTION_DAY) {
             char **member = (char **)(void *)((char *)settings + option->offset);
 
             free(*member);
@@ -737,6 +789,12 @@ static bool read_config(const struct line *line, struct settings *settings, stru
 /* Conditions on more than one option. */
 static bool check_settings(const struct settings *settings, struct error *err)
 {
+    if (settings->command == COMMAND_IMPORT && settings->into == NULL)
+        return error_set(err, ERR_INPUT, NULL,
+                         "`bluehelm import` needs the dataset: --into FILE.");
+    if (settings->command == COMMAND_IMPORT && settings->known_from == NULL)
+        return error_set(err, ERR_INPUT, NULL,
+                         "`bluehelm import` needs the day of the state: --known-from 2025-04-04.");
     if (settings->command != COMMAND_SERVE)
         return true;
     if (settings->target_limit > settings->connection_memory / 2)

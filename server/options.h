@@ -18,6 +18,7 @@ enum command_id {
     COMMAND_GET,
     COMMAND_BUILD,
     COMMAND_CHECK,
+    COMMAND_IMPORT,
     COMMAND_VERSION,
     COMMAND_HELP,
     COMMAND__MAX,
@@ -41,6 +42,7 @@ enum option_type {
     OPTION_INTEGER, /* a whole number of .unit from .low to .high */
     OPTION_CHOICE,  /* one of .choices; the value is its index */
     OPTION_ADDRESS, /* ADDRESS:PORT */
+    OPTION_DAY,     /* one exact day, YYYY-MM-DD */
 };
 
 /** One option: the master copy of its names, limits and prose. Its place in settings is .offset. */
@@ -69,7 +71,7 @@ struct address {
     socklen_t len; /* bytes of socket in use; 0: not set */
 };
 
-enum { OPERANDS_MAX = 1 /* most operands that a command takes */ };
+enum { OPERANDS_MAX = 65 /* most operands that a command takes: a kind and 64 files */ };
 
 /** What the program was told. Owns its texts: settings_done(). */
 struct settings {
@@ -98,6 +100,11 @@ struct settings {
     bool is_include;           /* get: status line and headers before the body */
     bool is_head;              /* get: status line and headers alone, by HEAD */
     char *output;              /* build: file to make */
+    char *into;                /* import: dataset file; NULL: not given */
+    char *known_from;          /* import: day of the state; NULL: not given */
+    char *report;              /* import: file for rejected rows; NULL: beside the dataset */
+    bool is_strict;            /* import: a rejected row is a failure */
+    bool is_dry_run;           /* import: everything but the last step */
 };
 
 /** Fills in the defaults of the table. False without memory. */

@@ -1,0 +1,9 @@
+#include "db/import/kinds.h"
+
+#include "db/import/engine.h"
+
+const struct import_kind *const import_kinds[] = {
+    &kind_un_fatalities,
+    &kind_strength,
+    NULL,
+};

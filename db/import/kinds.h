@@ -1,0 +1,8 @@
+#pragma once
+
+/* Every kind of file that can be imported, each declared in a file of its own. */
+
+#include "db/import/engine.h"
+
+extern const struct import_kind kind_un_fatalities; /* un_fatalities.c */
+extern const struct import_kind kind_strength;      /* strength.c */
