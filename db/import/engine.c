@@ -55,6 +55,7 @@ struct import {
     char report_path[IMPORT_PATH_SIZE];
 
     char source[128];         /* id; "": each row names its own */
+    char version[32];         /* of the publisher; "": none was read */
     char next[DATE_DAY_SIZE]; /* next known state of the set; "": none */
     char next_source[128];    /* ""; none */
     bool is_empty;            /* the set has no row yet */
@@ -234,6 +235,11 @@ bool import_reject(struct import *import, int field, const char *hint, struct er
     is_reported = report(import, column, hint, reason, err);
     import->row = before;
     return is_reported;
+}
+
+bool import_is_rejected(const struct import *import)
+{
+    return import->is_rejected;
 }
 
 bool import_reject_name(struct import *import, int field, const char *kind, const char *name,
@@ -875,9 +881,81 @@ static void drop_reader(struct reader **reader)
     reader_close(*reader);
 }
 
+/* The text with the day or version in place of %s. */
+static void with_state(char *ret, size_t size, const char *text, const char *state)
+{
+    const char *at = strstr(text, "%s");
+
+    if (at == NULL)
+        snprintf(ret, size, "%s", text);
+    else
+        snprintf(ret, size, "%.*s%s%s", (int)(at - text), text, state, at + 2);
+}
+
+/* Tells whether files of the kind can say their version. */
+static bool has_version(const struct import_kind *kind)
+{
+    for (const struct import_field *field = kind->fields; field->name != NULL; field++) {
+        if (field->is_version)
+            return true;
+    }
+    return false;
+}
+
+static bool add_source(struct import *import, struct error *err)
+{
+    static const char sql[] =
+        "INSERT OR IGNORE INTO sources (id, title, publisher, kind, published, published_min,"
+        " published_max, url, licence, language, citation, note, known_from)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?5, ?5, ?6, ?7, ?8, ?9, ?10, ?5)";
+    const struct import_origin *origin = &import->kind->origin;
+    const char *day = import_day(import);
+    char title[512], citation[512], state[64], slug[SCRATCH_SIZE];
+    struct record record = { .scratch = slug };
+    const char *texts[] = { import->source, title,           origin->publisher,
+                            origin->kind,   day,             origin->url,
+                            origin->licence, origin->language, origin->citation != NULL ? citation : NULL,
+                            origin->note };
+
+    if (origin->id == NULL)
+        return true;
+    if (import->version[0] != '\0')
+        snprintf(state, sizeof(state), "version %s", import->version);
+    else
+        snprintf(state, sizeof(state), "%s%s", has_version(import->kind) ? "state of " : "", day);
+    snprintf(import->source, sizeof(import->source), "%s-%s", origin->id,
+             import->version[0] != '\0' ? record_slug(&record, import->version) : day);
+    with_state(title, sizeof(title), origin->title, state);
+    if (origin->citation != NULL)
+        with_state(citation, sizeof(citation), origin->citation, state);
+    return import_execute(import, sql, texts, sizeof(texts) / sizeof(texts[0]), err);
+}
+
+/* The first row with a version says which source the state is; all others say the same one. */
+static bool check_version(struct import *import, const struct import_row *row, struct error *err)
+{
+    const char *version = NULL;
+    int field = 0;
+
+    while (import->kind->fields[field].name != NULL && !import->kind->fields[field].is_version)
+        field++;
+    version = row->cells[field];
+    if (import->source[0] == '\0') {
+        snprintf(import->version, sizeof(import->version), "%s", version != NULL ? version : "");
+        return add_source(import, err);
+    }
+    if (strncmp(import->version, version != NULL ? version : "", sizeof(import->version) - 1) == 0)
+        return true;
+    return import_reject(import, field, "files of one version", err,
+                         "version '%s' in a state of version '%s'", version != NULL ? version : "",
+                         import->version);
+}
+
 static bool read_rows(struct import *import, struct reader *reader, long long before,
                       long long size, struct error *err)
 {
+    bool is_versioned = has_version(import->kind);
+
     for (;;) {
         const struct import_row *row;
 
@@ -891,7 +969,8 @@ static bool read_rows(struct import *import, struct reader *reader, long long be
         if (row->problem != NULL) {
             if (!report(import, "", row->right, row->problem, err))
                 return false;
-        } else if (!import->kind->row(import, row, err)) {
+        } else if ((is_versioned && !check_version(import, row, err))
+                   || !import->kind->row(import, row, err)) {
             return false;
         }
         end_row(import);
@@ -1061,40 +1140,6 @@ static bool withdraw_vanished(struct import *import, struct error *err)
 }
 
 /* ---- The set and its states ---- */
-
-/* The text with the day in place of %s. */
-static void with_day(char *ret, size_t size, const char *text, const char *day)
-{
-    const char *at = strstr(text, "%s");
-
-    if (at == NULL)
-        snprintf(ret, size, "%s", text);
-    else
-        snprintf(ret, size, "%.*s%s%s", (int)(at - text), text, day, at + 2);
-}
-
-static bool add_source(struct import *import, struct error *err)
-{
-    static const char sql[] =
-        "INSERT OR IGNORE INTO sources (id, title, publisher, kind, published, published_min,"
-        " published_max, url, licence, language, citation, note, known_from)"
-        " VALUES (?1, ?2, ?3, ?4, ?5, ?5, ?5, ?6, ?7, ?8, ?9, ?10, ?5)";
-    const struct import_origin *origin = &import->kind->origin;
-    const char *day = import_day(import);
-    char title[512], citation[512];
-    const char *texts[] = { import->source, title,           origin->publisher,
-                            origin->kind,   day,             origin->url,
-                            origin->licence, origin->language, origin->citation != NULL ? citation : NULL,
-                            origin->note };
-
-    if (origin->id == NULL)
-        return true;
-    snprintf(import->source, sizeof(import->source), "%s-%s", origin->id, day);
-    with_day(title, sizeof(title), origin->title, day);
-    if (origin->citation != NULL)
-        with_day(citation, sizeof(citation), origin->citation, day);
-    return import_execute(import, sql, texts, sizeof(texts) / sizeof(texts[0]), err);
-}
 
 static bool find_next(struct import *import, struct error *err)
 {
@@ -1387,7 +1432,7 @@ static bool fill(struct import *import, struct error *err)
         || !prepare_target(import, err))
         return false;
     before = sqlite3_total_changes(import->db);
-    if (!add_source(import, err) || !drop_indexes(import, err)
+    if ((!has_version(import->kind) && !add_source(import, err)) || !drop_indexes(import, err)
         || (import->kind->begin != NULL && !import->kind->begin(import, err))
         || !read_files(import, err) || !withdraw_vanished(import, err))
         return false;

@@ -16,9 +16,11 @@ enum { KIND_SERIES = 8 /* most series of a kind, with the NULL behind them */ };
 
 struct import;
 
-/** What is said of the data set in `sources`. %s stands for the day of the state. NULL: not said. */
+/** What is said of the data set in `sources`. %s stands for the day of the state, or (a field
+ * is_version) for "version 25.1". NULL: not said. */
 struct import_origin {
-    const char *id; /* without the day, which is added; NULL: each row names its own source */
+    const char *id; /* without the day or version, which is added; NULL: each row names its own
+                       source */
     const char *title;
     const char *publisher;
     const char *kind; /* code list source_kind */
@@ -72,6 +74,9 @@ struct record *import_held(struct import *import, size_t *ret_n);
  */
 bool import_reject(struct import *import, int field, const char *hint, struct error *err,
                    const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+
+/** Tells whether the row under way was rejected. Records that are put after that are dropped. */
+bool import_is_rejected(const struct import *import);
 
 /** The same for a name that no thing has: the hint is the nearest name of that kind. */
 bool import_reject_name(struct import *import, int field, const char *kind, const char *name,

@@ -5,4 +5,6 @@
 #include "db/import/engine.h"
 
 extern const struct import_kind kind_un_fatalities; /* un_fatalities.c */
+extern const struct import_kind kind_ucdp_country_year; /* ucdp_country_year.c */
+extern const struct import_kind kind_ucdp_ged; /* ucdp_ged.c */
 extern const struct import_kind kind_strength;      /* strength.c */

@@ -249,8 +249,10 @@ static bool read_csv(struct reader *reader, struct error *err)
     return true;
 }
 
-static bool refuse_header(struct reader *reader, const char *missing, struct error *err)
+static bool refuse_header(struct reader *reader, const struct import_field *field,
+                          struct error *err)
 {
+    const char *missing = field->name;
     const char *const *header = (const char *const *)reader->header;
     const char *kind =
         guess_header != NULL ? guess_header(header, reader->n_columns) : NULL;
@@ -263,6 +265,9 @@ static bool refuse_header(struct reader *reader, const char *missing, struct err
                   reader->input.file, missing, kind, kind);
         return false;
     }
+    if (field->without != NULL)
+        return error_set(err, ERR_INPUT, NULL, "%s:1: no column '%s', %s.", reader->input.file,
+                         missing, field->without);
     for (size_t i = 0; i < reader->n_columns; i++) {
         if (nearest_is_closer(missing, header[i], near))
             snprintf(near, sizeof(near), "%s", header[i]);
@@ -302,7 +307,7 @@ static bool read_header(struct reader *reader, struct error *err)
     }
     for (size_t i = 0; i < reader->n_fields; i++) {
         if (reader->fields[i].is_required && reader->column_of[i] < 0)
-            return refuse_header(reader, reader->fields[i].name, err);
+            return refuse_header(reader, &reader->fields[i], err);
     }
     return true;
 }

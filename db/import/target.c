@@ -221,6 +221,44 @@ const char *record_format(struct record *record, const char *fmt, ...)
     return room;
 }
 
+const char *record_join(struct record *record, const char *first, ...)
+{
+    size_t room = SCRATCH_SIZE - record->n_scratch, len = 0;
+    char *ret = record->scratch + record->n_scratch;
+    va_list args;
+
+    va_start(args, first);
+    for (const char *text = first; text != NULL; text = va_arg(args, const char *)) {
+        size_t n = strlen(text);
+
+        if (len + n >= room) {
+            va_end(args);
+            return "";
+        }
+        memcpy(ret + len, text, n);
+        len += n;
+    }
+    va_end(args);
+    ret[len] = '\0';
+    record->n_scratch += len + 1;
+    return ret;
+}
+
+const char *record_number(struct record *record, int64_t number)
+{
+    enum { DIGITS = 20 }; /* of 2^63, and the NUL */
+    char *ret = lend(record, DIGITS);
+    size_t at = DIGITS - 1;
+
+    if (ret == NULL)
+        return "";
+    ret[at] = '\0';
+    do
+        ret[--at] = (char)('0' + number % 10);
+    while ((number /= 10) > 0);
+    return ret + at;
+}
+
 const char *record_slug(struct record *record, const char *words)
 {
     char folded[1024];

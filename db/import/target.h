@@ -181,6 +181,13 @@ void record_span(struct record *record, size_t column, const char *text, const c
 const char *record_format(struct record *record, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
+/** Joins texts, up to a NULL, into one that lives as long as the record; "" when there is no room. */
+const char *record_join(struct record *record, const char *first, ...)
+    __attribute__((sentinel));
+
+/** The digits of a number from 0, as a text that lives as long as the record. */
+const char *record_number(struct record *record, int64_t number);
+
 /** Makes a slug of words: lower-case letters and digits, single hyphens for all between, accents
  * dropped. "" when there is no room. */
 const char *record_slug(struct record *record, const char *words);
