@@ -4,6 +4,7 @@
 
 const struct import_kind *const import_kinds[] = {
     &kind_un_fatalities,
+    &kind_un_missions,
     &kind_strength,
     NULL,
 };

@@ -6,3 +6,4 @@
 
 extern const struct import_kind kind_un_fatalities; /* un_fatalities.c */
 extern const struct import_kind kind_strength;      /* strength.c */
+extern const struct import_kind kind_un_missions;   /* un_missions.c */
