@@ -1141,9 +1141,11 @@ static bool withdraw_vanished(struct import *import, struct error *err)
 
 /* ---- The set and its states ---- */
 
+/* The next known state of the set. The text may hold claims of some states too. */
 static bool find_next(struct import *import, struct error *err)
 {
     defer(finalize) sqlite3_stmt *stmt = NULL;
+    char states[128];
     int code;
 
     if (import->kind->scope == NULL)
@@ -1154,12 +1156,20 @@ static bool find_next(struct import *import, struct error *err)
                        " UNION SELECT known_to FROM claims WHERE id = ?3) WHERE day > ?2",
                        &import->next_of_row, err);
     if (!prepare(import,
-                 "SELECT known_on, source FROM import_states WHERE data_set = ?1 AND known_on > ?2"
-                 " ORDER BY known_on LIMIT 1",
+                 import->kind->target->table == target_claims.table
+                     ? "SELECT day, max(source) FROM (SELECT known_on AS day, source FROM "
+                       "import_states WHERE data_set = ?1"
+                       " UNION SELECT known_from, reported_by FROM claims WHERE reported_by GLOB ?3"
+                       ") WHERE day > ?2 GROUP BY day ORDER BY day LIMIT 1"
+                     : "SELECT known_on, source FROM import_states WHERE data_set = ?1 AND "
+                       "known_on > ?2 ORDER BY known_on LIMIT 1",
                  &stmt, err))
         return false;
     bind(stmt, 1, import->kind->data_set);
     bind(stmt, 2, import_day(import));
+    snprintf(states, sizeof(states), "%s-*", import->kind->origin.id);
+    if (sqlite3_bind_parameter_count(stmt) > 2)
+        bind(stmt, 3, states);
     code = sqlite3_step(stmt);
     if (code == SQLITE_ROW) {
         copy_text(import->next, sizeof(import->next), stmt, 0);
@@ -1554,6 +1564,8 @@ bool import_run(const struct import_options *options, struct import_summary *ret
         return error_set(err, ERR_INPUT, NULL,
                          "'%.40s' is no day; the day of the state, as 2025-04-04, would be right.",
                          options->known_from);
+    if (options->report == NULL)
+        unlink(import.report_path); /* of an import before: it would be taken for this one's */
     reader_set_guess(guess_kind);
     temporary_sweep(options->dataset);
     if (!lock_dataset(options->dataset, &old, err)

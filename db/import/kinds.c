@@ -4,6 +4,7 @@
 
 const struct import_kind *const import_kinds[] = {
     &kind_un_fatalities,
+    &kind_un_missions,
     &kind_ucdp_country_year,
     &kind_ucdp_ged,
     &kind_strength,
