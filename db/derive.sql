@@ -130,12 +130,12 @@ UPDATE casualties SET perpetrators_json = (
     SELECT json_group_array(json_object('id', id, 'name', name)) FROM (
         SELECT b.id, b.name FROM casualty_perpetrators l JOIN labels b ON b.kind = 'actor' AND b.id = l.actor
         WHERE l.casualty = casualties.id AND l.version = casualties.version ORDER BY l.position))
-WHERE EXISTS (SELECT 1 FROM casualty_perpetrators l WHERE l.casualty = casualties.id AND l.version = casualties.version);
+WHERE (id, version) IN (SELECT casualty, version FROM casualty_perpetrators);
 UPDATE casualties SET claims_json = (
     SELECT json_group_array(json_object('id', id, 'name', name)) FROM (
         SELECT b.id, b.name FROM casualty_claims l JOIN labels b ON b.kind = 'claim' AND b.id = l.claim
         WHERE l.casualty = casualties.id AND l.version = casualties.version ORDER BY l.position))
-WHERE EXISTS (SELECT 1 FROM casualty_claims l WHERE l.casualty = casualties.id AND l.version = casualties.version);
+WHERE (id, version) IN (SELECT casualty, version FROM casualty_claims);
 UPDATE relationships SET sources_json = (
     SELECT json_group_array(json_object('id', id, 'name', name)) FROM (
         SELECT b.id, b.name FROM relationship_sources l JOIN labels b ON b.kind = 'source' AND b.id = l.source

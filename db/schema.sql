@@ -365,13 +365,14 @@ CREATE TABLE casualties (
     known_from TEXT NOT NULL CHECK (known_from IS strftime('%Y-%m-%d', known_from)),
     known_to TEXT CHECK (known_to > known_from),
     perpetrators_json TEXT NOT NULL DEFAULT '[]',
-    claims_json TEXT NOT NULL DEFAULT '[]',
-    PRIMARY KEY (id, version)
+    claims_json TEXT NOT NULL DEFAULT '[]'
 );
-CREATE INDEX casualties_by_mission ON casualties (mission, series, date_min);
+-- The key is an index with a name, which an import of a million rows can drop and build anew by one sort.
+CREATE UNIQUE INDEX casualties_by_id ON casualties (id, version);
+CREATE INDEX casualties_by_mission ON casualties (mission, series, date_min) WHERE mission IS NOT NULL;
 CREATE INDEX casualties_by_series ON casualties (series, date_min);
 CREATE INDEX casualties_by_place ON casualties (place, date_min);
-CREATE INDEX casualties_by_nationality ON casualties (nationality, series);
+CREATE INDEX casualties_by_nationality ON casualties (nationality, series) WHERE nationality IS NOT NULL;
 CREATE INDEX casualties_by_date ON casualties (date_min, id);
 CREATE TABLE casualty_perpetrators (
     casualty TEXT NOT NULL, version INTEGER NOT NULL,

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "db/build.h"
+#include "db/import/bulk.h"
 #include "db/import/import.h"
 #include "db/import/report.h"
 #include "db/import/timeline.h"
@@ -31,7 +32,6 @@ enum {
     PROGRESS_ROWS = 1024,    /* rows between two looks at the clock */
     BULK_BYTES = 8 << 20,    /* files from this size on: indexes are built once, at the end */
     COPY_MOST = 1 << 30,     /* bytes of the dataset that are copied by one call */
-    INDEXES_MOST = 16,       /* indexes of a table */
 };
 
 /** A statement that import_execute() keeps. */
@@ -61,8 +61,9 @@ struct import {
     bool is_empty;            /* the set has no row yet */
     sqlite3_int64 max_rowid;  /* of the target, before the import */
     unsigned char *seen;      /* one bit for each rowid up to it */
-    char *indexes[INDEXES_MOST]; /* SQL of the indexes that are built at the end */
-    size_t n_indexes;
+    struct bulk bulk;         /* the first, large load of a set; off: rows one by one */
+    bool is_careful;          /* no such load: one found a row twice */
+    bool is_double;           /* this one did */
 
     struct reader *reader;        /* the file under way; NULL: none */
     const struct import_row *row; /* under way; NULL: none */
@@ -687,10 +688,14 @@ static bool put_first(struct import *import, const struct record *record, struct
     struct timeline_version clock = { .from = import_day(import),
                                       .to = or_null(import->next),
                                       .source = import_source(import) };
-    bool is_there;
+    bool is_there = false;
 
-    if (!insert_version(import, record->id, 1, &clock, record, NULL, &is_there, err))
+    if (import->bulk.is_on && record->n_links == 0) {
+        if (!bulk_insert(&import->bulk, record, clock.from, clock.to, clock.source, err))
+            return false;
+    } else if (!insert_version(import, record->id, 1, &clock, record, NULL, &is_there, err)) {
         return false;
+    }
     if (is_there)
         return reject_double(import, record->id, err);
     import->n_inserted++;
@@ -1235,45 +1240,20 @@ static bool prepare_target(struct import *import, struct error *err)
     return true;
 }
 
-/* A set that was never read, from large files: the indexes of its table are built once, at the
- * end. */
-static bool drop_indexes(struct import *import, struct error *err)
+/* A set that was never read, from large files, is loaded at once. */
+static bool begin_bulk(struct import *import, struct error *err)
 {
-    const struct target *target = import->kind->target;
-    defer(finalize) sqlite3_stmt *stmt = NULL;
-    char *names[INDEXES_MOST] = { NULL };
-    bool is_dropped = true;
-
-    if (!import->is_empty || size_of_files(import->options) < BULK_BYTES)
-        return true;
-    if (!prepare(import,
-                 "SELECT name, sql FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL AND "
-                 "tbl_name IN (?1, ?2) ORDER BY rowid",
-                 &stmt, err))
-        return false;
-    bind(stmt, 1, target->table);
-    bind(stmt, 2, target->links);
-    while (import->n_indexes < INDEXES_MOST && sqlite3_step(stmt) == SQLITE_ROW) {
-        names[import->n_indexes] =
-            sqlite3_mprintf("DROP INDEX \"%w\"", (const char *)sqlite3_column_text(stmt, 0));
-        import->indexes[import->n_indexes++] =
-            sqlite3_mprintf("%s", (const char *)sqlite3_column_text(stmt, 1));
-    }
-    finalize(&stmt);
-    for (size_t i = 0; i < import->n_indexes; i++) {
-        is_dropped = is_dropped && names[i] != NULL && run(import, names[i], err);
-        sqlite3_free(names[i]);
-    }
-    return is_dropped;
+    return !import->is_empty || import->is_careful || size_of_files(import->options) < BULK_BYTES
+           || bulk_begin(import->db, import->kind->target, &import->bulk, err);
 }
 
-static bool build_indexes(struct import *import, struct error *err)
+/* Where a row stands there twice, the load was in vain: only the ordinary way can tell its line. */
+static bool build_key(struct import *import, struct error *err)
 {
-    for (size_t i = 0; i < import->n_indexes; i++) {
-        if (!run(import, import->indexes[i], err))
-            return false;
-    }
-    return true;
+    return !import->bulk.is_on
+           || (bulk_build_key(&import->bulk, &import->is_double, err)
+               && (!import->is_double
+                   || error_set(err, ERR_INTERNAL, NULL, "a row stands in a large load twice")));
 }
 
 /* A release for the day, so that it can be asked for, and the states of the series. */
@@ -1418,18 +1398,36 @@ static bool write_digest(struct import *import, struct error *err)
            && import_execute(import, sql, texts, 1, err);
 }
 
-static bool check_keys(struct import *import, struct error *err)
+static bool check_keys_of(struct import *import, const char *table, struct error *err)
 {
     defer(finalize) sqlite3_stmt *stmt = NULL;
     int code;
 
-    if (!prepare(import, "PRAGMA foreign_key_check", &stmt, err))
+    if (!prepare(import, "SELECT \"table\", parent FROM pragma_foreign_key_check(?1)", &stmt, err))
         return false;
+    bind(stmt, 1, table);
     code = sqlite3_step(stmt);
     if (code == SQLITE_ROW)
         return error_set(
             err, ERR_INTERNAL, NULL, "a row of %s refers to none of %s, and no check saw it",
-            (const char *)sqlite3_column_text(stmt, 0), (const char *)sqlite3_column_text(stmt, 2));
+            (const char *)sqlite3_column_text(stmt, 0), (const char *)sqlite3_column_text(stmt, 1));
+    return code == SQLITE_DONE || fail(import, err);
+}
+
+/* Every table, but for one that a large load went into: that has looked already. */
+static bool check_keys(struct import *import, bool is_bulk, struct error *err)
+{
+    defer(finalize) sqlite3_stmt *stmt = NULL;
+    int code;
+
+    if (!prepare(import, "SELECT name FROM sqlite_schema WHERE type = 'table' AND name IS NOT ?1",
+                 &stmt, err))
+        return false;
+    bind(stmt, 1, is_bulk ? import->kind->target->table : NULL);
+    while ((code = sqlite3_step(stmt)) == SQLITE_ROW) {
+        if (!check_keys_of(import, (const char *)sqlite3_column_text(stmt, 0), err))
+            return false;
+    }
     return code == SQLITE_DONE || fail(import, err);
 }
 
@@ -1442,9 +1440,9 @@ static bool fill(struct import *import, struct error *err)
         || !prepare_target(import, err))
         return false;
     before = sqlite3_total_changes(import->db);
-    if ((!has_version(import->kind) && !add_source(import, err)) || !drop_indexes(import, err)
+    if ((!has_version(import->kind) && !add_source(import, err)) || !begin_bulk(import, err)
         || (import->kind->begin != NULL && !import->kind->begin(import, err))
-        || !read_files(import, err) || !withdraw_vanished(import, err))
+        || !read_files(import, err) || !build_key(import, err) || !withdraw_vanished(import, err))
         return false;
     if (import->summary->n_rejected == import->summary->n_read)
         return error_set(err, ERR_INPUT, NULL,
@@ -1462,17 +1460,27 @@ static bool fill(struct import *import, struct error *err)
     return true;
 }
 
+/* Builds what a large load has left out, and the digest beside it. */
+static bool finish_bulk(struct import *import, struct error *err)
+{
+    return bulk_build_others(&import->bulk, err) && write_digest(import, err);
+}
+
 static bool finish_file(struct import *import, struct error *err)
 {
+    bool is_bulk = import->bulk.is_on;
+
     for (size_t i = 0; i < TARGET_SQL__MAX; i++)
         reset(&import->sql[i]);
-    return build_indexes(import, err) && run(import, derive_sql, err)
-           && write_digest(import, err) && run(import, "COMMIT", err) && check_keys(import, err)
+    return run(import, derive_sql, err)
+           && (is_bulk ? finish_bulk(import, err) : write_digest(import, err))
+           && run(import, "COMMIT", err) && check_keys(import, is_bulk, err)
            && run(import, "PRAGMA analysis_limit = 1000; ANALYZE", err);
 }
 
 static void close_database(struct import *import)
 {
+    bulk_done(&import->bulk);
     for (size_t i = 0; i < TARGET_SQL__MAX; i++)
         finalize(&import->sql[i]);
     finalize(&import->next_of_row);
@@ -1491,8 +1499,6 @@ static void import_done(struct import *import)
     lookup_done(&import->lookup);
     text_memory_done(&import->memory);
     buffer_done(&import->links_json);
-    for (size_t i = 0; i < import->n_indexes; i++)
-        sqlite3_free(import->indexes[i]);
     free(import->seen);
     free(import->held);
     free(import->held_rows);
@@ -1544,11 +1550,15 @@ static bool import_into(struct import *import, const char *path, struct error *e
     return report_close(&import->report, err) && is_filled;
 }
 
-bool import_run(const struct import_options *options, struct import_summary *ret, struct error *err)
+/* Imports into the empty file at `path`. *ret_double: in vain, and the careful way is due. */
+static bool try_import(const struct import_options *options, const struct import_kind *kind,
+                       int old, const char *path, bool is_careful, bool *ret_double,
+                       struct import_summary *ret, struct error *err)
 {
-    defer(temporary_done) struct temporary temporary = { 0 };
-    defer(close_file) int old = -1;
-    defer(import_done) struct import import = { .options = options, .summary = ret };
+    defer(import_done) struct import import = {
+        .options = options, .kind = kind, .summary = ret, .is_careful = is_careful
+    };
+    bool is_done;
 
     *ret = (struct import_summary){ 0 };
     import.links_json = BUFFER_INIT(1 << 16);
@@ -1558,21 +1568,49 @@ bool import_run(const struct import_options *options, struct import_summary *ret
     else
         snprintf(import.report_path, sizeof(import.report_path), "%s-import-report.csv",
                  options->dataset);
-    if (!find_kind(options->kind, &import.kind, err))
+    is_done = (old >= 0 ? copy_dataset(options->dataset, old, path, err) : build_base(path, err))
+              && import_into(&import, path, err);
+    *ret_double = import.is_double;
+    return is_done;
+}
+
+/* The same, twice if need be. */
+static bool import_to(const struct import_options *options, const struct import_kind *kind, int old,
+                      const char *path, struct import_summary *ret, struct error *err)
+{
+    struct error first = { .code = ERR_NONE };
+    bool is_double;
+
+    if (try_import(options, kind, old, path, false, &is_double, ret, &first))
+        return true;
+    if (!is_double) {
+        *err = first;
+        return false;
+    }
+    if (truncate(path, 0) != 0 || (old >= 0 && lseek(old, 0, SEEK_SET) != 0))
+        return error_set(err, ERR_INPUT, NULL, "%s cannot be written: %s.", options->dataset,
+                         strerror(errno));
+    return try_import(options, kind, old, path, true, &is_double, ret, err);
+}
+
+bool import_run(const struct import_options *options, struct import_summary *ret, struct error *err)
+{
+    defer(temporary_done) struct temporary temporary = { 0 };
+    defer(close_file) int old = -1;
+    const struct import_kind *kind;
+
+    *ret = (struct import_summary){ 0 };
+    if (!find_kind(options->kind, &kind, err))
         return false;
     if (!date_is_day(options->known_from))
         return error_set(err, ERR_INPUT, NULL,
                          "'%.40s' is no day; the day of the state, as 2025-04-04, would be right.",
                          options->known_from);
-    if (options->report == NULL)
-        unlink(import.report_path); /* of an import before: it would be taken for this one's */
     reader_set_guess(guess_kind);
     temporary_sweep(options->dataset);
     if (!lock_dataset(options->dataset, &old, err)
         || !temporary_make(options->dataset, &temporary, err)
-        || (old >= 0 ? !copy_dataset(options->dataset, old, temporary.path, err)
-                     : !build_base(temporary.path, err))
-        || !import_into(&import, temporary.path, err))
+        || !import_to(options, kind, old, temporary.path, ret, err))
         return false;
     if (!ret->is_changed || options->is_dry_run)
         return true;

@@ -179,13 +179,6 @@ static void on_row(int terminator, void *data)
     reader->is_ended = true;
 }
 
-/* Blanks are content to libcsv: it must not trim inside what it hands over. */
-static int is_space(unsigned char c)
-{
-    (void)c;
-    return 0;
-}
-
 static bool parse_failed(struct reader *reader, struct error *err)
 {
     if (csv_error(&reader->parser) != CSV_EPARSE)
@@ -587,7 +580,6 @@ static bool begin(struct reader *reader, struct error *err)
     if (csv_init(&reader->parser, CSV_STRICT | CSV_STRICT_FINI) != 0)
         return out_of_memory(err);
     reader->is_ready = true;
-    csv_set_space_func(&reader->parser, is_space);
     return read_header(reader, err);
 }
 

@@ -56,6 +56,10 @@ const struct target target_casualties = {
     .kind = "actor",
     .links_column = CASUALTY_PERPETRATORS,
     .initial = casualty_initial,
+    .references = { { CASUALTY_SERIES, "series" },
+                    { CASUALTY_PLACE, "places" },
+                    { CASUALTY_NATIONALITY, "places" },
+                    { CASUALTY_DEFINITION, "definitions" } },
 };
 
 static const char *const strength_columns[STRENGTH__MAX] = {
@@ -86,6 +90,7 @@ const struct target target_strengths = {
     .n_columns = STRENGTH__MAX,
     .source = "source",
     .initial = strength_initial,
+    .references = { { STRENGTH_DEFINITION, "definitions" } },
 };
 
 static const char *const claim_columns[CLAIM__MAX] = {

@@ -16,6 +16,7 @@ enum {
     CONTENT_MOST = 40,    /* content columns of a table */
     LINKS_MOST = 16,      /* things that one row is linked to */
     SCRATCH_SIZE = 4096,  /* bytes of texts made for one row */
+    TARGET_REFERENCES = 6, /* content columns that refer to rows, with the NULL behind them */
 };
 
 /** A table that is filled. */
@@ -30,6 +31,10 @@ struct target {
     const char *kind;     /* kind of thing that is linked */
     size_t links_column;  /* content column with the links, ready to send */
     const char *const *initial; /* texts that columns have when nothing else is said; NULL: NULL */
+    struct {
+        size_t column;     /* content column that refers to a row */
+        const char *table; /* by its id; NULL: no more */
+    } references[TARGET_REFERENCES];
 };
 
 /** Content columns of `casualties`. */
