@@ -88,8 +88,11 @@ static const struct invariant invariants[] = {
       .query = "SELECT id FROM $table WHERE " NUMBER_IS_SAID
                " AND (qualifier IS NULL OR unit IS NULL OR text IS NULL)",
       .text = "a number without qualifier, unit or text; all three would be right." },
-    { .with = "qualifier",
-      .query = "SELECT id FROM $table WHERE low > high AND (best IS NULL OR NOT " IS_FLAGGED ")",
+    { .table = "relationships",
+      .query = "SELECT id FROM relationships WHERE low > high",
+      .text = "low is greater than high; low at most high would be right." },
+    { .with = "flags",
+      .query = "SELECT id FROM $table WHERE low > high AND NOT " IS_FLAGGED,
       .text = "low is greater than high; low at most high would be right." },
     { .with = "flags",
       .query = "SELECT id FROM $table WHERE (low > best OR best > high) AND NOT " IS_FLAGGED,
