@@ -95,7 +95,8 @@ static const struct invariant invariants[] = {
       .query = "SELECT id FROM $table WHERE low > high AND NOT " IS_FLAGGED,
       .text = "low is greater than high; low at most high would be right." },
     { .with = "flags",
-      .query = "SELECT id FROM $table WHERE (low > best OR best > high) AND NOT " IS_FLAGGED,
+      .query = "SELECT id FROM $table WHERE (low > best OR best > high) AND NOT coalesce(low > high, 0)"
+               " AND NOT " IS_FLAGGED,
       .text = "best lies outside its bounds; the flag 'bounds_inconsistent' would be right." },
     { .with = "qualifier",
       .query = "SELECT id FROM $table WHERE " NUMBER_IS_SAID " AND CASE qualifier"

@@ -169,6 +169,7 @@ static bool look_at(sqlite3 *db, const char *table, struct hashes *ret, struct e
 {
     static const char kind[] = "SELECT wr FROM pragma_table_list(?1)";
     defer(finalize) sqlite3_stmt *stmt = NULL, *span = NULL;
+    defer(buffer_done) struct buffer sql = BUFFER_INIT(SQL_MOST);
     sqlite3_int64 last;
 
     ret->n = 0;
@@ -177,10 +178,15 @@ static bool look_at(sqlite3 *db, const char *table, struct hashes *ret, struct e
     sqlite3_bind_text(stmt, 1, table, -1, SQLITE_STATIC);
     if (sqlite3_step(stmt) != SQLITE_ROW || sqlite3_column_int(stmt, 0) != 0)
         return true;
-    if (!prepare(db, "coalesce(min(rowid), 0), coalesce(max(rowid), 0), count(*)", table, false,
-                 &span, err))
-        return false;
-    if (sqlite3_step(span) != SQLITE_ROW)
+    /* Each by itself: the first two are seeks then. */
+    buffer_format(&sql,
+                  "SELECT (SELECT min(rowid) FROM \"%s\"), (SELECT max(rowid) FROM \"%s\"),"
+                  " (SELECT count(*) FROM \"%s\")",
+                  table, table, table);
+    if (sql.broken)
+        return no_memory(err);
+    if (sqlite3_prepare_v2(db, sql.data, -1, &span, NULL) != SQLITE_OK
+        || sqlite3_step(span) != SQLITE_ROW)
         return fail(db, err);
     ret->first = sqlite3_column_int64(span, 0);
     last = sqlite3_column_int64(span, 1);

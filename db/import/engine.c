@@ -11,7 +11,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "db/beside.h"
 #include "db/build.h"
+#include "db/import/ahead.h"
 #include "db/import/bulk.h"
 #include "db/import/import.h"
 #include "db/import/report.h"
@@ -26,11 +28,13 @@
 enum {
     SQL_MOST = 16384,
     CACHE_KIB = 32768,       /* page cache: with it an import stays far below 100 MiB */
+    SORT_CACHE_KIB = 8192,   /* while indexes are built: sorts by what fits a processor's cache */
     STATEMENTS_MOST = 32,    /* statements of import_execute() that are kept */
     HELD_MOST = 1000000,     /* records that a kind may hold */
     REASON_SIZE = 512,       /* bytes of the reason for a rejection */
     PROGRESS_ROWS = 1024,    /* rows between two looks at the clock */
-    BULK_BYTES = 8 << 20,    /* files from this size on: indexes are built once, at the end */
+    BULK_BYTES = 8 << 20,    /* files from this size on are large: they are read in a second thread,
+                                and indexes are built once, at the end */
     COPY_MOST = 1 << 30,     /* bytes of the dataset that are copied by one call */
 };
 
@@ -44,6 +48,7 @@ struct kept_statement {
 struct import {
     const struct import_options *options;
     const struct import_kind *kind;
+    const char *path; /* of the copy that is filled */
     struct import_summary *summary;
     sqlite3 *db;
     sqlite3_stmt *sql[TARGET_SQL__MAX];
@@ -66,6 +71,7 @@ struct import {
     bool is_double;           /* this one did */
 
     struct reader *reader;        /* the file under way; NULL: none */
+    struct ahead *ahead;          /* reads it, when it is large; NULL: nobody does so far */
     const struct import_row *row; /* under way; NULL: none */
     size_t n_put, n_inserted, n_revised; /* records of the row under way */
     bool is_rejected;             /* the row under way is */
@@ -876,8 +882,11 @@ static void tell(const struct import *import, long long before, long long size)
 
     if (import->options->progress == NULL)
         return;
-    progress.bytes = before
-                     + (import->reader != NULL ? reader_bytes(import->reader, &unused) : 0);
+    progress.bytes = before;
+    if (import->ahead != NULL)
+        progress.bytes += ahead_bytes(import->ahead);
+    else if (import->reader != NULL)
+        progress.bytes += reader_bytes(import->reader, &unused);
     import->options->progress(&progress, import->options->progress_data);
 }
 
@@ -956,15 +965,20 @@ static bool check_version(struct import *import, const struct import_row *row, s
                          import->version);
 }
 
-static bool read_rows(struct import *import, struct reader *reader, long long before,
-                      long long size, struct error *err)
+static bool next_row(struct import *import, const struct import_row **ret, struct error *err)
+{
+    return import->ahead != NULL ? ahead_next(import->ahead, ret, err)
+                                 : reader_next(import->reader, ret, err);
+}
+
+static bool read_rows(struct import *import, long long before, long long size, struct error *err)
 {
     bool is_versioned = has_version(import->kind);
 
     for (;;) {
         const struct import_row *row;
 
-        if (!reader_next(reader, &row, err))
+        if (!next_row(import, &row, err))
             return false;
         if (row == NULL)
             return true;
@@ -993,8 +1007,12 @@ static bool read_file(struct import *import, const char *file, long long *before
 
     if (!reader_open(file, import->kind->fields, &reader, err))
         return false;
+    if (size >= BULK_BYTES && !ahead_open(reader, &import->ahead, err))
+        return false;
     import->reader = reader;
-    is_read = read_rows(import, reader, *before, size, err);
+    is_read = read_rows(import, *before, size, err);
+    ahead_close(import->ahead);
+    import->ahead = NULL;
     import->reader = NULL;
     import->row = NULL;
     *before += reader_bytes(reader, &unused);
@@ -1389,13 +1407,17 @@ static bool is_still_there(const char *dataset, int fd)
            && there.st_ino == copied.st_ino;
 }
 
-static bool write_digest(struct import *import, struct error *err)
+static bool keep_digest(struct import *import, struct error *err)
 {
     static const char sql[] = "INSERT OR REPLACE INTO dataset (key, value) VALUES ('digest', ?1)";
     const char *texts[] = { import->summary->digest };
 
-    return digest_compute(import->db, import->summary->digest, err)
-           && import_execute(import, sql, texts, 1, err);
+    return import_execute(import, sql, texts, 1, err);
+}
+
+static bool write_digest(struct import *import, struct error *err)
+{
+    return digest_compute(import->db, import->summary->digest, err) && keep_digest(import, err);
 }
 
 static bool check_keys_of(struct import *import, const char *table, struct error *err)
@@ -1460,10 +1482,21 @@ static bool fill(struct import *import, struct error *err)
     return true;
 }
 
-/* Builds what a large load has left out, and the digest beside it. */
+/* Writes what a large load has left out: the indexes, and the digest that a second thread computes
+ * meanwhile, by a connection of its own. That one sees the rows as they are committed now; the
+ * pages that the indexes need are new ones. */
 static bool finish_bulk(struct import *import, struct error *err)
 {
-    return bulk_build_others(&import->bulk, err) && write_digest(import, err);
+    defer(beside_done) struct beside beside = { .is_started = false };
+    char pragma[64];
+
+    snprintf(pragma, sizeof(pragma), "PRAGMA cache_size = -%d", SORT_CACHE_KIB);
+    if (!run(import, "COMMIT", err) || !beside_begin(import->path, &beside, err)
+        || !run(import, pragma, err) || !run(import, "BEGIN", err)
+        || !bulk_build_others(&import->bulk, err)
+        || !beside_end(&beside, import->summary->digest, err))
+        return false;
+    return keep_digest(import, err);
 }
 
 static bool finish_file(struct import *import, struct error *err)
@@ -1556,7 +1589,7 @@ static bool try_import(const struct import_options *options, const struct import
                        struct import_summary *ret, struct error *err)
 {
     defer(import_done) struct import import = {
-        .options = options, .kind = kind, .summary = ret, .is_careful = is_careful
+        .options = options, .kind = kind, .path = path, .summary = ret, .is_careful = is_careful
     };
     bool is_done;
 

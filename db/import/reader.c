@@ -74,6 +74,11 @@ bool fields_match(const struct import_field *fields, const char *const *header, 
     return true;
 }
 
+size_t reader_fields(const struct reader *reader)
+{
+    return reader->n_fields;
+}
+
 const char *reader_column(const struct reader *reader, size_t field)
 {
     return !reader->is_json && reader->column_of[field] >= 0

@@ -58,6 +58,9 @@ bool reader_open(const char *file, const struct import_field *fields, struct rea
  */
 bool reader_next(struct reader *reader, const struct import_row **ret, struct error *err);
 
+/** How many fields each row has. */
+size_t reader_fields(const struct reader *reader);
+
 /** The name of a field as the file has it. */
 const char *reader_column(const struct reader *reader, size_t field);
 
