@@ -255,21 +255,27 @@ static int compare_keys(const void *a, const void *b, void *data)
     return (row_a > row_b) - (row_a < row_b); /* both are in the one array of the table */
 }
 
-/* Sorts the rows of each table by its key, once all are there. */
+/* Sorts the rows of a table by its key, once all are there. */
+static bool sort_table(struct build *build, size_t i, struct error *err)
+{
+    struct table_rows *rows = &build->text.of[i];
+    struct table table = tables[i];
+
+    rows->sorted = text_alloc(&build->text.memory, (rows->n_rows + 1) * sizeof(struct text_row *));
+    if (rows->sorted == NULL)
+        return error_set(err, ERR_INTERNAL, NULL, "no memory for the rows of %s", table.name);
+    for (size_t j = 0; j < rows->n_rows; j++)
+        rows->sorted[j] = &rows->rows[j];
+    qsort_r(rows->sorted, rows->n_rows, sizeof(struct text_row *), compare_keys, &table);
+    return true;
+}
+
 static bool sort_text(struct build *build, struct error *err)
 {
     for (size_t i = 0; i < TABLES_N; i++) {
-        struct table_rows *rows = &build->text.of[i];
-        struct table table = tables[i];
-
-        rows->sorted =
-            text_alloc(&build->text.memory, (rows->n_rows + 1) * sizeof(struct text_row *));
-        if (rows->sorted == NULL)
-            return error_set(err, ERR_INTERNAL, NULL, "no memory for the rows of %s", table.name);
-        for (size_t j = 0; j < rows->n_rows; j++)
-            rows->sorted[j] = &rows->rows[j];
-        qsort_r(rows->sorted, rows->n_rows, sizeof(struct text_row *), compare_keys, &table);
-        build->n_rows += rows->n_rows;
+        if (!sort_table(build, i, err))
+            return false;
+        build->n_rows += build->text.of[i].n_rows;
     }
     if (build->text.of[TABLE_RELEASES].n_rows > 0)
         build->text.newest = build->text.of[TABLE_RELEASES]
@@ -1242,8 +1248,8 @@ static bool write_file(struct build *build, const char *path, const char *file,
     if (build->faults.n > 0)
         return false;
     if (!run(db, derive_states_sql, file, err) || !run(db, derive_sql, file, err)
-        || !write_digest(db, file, ret, err)
-        || !run(db, "COMMIT", file, err) || !run(db, "ANALYZE; VACUUM", file, err))
+        || !write_digest(db, file, ret, err) || !run(db, "COMMIT", file, err)
+        || !run(db, "ANALYZE; VACUUM", file, err))
         return false;
     return check_written(db, file, err);
 }
@@ -1257,6 +1263,242 @@ static bool refuse(const struct build *build, struct error *err)
 {
     return error_set(err, ERR_INPUT, NULL, "%zu fault%s in %s.", build->faults.n,
                      build->faults.n == 1 ? "" : "s", build->text_dir);
+}
+
+/* ---- Rows of text against a dataset ---- */
+
+/** Rows of text, with what they may refer to. */
+struct checker {
+    struct build build;
+    struct row_list {
+        const struct text_row **rows;
+        size_t n, size;
+    } lists[TABLES_N]; /* what tables[i] will have when it is sorted */
+};
+
+/* Tables of which nothing refers to the rows, and which may be large. */
+static bool is_referred_to(const struct table *table)
+{
+    return table->thing != NULL || table == &tables[TABLE_CODES];
+}
+
+static bool list_row(struct checker *checker, size_t i, const struct text_row *row,
+                     struct error *err)
+{
+    struct row_list *list = &checker->lists[i];
+
+    if (list->n == list->size) {
+        size_t size = list->size > 0 ? list->size * 2 : 256;
+        const struct text_row **rows = realloc(list->rows, size * sizeof(const struct text_row *));
+
+        if (rows == NULL)
+            return error_set(err, ERR_INTERNAL, NULL, "no memory for rows to check");
+        list->rows = rows;
+        list->size = size;
+    }
+    list->rows[list->n++] = row;
+    return true;
+}
+
+static const struct text_row *copy_row(struct checker *checker, const char *file, size_t line,
+                                       const char *const *cells, size_t n)
+{
+    struct text_memory *memory = &checker->build.text.memory;
+    struct text_row *row = text_alloc(memory, sizeof(*row));
+    const char **copies = text_alloc(memory, n * sizeof(*copies));
+
+    if (row == NULL || copies == NULL)
+        return NULL;
+    for (size_t i = 0; i < n; i++) {
+        size_t len = cells[i] != NULL ? strlen(cells[i]) : 0;
+        char *copy = cells[i] != NULL ? text_alloc(memory, len + 1) : NULL;
+
+        if (copy != NULL)
+            memcpy(copy, cells[i], len);
+        copies[i] = copy;
+    }
+    *row = (struct text_row){ .path = file, .line = line, .cells = copies, .n_cells = n };
+    return memory->failed ? NULL : row;
+}
+
+/* The columns of a table that stand in the row itself, as text; NULL for lists. */
+static void add_select(const struct table *table, struct buffer *sql)
+{
+    buffer_text(sql, "SELECT ");
+    for (size_t i = 0; table->columns[i].name != NULL; i++) {
+        const struct column *column = &table->columns[i];
+        const char *suffix = cell_kinds[column->kind].suffixes[0];
+
+        if (suffix == NULL || *suffix != '\0')
+            buffer_format(sql, "%sNULL", i > 0 ? ", " : "");
+        else
+            buffer_format(sql, "%s\"%s\"", i > 0 ? ", " : "",
+                          column->sql ? column->sql : column->name);
+    }
+    buffer_format(sql, " FROM %s", table->name);
+}
+
+static bool load_table(struct checker *checker, size_t i, sqlite3 *db, struct error *err)
+{
+    defer(buffer_done) struct buffer sql = BUFFER_INIT(SQL_MOST);
+    defer(finalize) sqlite3_stmt *stmt = NULL;
+    const char *cells[TABLE_COLUMNS];
+    size_t n = 0;
+    int code;
+
+    while (tables[i].columns[n].name != NULL)
+        n++;
+    add_select(&tables[i], &sql);
+    if (!prepare(db, &sql, &stmt, "the dataset", err))
+        return false;
+    while ((code = sqlite3_step(stmt)) == SQLITE_ROW) {
+        const struct text_row *row;
+
+        for (size_t j = 0; j < n; j++)
+            cells[j] = (const char *)sqlite3_column_text(stmt, (int)j);
+        row = copy_row(checker, "the dataset", 0, cells, n);
+        if (row == NULL)
+            return error_set(err, ERR_INTERNAL, NULL, "no memory for rows to check");
+        if (!list_row(checker, i, row, err))
+            return false;
+    }
+    return code == SQLITE_DONE || fail(db, "the dataset", err);
+}
+
+void checker_free(struct checker *checker)
+{
+    if (checker == NULL)
+        return;
+    for (size_t i = 0; i < TABLES_N; i++)
+        free(checker->lists[i].rows);
+    text_memory_done(&checker->build.text.memory);
+    free(checker);
+}
+
+static void drop_checker(struct checker **checker)
+{
+    checker_free(*checker);
+}
+
+bool checker_new(sqlite3 *db, struct checker **ret, struct error *err)
+{
+    defer(drop_checker) struct checker *checker = calloc(1, sizeof(*checker));
+
+    if (checker == NULL)
+        return error_set(err, ERR_INTERNAL, NULL, "no memory for rows to check");
+    checker->build.text.faults = &checker->build.faults;
+    checker->build.text_dir = "the dataset";
+    for (size_t i = 0; i < TABLES_N; i++) {
+        if (is_referred_to(&tables[i]) && !load_table(checker, i, db, err))
+            return false;
+    }
+    if (!checker_sort(checker, err))
+        return false;
+    *ret = checker;
+    checker = NULL;
+    return true;
+}
+
+static size_t table_named(const char *name)
+{
+    size_t i = 0;
+
+    while (i + 1 < TABLES_N && strcmp(tables[i].name, name) != 0)
+        i++;
+    return i;
+}
+
+bool checker_add(struct checker *checker, const char *table, const char *file, size_t line,
+                 const char *const *cells, const struct text_row **ret, struct error *err)
+{
+    size_t i = table_named(table), n = 0;
+
+    while (tables[i].columns[n].name != NULL)
+        n++;
+    *ret = copy_row(checker, file, line, cells, n);
+    if (*ret == NULL)
+        return error_set(err, ERR_INTERNAL, NULL, "no memory for rows to check");
+    return list_row(checker, i, *ret, err);
+}
+
+bool checker_sort(struct checker *checker, struct error *err)
+{
+    struct build *build = &checker->build;
+
+    for (size_t i = 0; i < TABLES_N; i++) {
+        struct table_rows *rows = &build->text.of[i];
+        const struct row_list *list = &checker->lists[i];
+
+        if (rows->n_rows == list->n)
+            continue;
+        rows->rows = text_alloc(&build->text.memory, list->n * sizeof(*rows->rows));
+        if (rows->rows == NULL)
+            return error_set(err, ERR_INTERNAL, NULL, "no memory for rows to check");
+        for (size_t j = 0; j < list->n; j++)
+            rows->rows[j] = *list->rows[j];
+        rows->n_rows = list->n;
+        if (!sort_table(build, i, err))
+            return false;
+    }
+    return true;
+}
+
+void checker_drop(struct checker *checker, const char *table)
+{
+    checker->lists[table_named(table)].n--;
+}
+
+const struct text_row *checker_find(struct checker *checker, const char *table, const char *id)
+{
+    return text_find(&checker->build.text, table_named(table), id);
+}
+
+void checker_near(struct checker *checker, const char *thing, const char *given, char *ret,
+                  size_t size)
+{
+    suggest(&checker->build, thing, given, ret, size);
+}
+
+static void free_words(char **words)
+{
+    free(*words);
+}
+
+static void close_stream(FILE **stream)
+{
+    if (*stream != NULL)
+        fclose(*stream);
+}
+
+bool checker_check(struct checker *checker, const char *table, const struct text_row *row,
+                   char *ret, size_t size)
+{
+    size_t i = table_named(table), len = 0;
+    struct build *build = &checker->build;
+    defer(free_words) char *words = NULL;
+    defer(close_stream) FILE *stream = open_memstream(&words, &len);
+    struct cell cell = { .build = build, .table = &tables[i], .row = row };
+    const char *fault;
+
+    build->faults = (struct faults){ .out = stream };
+    for (size_t j = 0; tables[i].columns[j].name != NULL; j++) {
+        cell.column = &tables[i].columns[j];
+        check_cell(&cell, row->cells[j]);
+    }
+    if (table_column(&tables[i], "end") >= 0)
+        check_period(build, &tables[i], row);
+    for (size_t j = 0; j < TABLE_RULES && tables[i].rules[j] != NULL; j++)
+        tables[i].rules[j](&build->text, &tables[i], row);
+    if (stream != NULL)
+        fflush(stream);
+    build->faults.out = NULL;
+    if (build->faults.n == 0)
+        return true;
+    /* `path:line: what is wrong; what would be right` without its place. */
+    fault = words != NULL ? strstr(words, ": ") : NULL;
+    snprintf(ret, size, "%.*s", fault != NULL ? (int)strcspn(fault + 2, "\n") : 0,
+             fault != NULL ? fault + 2 : "");
+    return false;
 }
 
 /* Checks all that was read. */

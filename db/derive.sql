@@ -40,7 +40,8 @@ UPDATE sources SET origin = coalesce(
      ORDER BY (SELECT min(known_on) FROM series_states o WHERE o.series = l.series), l.series LIMIT 1), chain.first)
 FROM chain WHERE chain.id = sources.id;
 
--- What to call things.
+-- What to call things. Rows that name a thing are many: those alone are told anew whose thing is called otherwise now.
+CREATE TEMP TABLE labels_before AS SELECT kind, id, name FROM labels;
 DELETE FROM labels;
 INSERT INTO labels (kind, id, name)
 SELECT kind, id, name FROM (
@@ -130,12 +131,16 @@ UPDATE casualties SET perpetrators_json = (
     SELECT json_group_array(json_object('id', id, 'name', name)) FROM (
         SELECT b.id, b.name FROM casualty_perpetrators l JOIN labels b ON b.kind = 'actor' AND b.id = l.actor
         WHERE l.casualty = casualties.id AND l.version = casualties.version ORDER BY l.position))
-WHERE (id, version) IN (SELECT casualty, version FROM casualty_perpetrators);
+WHERE (perpetrators_json = '[]' AND (id, version) IN (SELECT casualty, version FROM casualty_perpetrators))
+OR rowid IN (SELECT c.rowid FROM labels b JOIN labels_before o ON o.kind = b.kind AND o.id = b.id AND o.name <> b.name
+    JOIN casualty_perpetrators l ON l.actor = b.id JOIN casualties c ON c.id = l.casualty AND c.version = l.version WHERE b.kind = 'actor');
 UPDATE casualties SET claims_json = (
     SELECT json_group_array(json_object('id', id, 'name', name)) FROM (
         SELECT b.id, b.name FROM casualty_claims l JOIN labels b ON b.kind = 'claim' AND b.id = l.claim
         WHERE l.casualty = casualties.id AND l.version = casualties.version ORDER BY l.position))
-WHERE (id, version) IN (SELECT casualty, version FROM casualty_claims);
+WHERE (claims_json = '[]' AND (id, version) IN (SELECT casualty, version FROM casualty_claims))
+OR rowid IN (SELECT c.rowid FROM labels b JOIN labels_before o ON o.kind = b.kind AND o.id = b.id AND o.name <> b.name
+    JOIN casualty_claims l ON l.claim = b.id JOIN casualties c ON c.id = l.casualty AND c.version = l.version WHERE b.kind = 'claim');
 UPDATE relationships SET sources_json = (
     SELECT json_group_array(json_object('id', id, 'name', name)) FROM (
         SELECT b.id, b.name FROM relationship_sources l JOIN labels b ON b.kind = 'source' AND b.id = l.source
@@ -144,6 +149,8 @@ UPDATE relationships SET sources_json = (
     SELECT json_group_array(json_object('id', id, 'name', name)) FROM (
         SELECT b.id, b.name FROM relationship_claims l JOIN labels b ON b.kind = 'claim' AND b.id = l.claim
         WHERE l.relationship = relationships.id AND l.version = relationships.version ORDER BY l.position));
+
+DROP TABLE temp.labels_before;
 
 -- What this file is; the digest comes last, from all the rest.
 INSERT OR REPLACE INTO dataset (key, value) SELECT 'release', max(id) FROM releases;

@@ -31,5 +31,6 @@ void temporary_done(struct temporary *temporary);
 bool temporary_publish(struct temporary *temporary, const char *file, long long *ret_size,
                        struct error *err);
 
-/** Removes what killed processes left beside `file`: each `FILE.tmp-PID` whose process is no more. */
+/** Removes what killed processes left beside `file`: each `FILE.tmp-PID` whose process is no more.
+ */
 void temporary_sweep(const char *file);

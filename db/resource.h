@@ -20,6 +20,8 @@ enum field_type {
     FIELD_REF,     /* another thing by id: {"id", "name"}, for places "iso3" as well */
     FIELD_REFS,    /* several things, as ready JSON in the column <sql> */
     FIELD_TEXTS,   /* several words, as ready JSON in the column <sql> */
+    FIELD_LIST,    /* several objects of the shape .members, as ready JSON in the column <sql> */
+    FIELD_OBJECT,  /* one object of the shape .members, as ready JSON in the column <sql> */
     FIELD__MAX,
 };
 
@@ -50,6 +52,10 @@ struct field {
     const char *match; /* condition with @ids for the ids that a value names (or @things: kind and
                           id); NULL: <sql> IN @ids */
     const char *codes; /* CODE and TEXTS: name of the closed list in `codes`; NULL: none */
+    const struct field *members; /* LIST and OBJECT: what each object holds, all of it always, in
+                                    its order; ends with an all-zero row */
+    const char *param; /* declared parameter that asks for the field: rows hold it only where that
+                          is not at its default; NULL: always */
     const char *unit;  /* INTEGER, REAL, NUMBER: unit, as in "people" */
     const char *text;  /* one sentence: what it means */
 };

@@ -369,6 +369,7 @@ CREATE TABLE casualties (
 );
 -- The key is an index with a name, which an import of a million rows can drop and build anew by one sort.
 CREATE UNIQUE INDEX casualties_by_id ON casualties (id, version);
+-- Partial where a series of a million rows has no such value: an index of NULLs costs and finds nothing.
 CREATE INDEX casualties_by_mission ON casualties (mission, series, date_min) WHERE mission IS NOT NULL;
 CREATE INDEX casualties_by_series ON casualties (series, date_min);
 CREATE INDEX casualties_by_place ON casualties (place, date_min);
@@ -444,3 +445,149 @@ CREATE TABLE strengths (
 );
 CREATE INDEX strengths_by_mission ON strengths (mission, category, date_min);
 CREATE INDEX strengths_by_date ON strengths (date_min, id);
+
+-- ---- Views: what is compared with what, said once. They hold nothing of their own. ----
+
+-- Claims as they can be compared. What a claim does not say of its period, place or definition it has from its fact; where
+-- that does not say it either, it may be any. `least` and `most` are the bounds of the number, NULL where open; a bare
+-- best ("about 1,000") stands for itself, as in filters.
+CREATE VIEW comparable_claims AS
+SELECT c.rowid AS row, c.id, c.fact, c.known_from, c.known_to,
+    coalesce(c.low, c.best, c.high) IS NOT NULL AS is_number, c.low, c.best, c.high, c.unit,
+    CASE WHEN c.low IS NOT NULL THEN min(c.low, coalesce(c.best, c.low)) WHEN c.high IS NULL THEN c.best END AS least,
+    CASE WHEN c.high IS NOT NULL THEN max(c.high, coalesce(c.best, c.high)) WHEN c.low IS NULL THEN c.best END AS most,
+    coalesce(c.definition, f.definition) AS definition, coalesce(c.place, f.place) AS place,
+    CASE WHEN c.start IS NOT NULL THEN c.start_min WHEN f.start IS NOT NULL THEN f.start_min ELSE '0001-01-01' END AS start_min,
+    CASE WHEN c.start IS NOT NULL THEN c.start_max WHEN f.start IS NOT NULL THEN f.start_max ELSE '9999-12-31' END AS start_max,
+    CASE WHEN c.end IS NOT NULL THEN c.end_min WHEN f.end IS NOT NULL THEN f.end_min ELSE '0001-01-01' END AS end_min,
+    CASE WHEN c.end IS NOT NULL THEN c.end_max WHEN f.end IS NOT NULL THEN f.end_max ELSE '9999-12-31' END AS end_max,
+    c.start, c.end, c.object_kind || '/' || c.object AS thing, c.object_text AS words,
+    c.modality IN ('denied', 'retracted') AS is_denial,
+    c.flags_json LIKE '%translation_damage%' AS is_damaged,
+    -- Checked against other sources and found to differ: a person settled that it contradicts them.
+    c.status = 'disputed' AND c.verdict IS 'differs' AS is_refuted,
+    EXISTS (SELECT 1 FROM codes WHERE list = 'single_valued' AND codes.id = f.predicate) AS is_single,
+    EXISTS (SELECT 1 FROM codes WHERE list = 'cumulative' AND codes.id = f.predicate) AS is_cumulative
+FROM claims c JOIN facts f ON f.id = c.fact;
+
+-- Each two claims on one fact, both ways round: how `claim` stands to `other` (code list stands) and why (JSON list of
+-- codes of the list pair_reason). Numbers are compared only where both count the same thing, over what can be the same
+-- period and place, in one unit; they conflict only where no number is within the bounds of both. Where only the periods
+-- differ and what is counted only grows (code list cumulative), the count of a part cannot be more than that of the whole.
+CREATE VIEW claim_pairs AS
+SELECT fact, claim, other, other_id, claim_from, claim_to, other_from, other_to, is_apart,
+    CASE reason
+        WHEN 'same' THEN 'agrees'
+        WHEN 'bounds' THEN 'compatible' WHEN 'part' THEN 'compatible' WHEN 'precision' THEN 'compatible' WHEN 'several' THEN 'compatible'
+        WHEN 'number' THEN 'conflicts' WHEN 'date' THEN 'conflicts' WHEN 'object' THEN 'conflicts'
+        WHEN 'denial' THEN 'conflicts' WHEN 'disputed' THEN 'conflicts'
+        ELSE 'not_comparable' END AS stands,
+    reason,
+    CASE WHEN reason <> 'scope' THEN '["' || reason || '"]'
+        ELSE '[' || substr(CASE WHEN other_unit THEN ',"unit"' ELSE '' END
+            || CASE WHEN other_definition THEN ',"definition"' ELSE '' END
+            || CASE WHEN other_period THEN ',"period"' ELSE '' END
+            || CASE WHEN other_place THEN ',"place"' ELSE '' END, 2) || ']' END AS reasons
+FROM (
+    SELECT fact, claim, other, other_id, claim_from, claim_to, other_from, other_to,
+        other_unit, other_definition, other_period, other_place, is_apart,
+        CASE
+            WHEN is_damaged THEN 'translation_damage'
+            WHEN is_denial <> other_is_denial THEN 'denial'
+            WHEN is_denial THEN 'same'
+            WHEN is_number AND other_is_number THEN CASE
+                WHEN NOT (other_unit OR other_definition OR other_period OR other_place) THEN CASE
+                    WHEN is_apart THEN 'number' WHEN is_same_number THEN 'same' ELSE 'bounds' END
+                WHEN is_cumulative AND NOT (other_unit OR other_definition OR other_place) AND is_part_more THEN 'number'
+                WHEN is_refuted THEN 'disputed'
+                WHEN is_cumulative AND NOT (other_unit OR other_definition OR other_place) AND is_part_less THEN 'part'
+                ELSE 'scope' END
+            WHEN is_number OR other_is_number THEN CASE WHEN is_refuted THEN 'disputed' ELSE 'words' END
+            WHEN is_other_thing THEN CASE
+                WHEN is_single THEN 'object' WHEN is_refuted THEN 'disputed' ELSE 'several' END
+            WHEN is_single AND (is_other_start OR is_other_end) THEN 'date'
+            WHEN is_single AND is_dated THEN CASE WHEN is_same_date THEN 'same' ELSE 'precision' END
+            WHEN is_same_words THEN 'same'
+            WHEN is_refuted THEN 'disputed'
+            WHEN is_same_thing THEN 'same'
+            ELSE 'words' END AS reason
+    FROM (
+        SELECT a.fact, a.row AS claim, b.row AS other, b.id AS other_id, a.is_cumulative,
+            a.known_from AS claim_from, a.known_to AS claim_to, b.known_from AS other_from, b.known_to AS other_to,
+            a.is_damaged OR b.is_damaged AS is_damaged, a.is_refuted OR b.is_refuted AS is_refuted,
+            a.is_denial, b.is_denial AS other_is_denial, a.is_number, b.is_number AS other_is_number, a.is_single,
+            coalesce(a.unit <> b.unit, 0) AS other_unit,
+            coalesce(a.definition <> b.definition, 0) AS other_definition,
+            coalesce(a.place <> b.place, 0) AS other_place,
+            a.start_max < b.start_min OR b.start_max < a.start_min
+                OR a.end_max < b.end_min OR b.end_max < a.end_min AS other_period,
+            coalesce(a.most < b.least, 0) OR coalesce(b.most < a.least, 0) AS is_apart,
+            -- One period certainly within the other, and more counted in it; or possibly within it, and no more.
+            (a.start_min >= b.start_max OR (a.start_min = b.start_min AND a.start_max = b.start_max))
+                AND a.end_max <= b.end_min AND coalesce(a.least > b.most, 0)
+            OR (b.start_min >= a.start_max OR (a.start_min = b.start_min AND a.start_max = b.start_max))
+                AND b.end_max <= a.end_min AND coalesce(b.least > a.most, 0) AS is_part_more,
+            a.start_max >= b.start_min AND a.end_min <= b.end_max AND coalesce(a.least <= b.most, 1)
+                OR b.start_max >= a.start_min AND b.end_min <= a.end_max AND coalesce(b.least <= a.most, 1) AS is_part_less,
+            a.low IS b.low AND a.best IS b.best AND a.high IS b.high AS is_same_number,
+            coalesce(a.thing <> b.thing, 0) AS is_other_thing, coalesce(a.thing = b.thing, 0) AS is_same_thing,
+            a.thing IS b.thing AND a.words IS b.words AS is_same_words,
+            a.start IS NOT NULL AND b.start IS NOT NULL AND (a.start_max < b.start_min OR b.start_max < a.start_min) AS is_other_start,
+            a.end IS NOT NULL AND b.end IS NOT NULL AND (a.end_max < b.end_min OR b.end_max < a.end_min) AS is_other_end,
+            (a.start IS NOT NULL AND b.start IS NOT NULL) OR (a.end IS NOT NULL AND b.end IS NOT NULL) AS is_dated,
+            a.start IS b.start AND a.end IS b.end AS is_same_date
+        FROM comparable_claims a JOIN comparable_claims b ON b.fact = a.fact AND b.row <> a.row
+    )
+);
+
+-- Where a fact belongs: its own place, those of its claims, and where its subject is. Known as those are.
+CREATE VIEW fact_places AS
+SELECT id AS fact, place, '0001-01-01' AS known_from, NULL AS known_to FROM facts WHERE place IS NOT NULL
+UNION ALL SELECT id, subject, '0001-01-01', NULL FROM facts WHERE subject_kind = 'place'
+UNION ALL SELECT fact, place, known_from, known_to FROM claims WHERE place IS NOT NULL
+UNION ALL SELECT f.id, l.place, e.known_from, e.known_to FROM facts f JOIN events e ON e.id = f.subject
+    JOIN event_places l ON l.event = e.id WHERE f.subject_kind = 'event'
+UNION ALL SELECT f.id, l.place, m.known_from, m.known_to FROM facts f JOIN missions m ON m.id = f.subject
+    JOIN mission_places l ON l.mission = m.id AND l.version = m.version WHERE f.subject_kind = 'actor';
+
+-- Which rows of a series a definition, or a predicate without one, counts: those of a personnel type in `personnel`
+-- (comma list) and of `cause`, NULL meaning any, out of a series whose own definition is `part_of`.
+CREATE VIEW narrowings AS
+SELECT column1 AS name, column2 AS part_of, column3 AS personnel, column4 AS cause FROM (VALUES
+    ('uniformed-all-causes', 'un-personnel-all-causes', 'military,military_observer,police', NULL),
+    ('un-personnel-malicious-acts', 'un-personnel-all-causes', NULL, 'malicious_act'),
+    ('uniformed-malicious-acts', 'un-personnel-all-causes', 'military,military_observer,police', 'malicious_act'),
+    ('deaths_uniformed', 'un-personnel-all-causes', 'military,military_observer,police', NULL),
+    ('deaths_malicious_acts', 'un-personnel-all-causes', NULL, 'malicious_act'),
+    ('deaths_illness', 'un-personnel-all-causes', NULL, 'illness'),
+    ('deaths_accident', 'un-personnel-all-causes', NULL, 'accident'),
+    ('deaths_to_be_determined', 'un-personnel-all-causes', NULL, 'to_be_determined'),
+    ('deaths_unknown_cause', 'un-personnel-all-causes', NULL, 'unknown'));
+
+-- Sums that somebody states of a mission's dead or injured: rows of series of totals, and claims on such facts. The period
+-- is from start_min on, until some day from end_min to end_max; a claim that names none has its fact's, and where that
+-- has none either, ends on the day on which it was known.
+CREATE VIEW stated_totals AS
+SELECT 'total-' || k.id AS id, k.id AS casualty,
+    (SELECT l.claim FROM casualty_claims l WHERE l.casualty = k.id AND l.version = k.version ORDER BY l.position LIMIT 1) AS claim,
+    k.mission, k.harm, k.definition, k.definition AS counted,
+    k.low, k.best, k.high, k.qualifier, k.text, k.unit, k.date AS start, k.date_min AS start_min, k.date_max AS start_max,
+    coalesce(k.end, k.date) AS end, k.end_min, k.end_max, k.source, k.known_from, k.known_to
+FROM series s CROSS JOIN casualties k ON k.series = s.id -- by the index, past millions of records
+WHERE s.kind = 'total' AND k.mission IS NOT NULL
+UNION ALL
+SELECT 'claim-' || c.id, NULL, c.id, c.subject, CASE WHEN f.predicate = 'injured' THEN 'injured' ELSE 'killed' END,
+    coalesce(c.definition, f.definition), coalesce(c.definition, f.definition, f.predicate),
+    c.low, c.best, c.high, c.qualifier, c.text, c.unit,
+    coalesce(c.start, f.start),
+    CASE WHEN c.start IS NOT NULL THEN c.start_min ELSE f.start_min END,
+    CASE WHEN c.start IS NOT NULL THEN c.start_max ELSE f.start_max END,
+    coalesce(c.end, f.end),
+    CASE WHEN c.end IS NOT NULL THEN c.end_min WHEN f.end IS NOT NULL THEN f.end_min ELSE c.known_from END,
+    CASE WHEN c.end IS NOT NULL THEN c.end_max WHEN f.end IS NOT NULL THEN f.end_max ELSE c.known_from END,
+    c.reported_by, c.known_from, c.known_to
+FROM claims c JOIN facts f ON f.id = c.fact
+WHERE c.subject_kind = 'actor' AND c.subject IN (SELECT id FROM missions)
+    AND (c.predicate = 'injured' OR c.predicate = 'deaths' OR c.predicate GLOB 'deaths_*')
+    AND coalesce(c.low, c.best, c.high) IS NOT NULL AND c.modality NOT IN ('denied', 'retracted', 'forecast')
+    AND c.flags_json NOT LIKE '%translation_damage%';

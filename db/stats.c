@@ -587,7 +587,8 @@ static bool tells_time(const struct stats *stats, const struct stats_candidate *
 }
 
 /* The first dimension that is asked for and that a series is not broken down by; NULL: none. */
-static const char *lacking(const struct stats *stats, const struct stats_candidate *candidate)
+static const char *lacking(const struct stats *stats, const struct stats_candidate *candidate,
+                           bool with_nulls)
 {
     for (size_t i = 0; i < stats->n_groups; i++) {
         const struct field *field = stats->groups[i].field;
@@ -598,6 +599,8 @@ static const char *lacking(const struct stats *stats, const struct stats_candida
     for (size_t i = 0; i < stats->query->n_terms; i++) {
         const struct field *field = stats->query->terms[i].field;
 
+        if (stats->query->terms[i].op == OPERATOR_ISNULL && !with_nulls)
+            continue;
         if ((field->flags & FIELD_DIMENSION) && !has_code(candidate->dimensions, field->name))
             return field->name;
     }
@@ -661,20 +664,28 @@ static const char *culprit(const struct stats *stats, const struct stats_candida
     return candidate->field != NULL ? candidate->field : "group_by";
 }
 
+/* with_nulls: a condition that a dimension is null asks for a series that has the dimension. */
+static void judge_fitness(const struct stats *stats, struct stats_choice *choice, bool with_nulls)
+{
+    for (size_t i = 0; i < choice->n; i++) {
+        struct stats_candidate *candidate = &choice->candidates[i];
+
+        candidate->field = lacking(stats, candidate, with_nulls);
+        candidate->verdict = candidate->field != NULL        ? STATS_COARSE
+                             : !tells_time(stats, candidate) ? STATS_TIMELESS
+                                                             : STATS_ANSWERS;
+    }
+}
+
 /* Leaves out what cannot be grouped or filtered as asked. */
 static bool drop_unfit(const struct stats *stats, struct stats_choice *choice, struct error *err)
 {
     size_t n_timeless = 0;
 
-    for (size_t i = 0; i < choice->n; i++) {
-        struct stats_candidate *candidate = &choice->candidates[i];
-
-        candidate->field = lacking(stats, candidate);
-        if (candidate->field != NULL)
-            candidate->verdict = STATS_COARSE;
-        else if (!tells_time(stats, candidate))
-            candidate->verdict = STATS_TIMELESS;
-    }
+    judge_fitness(stats, choice, true);
+    /* Who has no mission at all is asked for: series that know of none may tell. */
+    if (count_in_race(choice) == 0)
+        judge_fitness(stats, choice, false);
     if (choice->n > 0 && count_in_race(choice) == 0) {
         error_set(err, ERR_PARAM_INVALID, culprit(stats, &choice->candidates[0]),
                   "No series that meets the request is broken down like that: '%.100s' %s%.40s.",

@@ -304,8 +304,9 @@ static bool parse(struct reader *reader, struct csv_parser *parser, const struct
     bool is_open = false; /* a row began on an earlier line */
 
     for (size_t at = 0; at < file->len; line++) {
-        size_t len =
-            (size_t)((const char *)memchr(file->data + at, '\n', file->len - at) - (file->data + at)) + 1;
+        size_t len = (size_t)((const char *)memchr(file->data + at, '\n', file->len - at)
+                              - (file->data + at))
+                     + 1;
 
         if (!is_open && len == 1) {
             fault_at(reader->faults, reader->path, line,

@@ -9,7 +9,10 @@
     X(missions)                                                                                    \
     X(facts)                                                                                       \
     X(claims)                                                                                      \
+    X(disagreements)                                                                               \
     X(casualties)                                                                                  \
+    X(reconcile)                                                                                   \
+    X(coverage)                                                                                    \
     X(strengths)                                                                                   \
     X(actors)                                                                                      \
     X(relationships)                                                                               \

@@ -92,3 +92,144 @@
         .name = "predicate", .type = FIELD_CODE, .flags = FIELD_FILTER | FIELD_SORT,               \
         .sql = a "predicate", .codes = "predicate", .text = "What is said of it."                  \
     }
+
+/* ---- claims on a fact f: which are known, which one answers, how they are shown ---- */
+
+/* A claim k that was known on the day that is asked for. */
+#define CLAIM_KNOWN "k.known_from <= :as_of AND (k.known_to IS NULL OR k.known_to > :as_of)"
+
+/* How far the source s is official: the body that it is about, or a body that decided. */
+#define CLAIM_OFFICIAL                                                                             \
+    "CASE s.kind WHEN 'official_data' THEN 0 WHEN 'resolution' THEN 1 WHEN 'report' THEN 2"        \
+    " WHEN 'statement' THEN 3 END"
+
+/*
+ * Why a claim k of the source s may not answer under a rule (code list claim_why); NULL: it may.
+ * Words that a translation damaged never do, and a denial says what is not so; only who asks for
+ * one source hears that source deny.
+ */
+#define CLAIM_REFUSAL(rule, id)                                                                    \
+    "CASE WHEN k.known_to <= :as_of THEN CASE WHEN k.status IN ('superseded', 'withdrawn')"        \
+    " THEN k.status ELSE 'no_longer_said' END"                                                     \
+    " WHEN k.known_to IS NULL AND k.status IN ('superseded', 'withdrawn') THEN k.status"           \
+    " WHEN k.flags_json LIKE '%translation_damage%' THEN 'translation_damage'"                     \
+    " WHEN " rule " = 'all' THEN 'side_by_side'"                                                   \
+    " WHEN " rule " = 'source' AND k.reported_by IS NOT " id " THEN 'other_source'"                \
+    " WHEN " rule " <> 'source' AND k.modality IN ('denied', 'retracted') THEN k.modality"         \
+    " WHEN " rule " = 'official' AND (" CLAIM_OFFICIAL ") IS NULL THEN 'not_official'"             \
+    " WHEN " rule " IN ('min', 'max') AND coalesce(k.low, k.best, k.high) IS NULL"                 \
+    " THEN 'no_number' END"
+
+/* What a rule looks at first; then standing, then how firmly it is said, then the latest word. */
+#define CLAIM_RULE_KEY(rule)                                                                       \
+    "CASE " rule " WHEN 'official' THEN (" CLAIM_OFFICIAL ")"                                      \
+    " WHEN 'latest' THEN -julianday(k.known_from)"                                                 \
+    " WHEN 'min' THEN coalesce(k.low, k.best, k.high)"                                             \
+    " WHEN 'max' THEN -coalesce(k.high, k.best, k.low) END"
+#define CLAIM_STANDING "CASE k.status WHEN 'preferred' THEN 0 WHEN 'disputed' THEN 2 ELSE 1 END"
+#define CLAIM_FIRMNESS                                                                             \
+    "CASE k.modality WHEN 'stated' THEN 0 WHEN 'reported' THEN 1 WHEN 'alleged' THEN 2 ELSE 3 END"
+
+/* The claim that answers under a rule: the first by its key of those that it does not refuse. */
+#define CLAIM_ANSWER(refusal, rule_key)                                                            \
+    "SELECT k.rowid FROM claims k JOIN sources s ON s.id = k.reported_by"                          \
+    " WHERE k.fact = f.id AND k.known_from <= :as_of AND (" refusal ") IS NULL"                    \
+    " ORDER BY " rule_key ", " CLAIM_STANDING ", " CLAIM_FIRMNESS                                  \
+    ", k.known_from DESC, k.id LIMIT 1"
+
+/*
+ * The numbers of all claims on a fact as one number between bounds, and how far apart the two are
+ * that are furthest apart. One open bound leaves the whole open there. Damaged words and denials
+ * are left out, as they never answer.
+ */
+#define CLAIM_SPREAD                                                                               \
+    "SELECT fact, low, NULL AS best, high, CASE WHEN low IS NULL THEN 'up_to'"                     \
+    " WHEN high IS NULL THEN 'at_least' ELSE 'between' END AS qualifier, NULL AS text, unit, gap"  \
+    " FROM (SELECT k.fact, CASE WHEN count(*) = count(k.least) THEN min(k.least) END AS low,"      \
+    " CASE WHEN count(*) = count(k.most) THEN max(k.most) END AS high, max(k.unit) AS unit,"       \
+    " max(0, coalesce(max(k.least) - min(k.most), 0)) AS gap"                                      \
+    " FROM comparable_claims k WHERE " CLAIM_KNOWN                                                 \
+    " AND k.is_number AND NOT k.is_damaged AND NOT k.is_denial GROUP BY k.fact)"
+
+/* A thing of a kind by id and name, as JSON; NULL: none. */
+#define JSON_REF(kind, id)                                                                         \
+    "json((SELECT json_object('id', l.id, 'name', l.name) FROM labels l"                           \
+    " WHERE l.kind = '" kind "' AND l.id = " id "))"
+
+/* A number of the columns low, best, ... behind the prefix a, as JSON; NULL: none. */
+#define JSON_NUMBER(a)                                                                             \
+    "json(CASE WHEN coalesce(" a "low, " a "best, " a "high) IS NOT NULL THEN json_object("        \
+    "'low', " a "low, 'best', " a "best, 'high', " a "high, 'qualifier', " a "qualifier,"          \
+    " 'text', " a "text, 'unit', " a "unit) END)"
+
+#define CLAIM_NUMBER JSON_NUMBER("k.")
+#define CLAIM_OBJECT                                                                               \
+    "json((SELECT json_object('id', l.id, 'name', l.name, 'kind', l.kind) FROM labels l"           \
+    " WHERE l.kind = k.object_kind AND l.id = k.object))"
+#define CLAIM_DEFINITION JSON_REF("definition", "k.definition")
+#define CLAIM_ASSERTER JSON_REF("actor", "k.asserted_by")
+#define CLAIM_REPORTER JSON_REF("source", "k.reported_by")
+#define CLAIM_ORIGIN JSON_REF("source", "k.origin")
+#define CLAIM_STATUS COMMON_STATUS_THEN("k.")
+
+/* What a claim k says, and who says so: members of a JSON object, as CLAIM_MEMBERS declares them.
+ * k.origin is the origin of its source. */
+#define CLAIM_JSON                                                                                 \
+    "'id', k.id, 'number', " CLAIM_NUMBER ", 'object', " CLAIM_OBJECT ", 'value', k.object_text,"  \
+    " 'start', k.start, 'end', k.end, 'definition', " CLAIM_DEFINITION                             \
+    ", 'asserted_by', " CLAIM_ASSERTER ", 'reported_by', " CLAIM_REPORTER                          \
+    ", 'origin', " CLAIM_ORIGIN ", 'known_from', k.known_from, 'status', " CLAIM_STATUS            \
+    ", 'modality', k.modality"
+
+#define CLAIM_MEMBERS                                                                              \
+    { .name = "id", .type = FIELD_ID, .text = "The claim, as in /v1/claims." },                    \
+        { .name = "number",                                                                        \
+          .type = FIELD_NUMBER,                                                                    \
+          .flags = FIELD_NULLABLE,                                                                 \
+          .unit = "as in unit",                                                                    \
+          .text = "The number it gives; null where it gives none." },                              \
+        { .name = "object",                                                                        \
+          .type = FIELD_REF,                                                                       \
+          .flags = FIELD_NULLABLE,                                                                 \
+          .kind = "actor,place,event",                                                             \
+          .kind_sql = "k.object_kind",                                                             \
+          .text = "The thing it names; null where it names none." },                               \
+        { .name = "value",                                                                         \
+          .type = FIELD_TEXT,                                                                      \
+          .flags = FIELD_NULLABLE,                                                                 \
+          .text = "What it says in words beside a number or a thing." },                           \
+        { .name = "start",                                                                         \
+          .type = FIELD_DATE,                                                                      \
+          .flags = FIELD_NULLABLE,                                                                 \
+          .text = "When it was so, or from when on; null: not said." },                            \
+        { .name = "end",                                                                           \
+          .type = FIELD_DATE,                                                                      \
+          .flags = FIELD_NULLABLE,                                                                 \
+          .text = "Until when it was so; null: not said." },                                       \
+        { .name = "definition",                                                                    \
+          .type = FIELD_REF,                                                                       \
+          .flags = FIELD_NULLABLE,                                                                 \
+          .kind = "definition",                                                                    \
+          .text = "Who and what it counts; null where it does not say." },                         \
+        { .name = "asserted_by",                                                                   \
+          .type = FIELD_REF,                                                                       \
+          .flags = FIELD_NULLABLE,                                                                 \
+          .kind = "actor",                                                                         \
+          .text = "Who says so; null: the source in its own voice." },                             \
+        { .name = "reported_by",                                                                   \
+          .type = FIELD_REF,                                                                       \
+          .kind = "source",                                                                        \
+          .text = "The document or data set in which it stands." },                                \
+        { .name = "origin",                                                                        \
+          .type = FIELD_REF,                                                                       \
+          .kind = "source",                                                                        \
+          .text = "The source that it goes back to: claims of one origin are one independent "     \
+                  "source." },                                                                     \
+        { .name = "known_from", .type = FIELD_DAY, .text = "Day from which the source said so." }, \
+        { .name = "status",                                                                        \
+          .type = FIELD_CODE,                                                                      \
+          .codes = "claim_status",                                                                 \
+          .text = "Its standing beside the other claims." },                                       \
+    {                                                                                              \
+        .name = "modality", .type = FIELD_CODE, .codes = "modality", .text = "How it is put."      \
+    }

@@ -3,48 +3,90 @@
 #include "handlers/catalogue.h"
 #include "handlers/common.h"
 
-/* A claim k that was known on the day that is asked for. */
-#define CLAIM_KNOWN "k.known_from <= :as_of AND (k.known_to IS NULL OR k.known_to > :as_of)"
+#define REFUSAL CLAIM_REFUSAL(":resolve", ":resolve_id")
+#define RULE_KEY CLAIM_RULE_KEY(":resolve")
+#define ANSWER CLAIM_ANSWER(REFUSAL, RULE_KEY)
 
-/* How far a source is official: the body that it is about, or a body that decided. */
-#define OFFICIAL                                                                                   \
-    "CASE s.kind WHEN 'official_data' THEN 0 WHEN 'resolution' THEN 1 WHEN 'report' THEN 2"        \
-    " WHEN 'statement' THEN 3 END"
+/*
+ * Every claim k on the fact that was known by then, the refused ones last, with its place in the
+ * order of the rule and that of the first beside it. Of a revised claim, the version of then.
+ */
+#define RANKED                                                                                     \
+    "SELECT k.*, row_number() OVER ranking AS rank,"                                               \
+    " first_value(k.rule_key) OVER ranking AS best_key,"                                           \
+    " first_value(k.standing) OVER ranking AS best_standing,"                                      \
+    " first_value(k.firmness) OVER ranking AS best_firmness,"                                      \
+    " first_value(k.known_from) OVER ranking AS latest FROM ("                                     \
+    "SELECT k.*, s.origin AS origin, " REFUSAL " AS refusal, " RULE_KEY " AS rule_key,"            \
+    " " CLAIM_STANDING " AS standing, " CLAIM_FIRMNESS " AS firmness"                              \
+    " FROM claims k JOIN sources s ON s.id = k.reported_by"                                        \
+    " WHERE k.fact = f.id AND k.known_from <= :as_of AND NOT EXISTS (SELECT 1 FROM claims n"       \
+    " WHERE n.id = k.id AND n.version > k.version AND n.known_from <= :as_of)) k"                  \
+    " WINDOW ranking AS (ORDER BY k.refusal IS NOT NULL, k.rule_key, k.standing, k.firmness,"      \
+    " k.known_from DESC, k.id) ORDER BY rank"
 
-/* Standing first, then how firmly it is said, then the latest word. */
-#define STANDING                                                                                   \
-    "CASE k.status WHEN 'preferred' THEN 0 WHEN 'disputed' THEN 2 ELSE 1 END,"                     \
-    " CASE k.modality WHEN 'stated' THEN 0 WHEN 'reported' THEN 1 WHEN 'alleged' THEN 2 ELSE 3 "   \
-    "END,"                                                                                         \
-    " k.known_from DESC, k.id"
+/* Why a ranked claim won or lost. */
+#define WHY                                                                                        \
+    "CASE WHEN k.refusal IS NOT NULL THEN k.refusal WHEN k.rank = 1 THEN 'answers'"                \
+    " WHEN k.rule_key > k.best_key THEN CASE :resolve WHEN 'official' THEN 'less_official'"        \
+    " WHEN 'latest' THEN 'older' WHEN 'min' THEN 'higher' ELSE 'lower' END"                        \
+    " WHEN k.standing > k.best_standing THEN 'lower_standing'"                                     \
+    " WHEN k.firmness > k.best_firmness THEN 'less_firm'"                                          \
+    " WHEN k.known_from < k.latest THEN 'older' ELSE 'same_rank' END"
 
-/* The claim that answers under the rule. Words that a translation damaged never do. */
-#define ANSWER                                                                                     \
-    "SELECT k.rowid FROM claims k JOIN sources s ON s.id = k.reported_by"                          \
-    " WHERE k.fact = f.id AND " CLAIM_KNOWN " AND k.flags_json NOT LIKE '%translation_damage%'"    \
-    " AND CASE :resolve WHEN 'all' THEN 0 WHEN 'source' THEN k.reported_by = :resolve_id"          \
-    " WHEN 'official' THEN (" OFFICIAL ") IS NOT NULL"                                             \
-    " WHEN 'min' THEN coalesce(k.low, k.best, k.high) IS NOT NULL"                                 \
-    " WHEN 'max' THEN coalesce(k.low, k.best, k.high) IS NOT NULL ELSE 1 END"                      \
-    " ORDER BY CASE :resolve WHEN 'official' THEN (" OFFICIAL ")"                                  \
-    " WHEN 'latest' THEN -julianday(k.known_from)"                                                 \
-    " WHEN 'min' THEN coalesce(k.low, k.best, k.high)"                                             \
-    " WHEN 'max' THEN -coalesce(k.high, k.best, k.low) END, " STANDING " LIMIT 1"
+#define THEN_STANDING                                                                              \
+    " Among equals: preferred before others before disputed, then stated before reported before"   \
+    " alleged, then the latest, then the order of ids."
+#define NEVER                                                                                      \
+    " Denials, what was taken back or replaced, and words that a translation damaged never"        \
+    " answer."
+#define RULE_IN_WORDS                                                                              \
+    "CASE :resolve"                                                                                \
+    " WHEN 'preferred' THEN 'The claim that is marked as preferred answers." THEN_STANDING NEVER   \
+    "'"                                                                                            \
+    " WHEN 'official' THEN 'The claim of the most official source answers: official data, then a"  \
+    " resolution, a report, a statement; no other source does." THEN_STANDING NEVER "'"            \
+    " WHEN 'latest' THEN 'The claim that became known last answers." THEN_STANDING NEVER "'"       \
+    " WHEN 'min' THEN 'The claim with the lowest number answers, by its low, else its best, else"  \
+    " its high." THEN_STANDING NEVER "'"                                                           \
+    " WHEN 'max' THEN 'The claim with the highest number answers, by its high, else its best,"     \
+    " else its low." THEN_STANDING NEVER "'"                                                       \
+    " WHEN 'all' THEN 'No claim answers: all stand side by side.'"                                 \
+    " ELSE 'Only claims that stand in the source ' || :resolve_id || ' answer, its denials"        \
+    " included." THEN_STANDING                                                                     \
+    " What was taken back or replaced, and words that a translation damaged never answer.' END"
 
-/* The lowest and the highest that a claim k may mean; NULL: open. A bare "about 1,000" stands for
- * both. */
-#define LEAST "CASE WHEN k.low IS NULL AND k.high IS NULL THEN k.best ELSE k.low END"
-#define MOST "CASE WHEN k.low IS NULL AND k.high IS NULL THEN k.best ELSE k.high END"
+#define EXPLAIN                                                                                    \
+    "(SELECT json_object('rule', " RULE_IN_WORDS ", 'independent_sources',"                        \
+    " count(DISTINCT CASE WHEN known_to IS NULL OR known_to > :as_of THEN origin END),"            \
+    " 'claims', json_group_array(json(claim))) FROM (SELECT k.known_to, k.origin, json_object("    \
+    "'rank', k.rank, " CLAIM_JSON ", 'why', " WHY ") AS claim FROM (" RANKED ") k))"
 
-/* The numbers of all claims on a fact as one number between bounds; one open bound leaves the whole
- * open there. */
-#define SPREAD                                                                                     \
-    "SELECT fact, low, NULL AS best, high, CASE WHEN low IS NULL THEN 'up_to'"                     \
-    " WHEN high IS NULL THEN 'at_least' ELSE 'between' END AS qualifier, NULL AS text, unit FROM"  \
-    " (SELECT k.fact, CASE WHEN count(*) = count(" LEAST ") THEN min(" LEAST ") END AS low,"       \
-    " CASE WHEN count(*) = count(" MOST ") THEN max(" MOST ") END AS high, max(k.unit) AS unit"    \
-    " FROM claims k WHERE " CLAIM_KNOWN                                                            \
-    " AND coalesce(k.low, k.best, k.high) IS NOT NULL GROUP BY k.fact)"
+static const struct field explained_claims[] = {
+    { .name = "rank",
+      .type = FIELD_INTEGER,
+      .unit = "place in the order of the rule, from 1",
+      .text = "Its place in the order of the rule, the refused ones last." },
+    CLAIM_MEMBERS,
+    { .name = "why",
+      .type = FIELD_CODE,
+      .codes = "claim_why",
+      .text = "Why it answers, or why it does not." },
+    { 0 },
+};
+
+static const struct field explanation[] = {
+    { .name = "rule", .type = FIELD_TEXT, .text = "The rule in words." },
+    { .name = "independent_sources",
+      .type = FIELD_INTEGER,
+      .unit = "sources",
+      .text = "How many sources the claims that were known go back to, each counted once." },
+    { .name = "claims",
+      .type = FIELD_LIST,
+      .members = explained_claims,
+      .text = "Every claim on the fact that was known by then, in the order of the rule." },
+    { 0 },
+};
 
 static const struct field fields[] = {
     { .name = "id",
@@ -125,8 +167,19 @@ static const struct field fields[] = {
       .text = "Standing of the claim that answers." },
     { .name = "rule",
       .type = FIELD_TEXT,
-      .sql = ":resolve",
+      .sql = "CASE :resolve WHEN 'source' THEN 'source:' || :resolve_id ELSE :resolve END",
       .text = "Rule by which the claim was chosen, as in resolve=." },
+    { .name = "no_answer",
+      .type = FIELD_CODE,
+      .flags = FIELD_FILTER | FIELD_NULLABLE,
+      .sql = "CASE WHEN c.id IS NOT NULL THEN NULL WHEN :resolve = 'all' THEN 'all_asked'"
+             " WHEN :resolve = 'source' THEN CASE WHEN EXISTS (SELECT 1 FROM claims k"
+             " WHERE k.fact = f.id AND k.reported_by = :resolve_id AND " CLAIM_KNOWN ")"
+             " THEN 'source_refused' ELSE 'source_silent' END"
+             " WHEN :resolve = 'official' THEN 'not_official'"
+             " WHEN :resolve IN ('min', 'max') THEN 'no_number' ELSE 'refused' END",
+      .codes = "no_answer",
+      .text = "Why no claim answers under the rule; null: one does." },
     { .name = "rivals",
       .type = FIELD_INTEGER,
       .sql = "(SELECT count(*) FROM claims k WHERE k.fact = f.id AND " CLAIM_KNOWN
@@ -138,7 +191,8 @@ static const struct field fields[] = {
       .flags = FIELD_NULLABLE,
       .sql = "spread.",
       .unit = "as in unit",
-      .text = "From the lowest to the highest number that any claim on the fact gives." },
+      .text = "From the lowest to the highest number that the claims on the fact give, damaged "
+              "words and denials left out." },
     { .name = "claims",
       .type = FIELD_REFS,
       .flags = FIELD_FILTER,
@@ -149,6 +203,13 @@ static const struct field fields[] = {
       .match = "f.id IN (SELECT fact FROM claims WHERE id IN @ids)",
       .text = "All claims on the fact that were known, the one that answers among them." },
     COMMON_NOTE("f."),
+    { .name = "explain",
+      .type = FIELD_OBJECT,
+      .sql = EXPLAIN,
+      .members = explanation,
+      .param = "explain",
+      .text =
+          "How the rule came to its answer: every claim with its rank and why it won or lost." },
     { 0 },
 };
 
@@ -159,6 +220,9 @@ static const struct param params[] = {
       .id_kind = "source",
       .text = "Rule by which one of the rival claims answers; all: none does, they stand side by "
               "side." },
+    { .name = "explain",
+      .choices = { "0", "1", NULL },
+      .text = "1: each row says how the rule came to its answer." },
     { 0 },
 };
 
@@ -170,7 +234,7 @@ const struct resource facts = {
             "many others there are.",
     .source = "The claims on it, as in /v1/claims",
     .from = "facts f LEFT JOIN claims c ON c.rowid = (" ANSWER ")"
-            " LEFT JOIN (" SPREAD ") spread ON spread.fact = f.id",
+            " LEFT JOIN (" CLAIM_SPREAD ") spread ON spread.fact = f.id",
     .where = "EXISTS (SELECT 1 FROM claims k WHERE k.fact = f.id AND " CLAIM_KNOWN ")",
     .key = "f.id",
     .order = "id",

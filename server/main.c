@@ -383,8 +383,8 @@ static int run_help(const struct settings *settings)
 int main(int argc, char *argv[])
 {
     static int (*const runs[COMMAND__MAX])(const struct settings *) = {
-        [COMMAND_SERVE] = run_serve, [COMMAND_GET] = run_get,         [COMMAND_BUILD] = run_build,
-        [COMMAND_CHECK] = run_check, [COMMAND_IMPORT] = run_import,   [COMMAND_VERSION] = run_version,
+        [COMMAND_SERVE] = run_serve, [COMMAND_GET] = run_get,       [COMMAND_BUILD] = run_build,
+        [COMMAND_CHECK] = run_check, [COMMAND_IMPORT] = run_import, [COMMAND_VERSION] = run_version,
         [COMMAND_HELP] = run_help,
     };
     defer(settings_done) struct settings settings = { .command = COMMAND_HELP };

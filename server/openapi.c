@@ -87,7 +87,8 @@ static const struct {
       " 'description': 'Rule by which one of the series that overlap answers; all: each by itself, "
       "never to be added to another; source:ID: as that source says.'}" },
     { "parameters", "fill",
-      "{'name': 'fill', 'in': 'query', 'schema': {'type': 'string', 'enum': ['null', 'zero']},"
+      "{'name': 'fill', 'in': 'query', 'schema': {'type': 'string', 'enum': ['none', 'null', "
+      "'zero'], 'default': 'none'},"
       " 'description': 'Groups for the buckets of time in which nothing was reported, with null or "
       "0 for their numbers; their status is not_reported either way.'}" },
     { "parameters", "explain_sums",
@@ -124,8 +125,8 @@ static const struct {
     { "schemas", "SeriesState",
       "{'type': 'object', 'description': 'A series with the rows of one definition that meet the "
       "request.', 'properties': {"
-      "'series': {'$ref': '#/components/schemas/Ref'},"
-      "'definition': {'$ref': '#/components/schemas/Ref'},"
+      "'series': {'$ref': '#/components/schemas/Ref', 'description': 'The series.'},"
+      "'definition': {'$ref': '#/components/schemas/Ref', 'description': 'What it counts.'},"
       "'records': {'type': 'integer', 'description': 'Its rows that meet the request.'},"
       "'state': {'type': ['string', 'null'], 'description': 'Day of the newest state of it that "
       "was "
@@ -135,14 +136,15 @@ static const struct {
       "{'type': 'object', 'description': 'What was not added, and why.', 'properties': {"
       "'series': {'oneOf': [{'$ref': '#/components/schemas/Ref'}, {'type': 'null'}],"
       " 'description': 'A whole series; null: it is about id.'},"
-      "'definition': {'oneOf': [{'$ref': '#/components/schemas/Ref'}, {'type': 'null'}]},"
+      "'definition': {'oneOf': [{'$ref': '#/components/schemas/Ref'}, {'type': 'null'}], "
+      "'description': 'What it counts.'},"
       "'records': {'type': ['integer', 'null'], 'description': 'Its rows that meet the request.'},"
       "'state': {'type': ['string', 'null'], 'description': 'Day of its newest state.'},"
       "'id': {'type': ['string', 'null'], 'description': 'One row, or one thing; null: it is about "
       "series.'},"
       "'reason': {'type': 'string', 'enum': ['not_broken_down', 'tells_no_time', 'older_state', "
       "'overlaps', 'definition_differs', 'not_official', 'rule', 'part_of_another', "
-      "'counted_together']},"
+      "'counted_together'], 'description': 'Why it was not added.'},"
       "'other': {'oneOf': [{'$ref': '#/components/schemas/Ref'}, {'type': 'null'}],"
       " 'description': 'The series that answers in its place.'},"
       "'text': {'type': 'string', 'description': 'The reason in a sentence.'}},"
@@ -173,11 +175,14 @@ static const struct {
       "sentences.'},"
       "'series': {'type': 'array', 'description': 'Every series that was considered, in that "
       "order.', 'items': {'type': 'object', 'properties': {"
-      "'series': {'$ref': '#/components/schemas/Ref'},"
-      "'definition': {'$ref': '#/components/schemas/Ref'},"
-      "'records': {'type': 'integer'}, 'state': {'type': ['string', 'null']},"
-      "'rank': {'type': 'integer'}, 'frequency': {'type': 'string'},"
-      "'dimensions': {'type': 'array', 'items': {'type': 'string'}},"
+      "'series': {'$ref': '#/components/schemas/Ref', 'description': 'The series.'},"
+      "'definition': {'$ref': '#/components/schemas/Ref', 'description': 'What it counts.'},"
+      "'records': {'type': 'integer', 'description': 'Its rows that meet the request.'}, 'state': "
+      "{'type': ['string', 'null'], 'description': 'Day of its newest state.'},"
+      "'rank': {'type': 'integer', 'description': 'Of series that overlap, the lowest answers.'}, "
+      "'frequency': {'type': 'string', 'description': 'How finely its dates tell time.'},"
+      "'dimensions': {'type': 'array', 'items': {'type': 'string'}, 'description': 'What it is "
+      "broken down by.'},"
       "'verdict': {'type': 'string', 'description': 'answers, or the reason why not.'}},"
       "'required': ['series', 'definition', 'records', 'state', 'rank', 'frequency', 'dimensions', "
       "'verdict'], 'additionalProperties': false}}},"
@@ -185,12 +190,15 @@ static const struct {
     { "schemas", "StatsRow",
       "{'type': 'object', 'description': 'One row that was added up.', 'properties': {"
       "'id': {'type': 'string', 'description': 'Id of the row in its collection.'},"
-      "'low': {'type': ['integer', 'null']}, 'best': {'type': ['integer', 'null']},"
-      "'high': {'type': ['integer', 'null']},"
+      "'low': {'type': ['integer', 'null'], 'description': 'Its low.'}, 'best': {'type': "
+      "['integer', 'null'], 'description': 'Its best figure.'},"
+      "'high': {'type': ['integer', 'null'], 'description': 'Its high.'},"
       "'certain': {'type': 'boolean', 'description': 'Whether it certainly meets the conditions on "
       "time.'},"
-      "'series': {'type': 'string'}, 'source': {'$ref': '#/components/schemas/Ref'},"
-      "'claims': {'type': 'array', 'items': {'$ref': '#/components/schemas/Ref'}}},"
+      "'series': {'type': 'string', 'description': 'Id of its series.'}, 'source': {'$ref': "
+      "'#/components/schemas/Ref', 'description': 'Where it stands.'},"
+      "'claims': {'type': 'array', 'items': {'$ref': '#/components/schemas/Ref'}, 'description': "
+      "'Claims that say so.'}},"
       "'required': ['id', 'low', 'best', 'high', 'certain', 'series', 'source', 'claims'],"
       " 'additionalProperties': false}" },
     { "schemas", "Problem",
@@ -703,11 +711,6 @@ static void add_children(struct draft *draft, const struct resource *resource)
 
 /* ---- sums ---- */
 
-static json_t *nullable_new(json_t *schema)
-{
-    return json_pack("{s:[o, {s:s}]}", "oneOf", schema, "type", "null");
-}
-
 /* A group: any of the keys that can be asked for, and the sums. */
 static json_t *group_new(struct draft *draft, const struct resource *resource)
 {
@@ -752,7 +755,9 @@ static json_t *group_new(struct draft *draft, const struct resource *resource)
     add(draft, properties, "series",
         json_pack("{s:s, s:o, s:s}", "type", "array", "items", schema_ref("Ref"), "description",
                   "Series of the rows."));
-    add(draft, properties, "definition", nullable_new(schema_ref("Ref")));
+    add(draft, properties, "definition",
+        json_pack("{s:[o, {s:s}], s:s}", "oneOf", schema_ref("Ref"), "type", "null", "description",
+                  "Who and what is counted; null: several definitions that may be added."));
     add(draft, properties, "sources",
         json_pack("{s:s, s:o, s:s}", "type", "array", "items", schema_ref("Ref"), "description",
                   "Sources of the rows."));

@@ -790,8 +790,7 @@ static bool read_config(const struct line *line, struct settings *settings, stru
 static bool check_settings(const struct settings *settings, struct error *err)
 {
     if (settings->command == COMMAND_IMPORT && settings->into == NULL)
-        return error_set(err, ERR_INPUT, NULL,
-                         "`bluehelm import` needs the dataset: --into FILE.");
+        return error_set(err, ERR_INPUT, NULL, "`bluehelm import` needs the dataset: --into FILE.");
     if (settings->command == COMMAND_IMPORT && settings->known_from == NULL)
         return error_set(err, ERR_INPUT, NULL,
                          "`bluehelm import` needs the day of the state: --known-from 2025-04-04.");

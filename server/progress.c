@@ -7,7 +7,7 @@
 
 #include "server/log.h"
 
-#define FIRST_SECONDS 1.0  /* before it, nobody has begun to wonder */
+#define FIRST_SECONDS 1.0 /* before it, nobody has begun to wonder */
 #define BETWEEN_SECONDS 0.25
 
 enum { LINE_SIZE = 256 };

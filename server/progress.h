@@ -1,7 +1,7 @@
 #pragma once
 
-/* Progress of a long command, as git shows it: on a terminal, after a second, four times a second at
- * most. Elsewhere one line at the end. */
+/* Progress of a long command, as git shows it: on a terminal, after a second, four times a second
+ * at most. Elsewhere one line at the end. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -9,12 +9,12 @@
 
 /** Progress of one command. */
 struct progress {
-    const char *what;       /* what is done, in a few words; borrowed */
-    bool is_terminal;       /* standard error is one */
-    bool is_shown;          /* a line was written that the next one replaces */
-    struct timespec start;  /* when it began */
-    double last;            /* seconds from there to the last line */
-    size_t rows;            /* so far */
+    const char *what;      /* what is done, in a few words; borrowed */
+    bool is_terminal;      /* standard error is one */
+    bool is_shown;         /* a line was written that the next one replaces */
+    struct timespec start; /* when it began */
+    double last;           /* seconds from there to the last line */
+    size_t rows;           /* so far */
 };
 
 /** Begins: looks at the clock and at standard error. */

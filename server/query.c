@@ -202,6 +202,13 @@ static void take_field(struct query *query, const struct field *field)
         query->fields[query->n_fields++] = field;
 }
 
+/* Takes a field unless a parameter has to ask for it. */
+static void take_common_field(struct query *query, const struct field *field)
+{
+    if (field->param == NULL)
+        take_field(query, field);
+}
+
 static bool read_fields(const struct reader *reader, const char *value)
 {
     struct query *query = reader->query;
@@ -674,7 +681,7 @@ static void set_defaults(const struct reader *reader)
     query->limit = QUERY_LIMIT;
     query->is_counted = query->key == NULL;
     for (const struct field *field = resource->fields; field->name != NULL; field++)
-        take_field(query, field);
+        take_common_field(query, field);
     for (size_t i = 0; resource->params != NULL && resource->params[i].name != NULL; i++)
         query->params[i] = resource->params[i].choices[0];
     if (query->key == NULL)
@@ -709,6 +716,45 @@ bool query_owner(const struct target *target, char ret[33])
     if (canonical.broken)
         return false;
     fingerprint((const char *const[]){ canonical.data, NULL }, ret);
+    return true;
+}
+
+/* The declared parameter that asks for a field; NULL: none has to. */
+static const struct param *asking_param(const struct query *query, const struct field *field,
+                                        bool *ret_asked)
+{
+    size_t i = 0;
+
+    if (field->param == NULL || !find_declared(query->resource, field->param, &i))
+        return NULL;
+    *ret_asked = query->params[i] != query->resource->params[i].choices[0];
+    return &query->resource->params[i];
+}
+
+/*
+ * Adds the fields that declared parameters ask for, in the declared order, whatever fields= names;
+ * which of them there are is known only when all parameters are read.
+ */
+static bool ask_fields(const struct reader *reader)
+{
+    struct query *query = reader->query;
+    bool is_wanted[QUERY_FIELDS] = { false };
+    const struct field *fields = query->resource->fields;
+
+    for (size_t i = 0; i < query->n_fields; i++)
+        is_wanted[query->fields[i] - fields] = true;
+    query->n_fields = 0;
+    for (size_t i = 0; i < QUERY_FIELDS && fields[i].name != NULL; i++) {
+        bool is_asked = false;
+        const struct param *param = asking_param(query, &fields[i], &is_asked);
+
+        if (param != NULL && !is_asked && is_wanted[i])
+            return error_set(reader->err, ERR_PARAM_INVALID, "fields",
+                             "Rows hold '%s' only where it is asked for; with %s=%s it would be.",
+                             fields[i].name, param->name, param->choices[1]);
+        if (is_asked || is_wanted[i])
+            take_field(query, &fields[i]);
+    }
     return true;
 }
 
@@ -759,7 +805,7 @@ bool query_parse(const struct resource *const *catalogue, const struct state *st
         if (!read_param(&reader, i))
             return false;
     }
-    if (!check_includes(&reader))
+    if (!ask_fields(&reader) || !check_includes(&reader))
         return false;
     if (cursor == NULL)
         return true;
@@ -836,7 +882,7 @@ void query_included(const struct resource *resource, const struct query *query, 
     ret->resource = resource;
     memcpy(ret->as_of, query->as_of, sizeof(ret->as_of));
     for (const struct field *field = resource->fields; field->name != NULL; field++)
-        take_field(ret, field);
+        take_common_field(ret, field);
     for (size_t i = 0; resource->params != NULL && resource->params[i].name != NULL; i++)
         ret->params[i] = resource->params[i].choices[0];
 }

@@ -45,6 +45,17 @@ static void add_raw(sqlite3_stmt *row, int column, struct buffer *body)
                (size_t)sqlite3_column_bytes(row, column));
 }
 
+/* JSON that the database made. */
+static void add_ready(sqlite3_stmt *row, int column, struct buffer *body)
+{
+    if (is_null(row, column))
+        buffer_text(body, "null");
+    else if (sqlite3_column_text(row, column) == NULL) /* no memory for it: no JSON without it */
+        body->broken = true;
+    else
+        add_raw(row, column, body);
+}
+
 static void add_text(sqlite3_stmt *row, int column, struct buffer *body)
 {
     const char *text;
@@ -130,7 +141,9 @@ static void add_value(const struct field *field, sqlite3_stmt *row, int column, 
         break;
     case FIELD_REFS:
     case FIELD_TEXTS:
-        add_raw(row, column, body);
+    case FIELD_LIST:
+    case FIELD_OBJECT:
+        add_ready(row, column, body);
         break;
     default:
         add_text(row, column, body);

@@ -26,9 +26,9 @@ void mentions_done(struct mentions *mentions);
  * Writes one row as a JSON object.
  *
  * Shape: the fields of query->fields in their order; a number as {low, best, high, qualifier, text,
- * unit} or null, a reference as {id, name} and iso3 for a place, kind where it may be several.
- * Errors: the buffer is broken when it does not fit; ids that are to be included go to mentions
- * (NULL: nobody asks).
+ * unit} or null, a reference as {id, name} and iso3 for a place, kind where it may be several;
+ * lists and objects as the database made them. Errors: the buffer is broken when it does not fit;
+ * ids that are to be included go to mentions (NULL: nobody asks).
  */
 void render_json_row(const struct query *query, sqlite3_stmt *row, struct buffer *body,
                      struct mentions *mentions);

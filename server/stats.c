@@ -263,9 +263,10 @@ static bool read_fill(const struct reader *reader, const char *value)
 {
     size_t index;
 
-    if (!read_word(reader, "fill", value, (const char *const[]){ "null", "zero", NULL }, &index))
+    if (!read_word(reader, "fill", value, (const char *const[]){ "none", "null", "zero", NULL },
+                   &index))
         return false;
-    reader->request->stats.fill = index == 0 ? STATS_FILL_NULL : STATS_FILL_ZERO;
+    reader->request->stats.fill = (enum stats_fill)index;
     return true;
 }
 

@@ -71,6 +71,8 @@ static const struct type types[] = {
                       .may_be_empty = true,
                       .expects = "words, at least one character",
                       .input = "string" },
+    [FIELD_LIST] = { .expects = "no value: it is only shown" },
+    [FIELD_OBJECT] = { .expects = "no value: it is only shown" },
 };
 
 static const char *const names[] = {
@@ -197,9 +199,45 @@ static json_t *scalar_new(const struct field *field, bool is_nullable, const str
 
 static json_t *description_new(const struct field *field)
 {
+    if (field->param != NULL)
+        return json_sprintf("%s Only there where %s= asks for it.", field->text, field->param);
     if (field->unit == NULL || field->type == FIELD_REF || field->type == FIELD_REFS)
         return json_string(field->text);
     return json_sprintf("%s Unit: %s.", field->text, field->unit);
+}
+
+/* An object that holds all of its members; NULL without memory. */
+static json_t *members_new(const struct field *members, const struct state *state)
+{
+    json_t *properties = json_object();
+    json_t *required = json_array();
+    bool is_whole = properties != NULL && required != NULL;
+
+    for (; members->name != NULL && is_whole; members++)
+        is_whole = json_object_set_new(properties, members->name, type_schema(members, state)) == 0
+                   && json_array_append_new(required, json_string(members->name)) == 0;
+    if (!is_whole) {
+        json_decref(properties);
+        json_decref(required);
+        return NULL;
+    }
+    return json_pack("{s:o, s:o, s:b}", "properties", properties, "required", required,
+                     "additionalProperties", 0);
+}
+
+static json_t *structure_new(const struct field *field, bool is_nullable, const struct state *state)
+{
+    bool is_list = field->type == FIELD_LIST;
+    json_t *object = members_new(field->members, state);
+    json_t *schema = object;
+
+    if (is_list) {
+        object = with(object, "type", json_string("object"));
+        schema = json_pack("{s:o}", "items", object);
+    }
+    return with(schema, "type",
+                is_nullable ? json_pack("[s, s]", is_list ? "array" : "object", "null")
+                            : json_string(is_list ? "array" : "object"));
 }
 
 json_t *type_schema(const struct field *field, const struct state *state)
@@ -223,6 +261,10 @@ json_t *type_schema(const struct field *field, const struct state *state)
         schema = with_codes(json_pack("{s:s}", "type", "string"), field->codes, false, state);
         schema = json_pack("{s:s, s:o}", "type", "array", "items", schema);
         return with(schema, "description", description_new(field));
+    case FIELD_LIST:
+    case FIELD_OBJECT:
+        return with(structure_new(field, is_nullable, state), "description",
+                    description_new(field));
     default:
         return with(scalar_new(field, is_nullable, state), "description", description_new(field));
     }

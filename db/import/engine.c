@@ -74,12 +74,13 @@ struct import {
     struct ahead *ahead;          /* reads it, when it is large; NULL: nobody does so far */
     const struct import_row *row; /* under way; NULL: none */
     size_t n_put, n_inserted, n_revised; /* records of the row under way */
-    bool is_rejected;             /* the row under way is */
+    bool is_rejected;                    /* the row under way is */
     struct record record;
     char scratch[SCRATCH_SIZE];
     struct buffer links_json;
     struct record *held;
     size_t n_held, held_size;
+    void *data;                 /* the kind's own */
     struct held_row *held_rows; /* where each held record stood */
 };
 
@@ -194,6 +195,11 @@ struct text_memory *import_memory(struct import *import)
     return &import->memory;
 }
 
+void **import_data(struct import *import)
+{
+    return &import->data;
+}
+
 struct record *import_held(struct import *import, size_t *ret_n)
 {
     *ret_n = import->n_held;
@@ -235,7 +241,7 @@ bool import_reject(struct import *import, int field, const char *hint, struct er
     va_end(args);
     if (field >= 0 && import->reader != NULL) {
         column = reader_column(import->reader, (size_t)field);
-        if (row.cells[field] != NULL)
+        if (row.cells != NULL && row.cells[field] != NULL)
             row.line = row.lines[field];
     }
     import->row = &row;
@@ -317,8 +323,7 @@ static bool date_mission(struct import *import, const char *id, const char *acro
     const char *linked[] = { id, import_source(import) };
 
     return import_execute(import, earlier, texts, 3, err)
-           && (sqlite3_changes(import->db) == 0
-               || import_execute(import, link, linked, 2, err));
+           && (sqlite3_changes(import->db) == 0 || import_execute(import, link, linked, 2, err));
 }
 
 bool import_mission(struct import *import, const char *acronym, const char **ret, struct error *err)
@@ -468,7 +473,7 @@ static bool insert_version(struct import *import, const char *id, size_t version
 {
     const struct target *target = import->kind->target;
     sqlite3_stmt *stmt = import->sql[TARGET_INSERT], *link = import->sql[TARGET_LINK_INSERT];
-    size_t n_links = stored != NULL ? stored->n_links : record->n_links;
+    size_t n_links = stored != NULL ? stored->n_links : record != NULL ? record->n_links : 0;
 
     bind(stmt, 1, id);
     sqlite3_bind_int64(stmt, 2, (sqlite3_int64)version);
@@ -518,11 +523,9 @@ static bool rewrite(struct import *import, const char *id, const struct record *
                                     .next = or_null(states->next),
                                     .source = import_source(import),
                                     .next_source = or_null(states->next_source),
-                                    .content = record != NULL ? (int)stored->n
-                                                              : TIMELINE_ABSENT };
+                                    .content = record != NULL ? (int)stored->n : TIMELINE_ABSENT };
     size_t n = stored->n;
-    struct timeline_version *before =
-        text_alloc(&import->memory, (2 * n + 3) * sizeof(*before));
+    struct timeline_version *before = text_alloc(&import->memory, (2 * n + 3) * sizeof(*before));
     struct timeline_version *after = before != NULL ? before + n : NULL;
 
     if (before == NULL)
@@ -547,16 +550,15 @@ static bool rewrite(struct import *import, const char *id, const struct record *
             sqlite3_value *other = stored->rows[i].values[j];
             int type = sqlite3_value_type(other);
 
-            is_same = type == value->type
-                      && (type == SQLITE_NULL
-                          || (type == SQLITE_INTEGER
-                              && sqlite3_value_int64(other) == value->integer)
-                          || (type == SQLITE_FLOAT && sqlite3_value_double(other) >= value->real
-                              && sqlite3_value_double(other) <= value->real)
-                          || (type == SQLITE_TEXT && sqlite3_value_bytes(other) == value->len
-                              && memcmp(sqlite3_value_blob(other), value->text,
-                                        (size_t)value->len)
-                                     == 0));
+            is_same =
+                type == value->type
+                && (type == SQLITE_NULL
+                    || (type == SQLITE_INTEGER && sqlite3_value_int64(other) == value->integer)
+                    || (type == SQLITE_FLOAT && sqlite3_value_double(other) >= value->real
+                        && sqlite3_value_double(other) <= value->real)
+                    || (type == SQLITE_TEXT && sqlite3_value_bytes(other) == value->len
+                        && memcmp(sqlite3_value_blob(other), value->text, (size_t)value->len)
+                               == 0));
         }
         if (is_same) {
             state.content = before[i].content;
@@ -584,11 +586,11 @@ static bool rewrite(struct import *import, const char *id, const struct record *
 
 /* What the dataset says of a row on the state's day, by its versions. */
 struct said {
-    bool is_any;       /* there are versions */
-    bool is_seen;      /* a row of these files stands there already */
-    bool is_known;     /* a version covers the day */
-    bool is_same;      /* and says the same */
-    bool is_whole;     /* and holds up to the next state */
+    bool is_any;   /* there are versions */
+    bool is_seen;  /* a row of these files stands there already */
+    bool is_known; /* a version covers the day */
+    bool is_same;  /* and says the same */
+    bool is_whole; /* and holds up to the next state */
 };
 
 static bool is_seen(const struct import *import, sqlite3_int64 rowid)
@@ -602,8 +604,8 @@ static void mark_seen(struct import *import, sqlite3_int64 rowid)
         import->seen[rowid / 8] |= (unsigned char)(1u << (rowid % 8));
 }
 
-static void look_at(struct import *import, const struct record *record,
-                    const struct states *states, sqlite3_stmt *row, struct said *said)
+static void look_at(struct import *import, const struct record *record, const struct states *states,
+                    sqlite3_stmt *row, struct said *said)
 {
     const char *from = (const char *)sqlite3_column_text(row, COLUMN_FROM);
     const char *to = (const char *)sqlite3_column_text(row, COLUMN_TO);
@@ -616,8 +618,7 @@ static void look_at(struct import *import, const struct record *record,
         return;
     said->is_known = true;
     said->is_same = record != NULL && is_content(record, row);
-    said->is_whole =
-        to == NULL || (states->next[0] != '\0' && strcmp(to, states->next) >= 0);
+    said->is_whole = to == NULL || (states->next[0] != '\0' && strcmp(to, states->next) >= 0);
 }
 
 /* The next state of a row that is a set of its own: one that was imported, or where the text's
@@ -742,7 +743,7 @@ static bool put(struct import *import, struct record *record, struct error *err)
     }
     if (said.is_known && said.is_same && said.is_whole)
         return true;
-    while (said.is_any && (code = sqlite3_step(select)) == SQLITE_ROW) {
+    while (said.is_any && sqlite3_step(select) == SQLITE_ROW) {
         if (!add_stored(&stored, record->target, select))
             return error_set(err, ERR_INTERNAL, NULL, "no memory for versions");
     }
@@ -802,14 +803,14 @@ static bool hold(struct import *import, const struct record *record, struct erro
     for (size_t i = 0; i < held->n_links; i++)
         held->links[i] = keep_text(import, held->links[i]);
     import->n_put++;
-    return !import->memory.failed
-           || error_set(err, ERR_INTERNAL, NULL, "no memory for records");
+    return !import->memory.failed || error_set(err, ERR_INTERNAL, NULL, "no memory for records");
 }
 
 bool import_put(struct import *import, struct record *record, struct error *err)
 {
     if (record->id[0] == '\0')
-        return report(import, "", "an id with letters or digits", "the row has nothing to be known by", err);
+        return report(import, "", "an id with letters or digits",
+                      "the row has nothing to be known by", err);
     return import->kind->is_held ? hold(import, record, err) : put(import, record, err);
 }
 
@@ -830,7 +831,8 @@ static void count_row(struct import *import)
 
     if (import->is_rejected)
         summary->n_rejected++;
-    else if (import->n_revised > 0 || (import->n_inserted > 0 && import->n_inserted < import->n_put))
+    else if (import->n_revised > 0
+             || (import->n_inserted > 0 && import->n_inserted < import->n_put))
         summary->n_revised++;
     else if (import->n_inserted > 0)
         summary->n_inserted++;
@@ -859,14 +861,14 @@ static bool put_held(struct import *import, struct error *err)
         struct import_row row = { .file = import->held_rows[i].file,
                                   .line = import->held_rows[i].line };
         bool is_first = i == 0 || import->held[i - 1].row != import->held[i].row;
-        bool is_last =
-            i + 1 == import->n_held || import->held[i + 1].row != import->held[i].row;
+        bool is_last = i + 1 == import->n_held || import->held[i + 1].row != import->held[i].row;
 
         if (is_first)
             begin_row(import);
         import->row = &row;
         import->n_inserted += import->held_rows[i].n_inserted;
-        if (!put(import, &import->held[i], err))
+        if ((import->kind->check != NULL && !import->kind->check(import, &import->held[i], err))
+            || !put(import, &import->held[i], err))
             return false;
         import->row = NULL;
         if (is_last)
@@ -1005,7 +1007,7 @@ static bool read_file(struct import *import, const char *file, long long *before
     long long unused;
     bool is_read;
 
-    if (!reader_open(file, import->kind->fields, &reader, err))
+    if (!reader_open(file, import->kind->fields, import->kind->is_closed, &reader, err))
         return false;
     if (size >= BULK_BYTES && !ahead_open(reader, &import->ahead, err))
         return false;
@@ -1076,8 +1078,7 @@ static bool withdraw(struct import *import, const char *id, const struct states 
     if (code != SQLITE_DONE)
         return fail(import, err);
     import->summary->n_withdrawn++;
-    return load_links(import, id, &stored, err)
-           && rewrite(import, id, NULL, states, &stored, err);
+    return load_links(import, id, &stored, err) && rewrite(import, id, NULL, states, &stored, err);
 }
 
 /** Ids of rows that vanished. */
@@ -1121,8 +1122,9 @@ static bool find_vanished(struct import *import, struct ids *ret, struct error *
     buffer_text(&sql, import->kind->target->table);
     buffer_text(&sql, " WHERE (");
     buffer_text(&sql, import->kind->scope);
-    buffer_text(&sql, ") AND (known_to IS NULL OR known_to > ?1) AND (?2 IS NULL OR known_from < ?2)"
-                      " ORDER BY id");
+    buffer_text(&sql,
+                ") AND (known_to IS NULL OR known_to > ?1) AND (?2 IS NULL OR known_from < ?2)"
+                " ORDER BY id");
     if (sql.broken)
         return error_set(err, ERR_INTERNAL, NULL, "no memory for a statement");
     if (!prepare(import, sql.data, &stmt, err))
@@ -1321,7 +1323,8 @@ static bool open_dataset(struct import *import, const char *path, struct error *
      */
     snprintf(pragmas, sizeof(pragmas),
              "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA locking_mode = EXCLUSIVE;"
-             "PRAGMA foreign_keys = OFF; PRAGMA secure_delete = OFF; PRAGMA cache_size = -%d",
+             "PRAGMA foreign_keys = OFF; PRAGMA secure_delete = OFF; PRAGMA threads = 2;"
+             "PRAGMA cache_size = -%d",
              CACHE_KIB);
     if (sqlite3_exec(import->db, pragmas, NULL, NULL, NULL) != SQLITE_OK
         || sqlite3_prepare_v2(import->db,
@@ -1371,8 +1374,7 @@ static bool copy_dataset(const char *dataset, int from, const char *path, struct
                              strerror(errno));
     }
     return n == 0
-           || error_set(err, ERR_INPUT, NULL, "%s cannot be copied: %s.", dataset,
-                        strerror(errno));
+           || error_set(err, ERR_INPUT, NULL, "%s cannot be copied: %s.", dataset, strerror(errno));
 }
 
 /* Opens the old dataset and keeps other imports from it; *ret is -1 when there is none. */
@@ -1464,7 +1466,7 @@ static bool fill(struct import *import, struct error *err)
     before = sqlite3_total_changes(import->db);
     if ((!has_version(import->kind) && !add_source(import, err)) || !begin_bulk(import, err)
         || (import->kind->begin != NULL && !import->kind->begin(import, err))
-        || !read_files(import, err) || !build_key(import, err) || !withdraw_vanished(import, err))
+        || !read_files(import, err) || !build_key(import, err))
         return false;
     if (import->summary->n_rejected == import->summary->n_read)
         return error_set(err, ERR_INPUT, NULL,
@@ -1474,9 +1476,8 @@ static bool fill(struct import *import, struct error *err)
         return error_set(err, ERR_INPUT, NULL,
                          "%zu of %zu rows were rejected (%s says why); none would be right with "
                          "--strict.",
-                         import->summary->n_rejected, import->summary->n_read,
-                         import->report_path);
-    if (!record_state(import, err))
+                         import->summary->n_rejected, import->summary->n_read, import->report_path);
+    if (!withdraw_vanished(import, err) || !record_state(import, err))
         return false;
     import->summary->is_changed = sqlite3_total_changes(import->db) != before;
     return true;
@@ -1527,6 +1528,8 @@ static void import_done(struct import *import)
 {
     struct error unused = { .code = ERR_NONE };
 
+    if (import->kind != NULL && import->kind->end != NULL)
+        import->kind->end(import);
     close_database(import);
     report_close(&import->report, &unused);
     lookup_done(&import->lookup);
@@ -1601,6 +1604,8 @@ static bool try_import(const struct import_options *options, const struct import
     else
         snprintf(import.report_path, sizeof(import.report_path), "%s-import-report.csv",
                  options->dataset);
+    if (options->report == NULL)
+        unlink(import.report_path); /* of an import before: it would be taken for this one's */
     is_done = (old >= 0 ? copy_dataset(options->dataset, old, path, err) : build_base(path, err))
               && import_into(&import, path, err);
     *ret_double = import.is_double;

@@ -36,14 +36,16 @@ struct import_kind {
     const char *name;                  /* as typed */
     const char *text;                  /* what it is, in a sentence */
     const struct import_field *fields; /* ends with a NULL name */
+    bool is_closed;                    /* a column that is none of them is a fault of the file */
     const struct target *target;       /* table that its rows go to */
-    const char *data_set; /* its states are known by this name */
-    const char *scope;    /* SQL condition: rows of the target that are of the set, so that those
-                             missing in a state are withdrawn. NULL: each row is a set of its own, and
-                             a file says nothing of rows that it does not hold */
+    const char *data_set;              /* its states are known by this name */
+    const char *scope; /* SQL condition: rows of the target that are of the set, so that those
+                          missing in a state are withdrawn. NULL: each row is a set of its own, and
+                          a file says nothing of rows that it does not hold */
     struct import_origin origin;
     const char *series[KIND_SERIES]; /* that its states are states of; NULL: no more */
-    bool is_held; /* records are kept until `finish` has seen all: for files of some thousand rows */
+    bool
+        is_held; /* records are kept until `finish` has seen all: for files of some thousand rows */
 
     /** Called once before the first row; NULL: nothing to do. False with err: the import fails. */
     bool (*begin)(struct import *import, struct error *err);
@@ -52,6 +54,11 @@ struct import_kind {
     bool (*row)(struct import *import, const struct import_row *row, struct error *err);
     /** Called once behind the last row, before held records are written; NULL: nothing to do. */
     bool (*finish)(struct import *import, struct error *err);
+    /** Called for each held record before it is written, so that it can still be rejected; NULL:
+     * nothing to do. */
+    bool (*check)(struct import *import, struct record *record, struct error *err);
+    /** Frees import_data(), however the import ended; NULL: nothing to do. */
+    void (*end)(struct import *import);
 };
 
 /** Every kind; the one visible place is kinds.c. Ends with NULL. */
@@ -75,9 +82,6 @@ struct record *import_held(struct import *import, size_t *ret_n);
 bool import_reject(struct import *import, int field, const char *hint, struct error *err,
                    const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 
-/** Tells whether the row under way was rejected. Records that are put after that are dropped. */
-bool import_is_rejected(const struct import *import);
-
 /** The same for a name that no thing has: the hint is the nearest name of that kind. */
 bool import_reject_name(struct import *import, int field, const char *kind, const char *name,
                         struct error *err);
@@ -93,6 +97,12 @@ const char *import_source(const struct import *import);
 
 /** The dataset that is filled, for what the engine does not do. */
 sqlite3 *import_database(struct import *import);
+
+/** What the kind keeps between its functions; NULL at first. */
+void **import_data(struct import *import);
+
+/** Tells whether the row under way was rejected. Records that are put after that are dropped. */
+bool import_is_rejected(const struct import *import);
 
 /** Memory that lives as long as the import, for texts of held records. */
 struct text_memory *import_memory(struct import *import);

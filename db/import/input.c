@@ -29,8 +29,8 @@ bool input_open(const char *file, struct input *ret, struct error *err)
     *ret = (struct input){ .file = file, .line = 1 };
     ret->fd = open(file, O_RDONLY | O_CLOEXEC);
     if (ret->fd < 0)
-        return error_set(err, ERR_INPUT, NULL,
-                         "%s: %s; a file that can be read would be right.", file, strerror(errno));
+        return error_set(err, ERR_INPUT, NULL, "%s: %s; a file that can be read would be right.",
+                         file, strerror(errno));
     if (fstat(ret->fd, &status) == 0 && S_ISDIR(status.st_mode))
         return error_set(err, ERR_INPUT, NULL, "%s: a directory; a file would be right.", file);
     if (S_ISREG(status.st_mode))

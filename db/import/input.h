@@ -11,15 +11,15 @@ enum { INPUT_BLOCK = 1 << 16 /* bytes read at once */ };
 
 /** A file being read. */
 struct input {
-    const char *file; /* borrowed */
-    int fd;           /* -1: closed */
-    long long size;   /* bytes of the file; 0: not known (a pipe) */
-    long long read;   /* bytes taken from the file */
-    size_t line;      /* of the next byte, from 1 */
-    size_t at, len;   /* next byte of `block`, bytes in it */
-    bool is_end;      /* the file has no more */
-    bool is_after_cr; /* the byte before was CR: an LF now begins no line */
-    unsigned left;    /* bytes of a UTF-8 sequence still due */
+    const char *file;        /* borrowed */
+    int fd;                  /* -1: closed */
+    long long size;          /* bytes of the file; 0: not known (a pipe) */
+    long long read;          /* bytes taken from the file */
+    size_t line;             /* of the next byte, from 1 */
+    size_t at, len;          /* next byte of `block`, bytes in it */
+    bool is_end;             /* the file has no more */
+    bool is_after_cr;        /* the byte before was CR: an LF now begins no line */
+    unsigned left;           /* bytes of a UTF-8 sequence still due */
     unsigned char low, high; /* range of the next of them */
     char block[INPUT_BLOCK];
 };

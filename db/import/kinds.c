@@ -8,5 +8,6 @@ const struct import_kind *const import_kinds[] = {
     &kind_ucdp_country_year,
     &kind_ucdp_ged,
     &kind_strength,
+    &kind_claims,
     NULL,
 };

@@ -10,7 +10,7 @@
 #include "server/base/nearest.h"
 
 enum {
-    NAME_MOST = 512,         /* bytes of a name that is looked up; longer ones have no match */
+    NAME_MOST = 512, /* bytes of a name that is looked up; longer ones have no match */
     KEY_MOST = NAME_MOST + 32,
     SIZE_FIRST = 4096,       /* places of the first table */
     REMEMBERED_MOST = 65536, /* answers by the words as given: what varies more is not remembered */
@@ -156,8 +156,7 @@ static bool load(sqlite3 *db, const char *sql, struct lookup *lookup, bool is_la
         const char *id = (const char *)sqlite3_column_text(stmt, 1);
         const char *name = (const char *)sqlite3_column_text(stmt, 2);
 
-        if (!(is_label ? put(lookup, KEY_LABEL, kind, id, name)
-                       : put_name(lookup, kind, id, name)))
+        if (!(is_label ? put(lookup, KEY_LABEL, kind, id, name) : put_name(lookup, kind, id, name)))
             return error_set(err, ERR_INTERNAL, NULL, "no memory for names");
     }
     return code == SQLITE_DONE

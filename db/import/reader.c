@@ -30,24 +30,25 @@ struct reader {
     const struct import_field *fields; /* borrowed */
     size_t n_fields;
     bool is_json;
+    bool is_closed; /* other columns are a fault */
 
     struct csv_parser parser;
-    bool is_ready;               /* parser is set up */
-    int field_of[COLUMNS_MOST];  /* field that a column is; NO_FIELD: none that we want */
-    char *header[COLUMNS_MOST];  /* names of the columns, as they stand in the file */
+    bool is_ready;              /* parser is set up */
+    int field_of[COLUMNS_MOST]; /* field that a column is; NO_FIELD: none that we want */
+    char *header[COLUMNS_MOST]; /* names of the columns, as they stand in the file */
     size_t n_columns;
-    int column_of[FIELDS_MOST];  /* column that a field is; -1: the file has none */
-    size_t row_bytes;            /* of the row under way */
-    size_t n_cells;              /* of the row under way */
-    size_t end_line;             /* line in which the bytes under way stand */
-    bool is_header;              /* the row under way is the header */
-    bool is_ended;               /* the row is whole */
-    bool is_broken;              /* no memory */
-    bool is_first;               /* no row behind the header was read yet */
-    bool is_between;             /* JSON: an element was read, a comma or the end is due */
+    int column_of[FIELDS_MOST]; /* column that a field is; -1: the file has none */
+    size_t row_bytes;           /* of the row under way */
+    size_t n_cells;             /* of the row under way */
+    size_t end_line;            /* line in which the bytes under way stand */
+    bool is_header;             /* the row under way is the header */
+    bool is_ended;              /* the row is whole */
+    bool is_broken;             /* no memory */
+    bool is_first;              /* no row behind the header was read yet */
+    bool is_between;            /* JSON: an element was read, a comma or the end is due */
 
-    struct buffer text;             /* the row's cells, each with its NUL */
-    size_t offsets[FIELDS_MOST];    /* of each cell in it; NO_CELL: empty */
+    struct buffer text;          /* the row's cells, each with its NUL */
+    size_t offsets[FIELDS_MOST]; /* of each cell in it; NO_CELL: empty */
     size_t lines[FIELDS_MOST];
     const char *cells[FIELDS_MOST];
     char problem[PROBLEM_SIZE];
@@ -211,8 +212,7 @@ static bool finish_csv(struct reader *reader, struct error *err)
         return error_set(err, ERR_INPUT, NULL,
                          "%s:%zu: the file ends in the middle of a row, behind cell %zu of %zu; "
                          "the whole file would be right.",
-                         reader->input.file, reader->row.line, reader->n_cells,
-                         reader->n_columns);
+                         reader->input.file, reader->row.line, reader->n_cells, reader->n_columns);
     return true;
 }
 
@@ -252,8 +252,7 @@ static bool refuse_header(struct reader *reader, const struct import_field *fiel
 {
     const char *missing = field->name;
     const char *const *header = (const char *const *)reader->header;
-    const char *kind =
-        guess_header != NULL ? guess_header(header, reader->n_columns) : NULL;
+    const char *kind = guess_header != NULL ? guess_header(header, reader->n_columns) : NULL;
     char near[64] = "";
 
     if (kind != NULL) {
@@ -270,9 +269,27 @@ static bool refuse_header(struct reader *reader, const struct import_field *fiel
         if (nearest_is_closer(missing, header[i], near))
             snprintf(near, sizeof(near), "%s", header[i]);
     }
-    return error_set(err, ERR_INPUT, NULL, "%s:1: no column '%s'%s%.63s%s; a file with it would be right.",
-                     reader->input.file, missing, *near ? ", but one '" : "", near,
-                     *near ? "'" : "");
+    return error_set(
+        err, ERR_INPUT, NULL, "%s:1: no column '%s'%s%.63s%s; a file with it would be right.",
+        reader->input.file, missing, *near ? ", but one '" : "", near, *near ? "'" : "");
+}
+
+/* A column or member that the kind does not have. */
+static bool refuse_column(struct reader *reader, const char *name, struct error *err)
+{
+    char near[64] = "";
+
+    for (size_t i = 0; i < reader->n_fields; i++) {
+        if (nearest_is_closer(name, reader->fields[i].name, near))
+            snprintf(near, sizeof(near), "%s", reader->fields[i].name);
+    }
+    if (*near != '\0')
+        return error_set(err, ERR_INPUT, NULL,
+                         "%s:%zu: there is no column '%.80s'; did you mean '%s'?",
+                         reader->input.file, reader->row.line, name, near);
+    return error_set(err, ERR_INPUT, NULL,
+                     "%s:%zu: there is no column '%.80s'; without it, it would be right.",
+                     reader->input.file, reader->row.line, name);
 }
 
 /* Reads the header and finds our fields in it. */
@@ -307,6 +324,10 @@ static bool read_header(struct reader *reader, struct error *err)
         if (reader->fields[i].is_required && reader->column_of[i] < 0)
             return refuse_header(reader, &reader->fields[i], err);
     }
+    for (size_t i = 0; reader->is_closed && i < reader->n_columns; i++) {
+        if (reader->field_of[i] == NO_FIELD)
+            return refuse_column(reader, reader->header[i], err);
+    }
     return true;
 }
 
@@ -335,7 +356,8 @@ static bool next_csv(struct reader *reader, const struct import_row **ret, struc
         return true;
     }
     if (reader->n_cells != reader->n_columns)
-        snprintf(reader->problem, sizeof(reader->problem), "the row has %zu cells", reader->n_cells);
+        snprintf(reader->problem, sizeof(reader->problem), "the row has %zu cells",
+                 reader->n_cells);
     *ret = end_row(reader);
     if (reader->row.problem != NULL)
         reader->row.right = "as many as the header has";
@@ -434,7 +456,8 @@ static void put_json(struct reader *reader, size_t field, const json_t *value)
         break;
     case JSON_TRUE:
     case JSON_FALSE:
-        keep_cell(reader, field, json_is_true(value) ? "true" : "false", json_is_true(value) ? 4 : 5);
+        keep_cell(reader, field, json_is_true(value) ? "true" : "false",
+                  json_is_true(value) ? 4 : 5);
         break;
     case JSON_NULL:
         break;
@@ -463,11 +486,6 @@ static bool take_element(struct reader *reader, json_t *element, struct error *e
     json_t *value;
     size_t n = 0;
 
-    if (!json_is_object(element)) {
-        snprintf(reader->problem, sizeof(reader->problem), "the element is no object");
-        reader->row.right = "an object with a member for each column";
-        return true;
-    }
     json_object_foreach(element, key, value)
     {
         int field = field_named(reader, key);
@@ -476,6 +494,8 @@ static bool take_element(struct reader *reader, json_t *element, struct error *e
             keys[n++] = key;
         if (field != NO_FIELD)
             put_json(reader, (size_t)field, value);
+        else if (reader->is_closed)
+            return refuse_column(reader, key, err);
     }
     if (fields_match(reader->fields, keys, n))
         return true;
@@ -524,10 +544,15 @@ static bool next_json(struct reader *reader, const struct import_row **ret, stru
                          input->file, input->line,
                          byte == '\0' ? "the file ends inside the array" : "no comma");
     }
+    /* Only an object or a list ends where its last byte stands: jansson reads one byte behind
+     * others. */
+    if (byte != '{')
+        return error_set(err, ERR_INPUT, NULL, "%s:%zu: %s; an object for each row would be right.",
+                         input->file, input->line,
+                         byte == '\0' ? "the file ends inside the array" : "no object");
     begin_row(reader);
     reader->row.line = input->line;
-    element = json_load_callback(give_byte, reader,
-                                 JSON_DISABLE_EOF_CHECK | JSON_REJECT_DUPLICATES | JSON_DECODE_ANY,
+    element = json_load_callback(give_byte, reader, JSON_DISABLE_EOF_CHECK | JSON_REJECT_DUPLICATES,
                                  &failure);
     if (element == NULL && reader->row_bytes > ROW_BYTES_MOST)
         return error_set(err, ERR_INPUT, NULL,
@@ -579,9 +604,10 @@ static bool begin(struct reader *reader, struct error *err)
         return true;
     }
     if (byte == '{')
-        return error_set(err, ERR_INPUT, NULL,
-                         "%s:%zu: an object; an array of objects, one for each row, would be right.",
-                         reader->input.file, reader->input.line);
+        return error_set(
+            err, ERR_INPUT, NULL,
+            "%s:%zu: an object; an array of objects, one for each row, would be right.",
+            reader->input.file, reader->input.line);
     if (csv_init(&reader->parser, CSV_STRICT | CSV_STRICT_FINI) != 0)
         return out_of_memory(err);
     reader->is_ready = true;
@@ -593,22 +619,22 @@ static void drop_reader(struct reader **reader)
     reader_close(*reader);
 }
 
-bool reader_open(const char *file, const struct import_field *fields, struct reader **ret,
-                 struct error *err)
+bool reader_open(const char *file, const struct import_field *fields, bool is_closed,
+                 struct reader **ret, struct error *err)
 {
     defer(drop_reader) struct reader *reader = calloc(1, sizeof(*reader));
 
     if (reader == NULL)
         return out_of_memory(err);
     reader->fields = fields;
+    reader->is_closed = is_closed;
     while (reader->n_fields < FIELDS_MOST && fields[reader->n_fields].name != NULL)
         reader->n_fields++;
     reader->text = BUFFER_INIT(2 * ROW_BYTES_MOST);
     reader->is_first = true;
     reader->input.fd = -1;
-    reader->row = (struct import_row){ .file = file,
-                                       .cells = reader->cells,
-                                       .lines = reader->lines };
+    reader->row =
+        (struct import_row){ .file = file, .cells = reader->cells, .lines = reader->lines };
     if (!input_open(file, &reader->input, err) || !begin(reader, err))
         return false;
     *ret = reader;

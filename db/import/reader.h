@@ -9,8 +9,8 @@
 #include "server/base/error.h"
 
 enum {
-    FIELDS_MOST = 96,      /* fields of a kind; the widest layout (ucdp-country-year) has 74 columns */
-    COLUMNS_MOST = 256,    /* columns of a file */
+    FIELDS_MOST = 96,   /* fields of a kind; the widest layout (ucdp-country-year) has 74 columns */
+    COLUMNS_MOST = 256, /* columns of a file */
     ROW_BYTES_MOST = 1 << 20, /* bytes of one row: a longer one is a quote that nobody closed */
 };
 
@@ -29,8 +29,8 @@ struct import_field {
 struct import_row {
     const char *file;
     size_t line;              /* in which the row begins, from 1 */
-    const char *const *cells; /* in the order of the kind's fields; blanks at the ends are gone; NULL:
-                                 empty, or the file has no such column */
+    const char *const *cells; /* in the order of the kind's fields; blanks at the ends are gone;
+                                 NULL: empty, or the file has no such column */
     const size_t *lines;      /* in which each cell begins */
     const char *problem;      /* why no cell can be used; NULL: they can */
     const char *right;        /* what would be right then */
@@ -43,11 +43,11 @@ struct reader;
  *
  * Shape: UTF-8, with or without byte order mark; lines end in LF, CRLF or CR. Errors: ERR_INPUT,
  * with file:line, for a file that cannot be read, is empty, binary, or has not the columns of
- * `fields` (the detail names them); ERR_INTERNAL. Lifetime: borrows file and fields;
- * reader_close() frees it.
+ * `fields` (the detail names them) or, where is_closed, has others as well; ERR_INTERNAL. Lifetime:
+ * borrows file and fields; reader_close() frees it.
  */
-bool reader_open(const char *file, const struct import_field *fields, struct reader **ret,
-                 struct error *err);
+bool reader_open(const char *file, const struct import_field *fields, bool is_closed,
+                 struct reader **ret, struct error *err);
 
 /**
  * Reads the next row.

@@ -54,8 +54,8 @@ static bool put_number(struct import *import, const struct import_row *row, size
 {
     struct record *record = import_record(import);
 
-    record->id = record_format(record, "ipi-%s-%s-%s", mission, row->cells[DATE],
-                               numbers[i].category);
+    record->id =
+        record_format(record, "ipi-%s-%s-%s", mission, row->cells[DATE], numbers[i].category);
     record_text(record, STRENGTH_MISSION, mission);
     record_date(record, STRENGTH_DATE, row->cells[DATE]);
     record_text(record, STRENGTH_CATEGORY, numbers[i].category);

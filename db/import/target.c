@@ -63,20 +63,13 @@ const struct target target_casualties = {
 };
 
 static const char *const strength_columns[STRENGTH__MAX] = {
-    [STRENGTH_MISSION] = "mission",
-    [STRENGTH_DATE] = "date",
-    [STRENGTH_DATE_MIN] = "date_min",
-    [STRENGTH_DATE_MAX] = "date_max",
-    [STRENGTH_CATEGORY] = "category",
-    [STRENGTH_LOW] = "low",
-    [STRENGTH_BEST] = "best",
-    [STRENGTH_HIGH] = "high",
-    [STRENGTH_QUALIFIER] = "qualifier",
-    [STRENGTH_TEXT] = "text",
-    [STRENGTH_UNIT] = "unit",
-    [STRENGTH_DEFINITION] = "definition",
-    [STRENGTH_FLAGS] = "flags_json",
-    [STRENGTH_NOTE] = "note",
+    [STRENGTH_MISSION] = "mission",     [STRENGTH_DATE] = "date",
+    [STRENGTH_DATE_MIN] = "date_min",   [STRENGTH_DATE_MAX] = "date_max",
+    [STRENGTH_CATEGORY] = "category",   [STRENGTH_LOW] = "low",
+    [STRENGTH_BEST] = "best",           [STRENGTH_HIGH] = "high",
+    [STRENGTH_QUALIFIER] = "qualifier", [STRENGTH_TEXT] = "text",
+    [STRENGTH_UNIT] = "unit",           [STRENGTH_DEFINITION] = "definition",
+    [STRENGTH_FLAGS] = "flags_json",    [STRENGTH_NOTE] = "note",
 };
 
 static const char *const strength_initial[STRENGTH__MAX] = {
@@ -320,7 +313,8 @@ void value_bind(const struct value *value, sqlite3_stmt *stmt, int parameter)
 
 static void add_columns(const struct target *target, struct buffer *sql)
 {
-    buffer_format(sql, "known_from, known_to, %s", target->source != NULL ? target->source : "NULL");
+    buffer_format(sql, "known_from, known_to, %s",
+                  target->source != NULL ? target->source : "NULL");
     for (size_t i = 0; i < target->n_columns; i++)
         buffer_format(sql, ", \"%s\"", target->columns[i]);
 }
@@ -329,7 +323,8 @@ static void add_insert(const struct target *target, struct buffer *sql)
 {
     size_t n = target->n_columns + 4;
 
-    buffer_format(sql, "INSERT OR IGNORE INTO %s (id, version, known_from, known_to", target->table);
+    buffer_format(sql, "INSERT OR IGNORE INTO %s (id, version, known_from, known_to",
+                  target->table);
     if (target->source != NULL)
         buffer_format(sql, ", %s", target->source);
     for (size_t i = 0; i < target->n_columns; i++)
@@ -355,14 +350,16 @@ bool target_sql(const struct target *target, enum target_sql which, struct buffe
         buffer_format(sql, "DELETE FROM %s WHERE id = ?1", target->table);
         break;
     case TARGET_LINK_SELECT:
-        buffer_format(sql, "SELECT \"%s\" FROM %s WHERE \"%s\" = ?1 AND version = ?2 ORDER BY position",
+        buffer_format(sql,
+                      "SELECT \"%s\" FROM %s WHERE \"%s\" = ?1 AND version = ?2 ORDER BY position",
                       target->linked, target->links, target->self);
         break;
     case TARGET_LINK_INSERT:
-        buffer_format(sql,
-                      "INSERT OR IGNORE INTO %s (\"%s\", version, \"%s\", position) VALUES (?1, ?2, "
-                      "?3, ?4)",
-                      target->links, target->self, target->linked);
+        buffer_format(
+            sql,
+            "INSERT OR IGNORE INTO %s (\"%s\", version, \"%s\", position) VALUES (?1, ?2, "
+            "?3, ?4)",
+            target->links, target->self, target->linked);
         break;
     case TARGET_LINK_DELETE:
         buffer_format(sql, "DELETE FROM %s WHERE \"%s\" = ?1", target->links, target->self);

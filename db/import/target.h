@@ -24,12 +24,12 @@ struct target {
     const char *table;
     const char *const *columns; /* what a version says: all but id, version, clocks and source */
     size_t n_columns;
-    const char *source;   /* column with the state that said it first; NULL: none, or it is content */
-    const char *links;    /* link table; NULL: none */
-    const char *self;     /* its column for the row's id */
-    const char *linked;   /* its column for what is linked */
-    const char *kind;     /* kind of thing that is linked */
-    size_t links_column;  /* content column with the links, ready to send */
+    const char *source; /* column with the state that said it first; NULL: none, or it is content */
+    const char *links;  /* link table; NULL: none */
+    const char *self;   /* its column for the row's id */
+    const char *linked; /* its column for what is linked */
+    const char *kind;   /* kind of thing that is linked */
+    size_t links_column;        /* content column with the links, ready to send */
     const char *const *initial; /* texts that columns have when nothing else is said; NULL: NULL */
     struct {
         size_t column;     /* content column that refers to a row */
@@ -155,8 +155,9 @@ struct record {
     struct value values[CONTENT_MOST];
     const char *links[LINKS_MOST]; /* ids */
     size_t n_links;
-    size_t row;  /* number of the file's row it is made of; set by the engine */
-    char *scratch; /* SCRATCH_SIZE bytes, borrowed */
+    const void *data; /* the kind's own; kept with held records */
+    size_t row;       /* number of the file's row it is made of; set by the engine */
+    char *scratch;    /* SCRATCH_SIZE bytes, borrowed */
     size_t n_scratch;
 };
 
@@ -206,12 +207,12 @@ void value_bind(const struct value *value, sqlite3_stmt *stmt, int parameter);
 /** The statements of a target, in the order of enum target_sql. Written into sql: false (broken)
  * without memory. */
 enum target_sql {
-    TARGET_SELECT,       /* versions of ?1: rowid, known_from, known_to, source, content */
-    TARGET_INSERT,       /* id, version, known_from, known_to, source, content */
-    TARGET_DELETE,       /* all versions of ?1 */
-    TARGET_LINK_SELECT,  /* links of id ?1, version ?2 */
-    TARGET_LINK_INSERT,  /* id, version, linked, position */
-    TARGET_LINK_DELETE,  /* all links of ?1 */
+    TARGET_SELECT,      /* versions of ?1: rowid, known_from, known_to, source, content */
+    TARGET_INSERT,      /* id, version, known_from, known_to, source, content */
+    TARGET_DELETE,      /* all versions of ?1 */
+    TARGET_LINK_SELECT, /* links of id ?1, version ?2 */
+    TARGET_LINK_INSERT, /* id, version, linked, position */
+    TARGET_LINK_DELETE, /* all links of ?1 */
     TARGET_SQL__MAX,
 };
 bool target_sql(const struct target *target, enum target_sql which, struct buffer *sql);

@@ -22,7 +22,8 @@ enum field {
 };
 
 /* Gender is not read: the state of 2021 lacks it, and a state must not say what another cannot.
- * Neither are `id`, the number of the row in one export, and `last_update`, the day of the state. */
+ * Neither are `id`, the number of the row in one export, and `last_update`, the day of the state.
+ */
 static const struct import_field fields[] = {
     [CASUALTY_ID] = { .name = "casualty_id", .is_required = true },
     [INCIDENT_DATE] = { .name = "incident_date", .is_required = true, .is_date = true },
@@ -43,10 +44,8 @@ struct word {
 };
 
 static const struct word personnel_types[] = {
-    { "Military", "military" },
-    { "Military Observer", "military_observer" },
-    { "Police", "police" },
-    { "International Civilian", "international_civilian" },
+    { "Military", "military" }, { "Military Observer", "military_observer" },
+    { "Police", "police" },     { "International Civilian", "international_civilian" },
     { "Local", "local" }, /* always with a blank behind it, which the reader drops */
     { "Other", "other" },
 };
@@ -189,7 +188,7 @@ static size_t casualty_length(const struct record *record)
 {
     const struct value *place = &record->values[CASUALTY_NATIONALITY];
     const struct value *text = &record->values[CASUALTY_NATIONALITY_TEXT];
-    size_t tail = place->type == SQLITE_TEXT ? (size_t)place->len
+    size_t tail = place->type == SQLITE_TEXT              ? (size_t)place->len
                   : strcmp(text->text, "not stated") == 0 ? strlen("not-stated")
                                                           : strlen("undetermined");
 
@@ -202,7 +201,7 @@ static bool flag_doubles(struct import *import, struct error *err)
     size_t n;
     struct record *held = import_held(import, &n);
     struct record **sorted =
-        text_alloc(import_memory(import), (n > 0 ? n : 1) * sizeof(*sorted));
+        text_alloc(import_memory(import), (n > 0 ? n : 1) * sizeof(struct record *));
 
     if (sorted == NULL)
         return error_set(err, ERR_INTERNAL, NULL, "no memory for the casualties");

@@ -2,8 +2,9 @@
  * claims beside those of better sources.
  *
  * What the list prints as day 01 mostly means the month alone, so such a date is taken as the month
- * and the note keeps it as printed. The coordinates of headquarters are looked at and not taken: the
- * list swaps latitude and longitude for seven missions, and the dataset has no place for them. */
+ * and the note keeps it as printed. The coordinates of headquarters are looked at and not taken:
+ * the list swaps latitude and longitude for seven missions, and the dataset has no place for them.
+ */
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,8 +53,8 @@ static bool fail(struct import *import, struct error *err)
                      sqlite3_errmsg(import_database(import)));
 }
 
-/* A coordinate with a decimal comma, or a point. A latitude may be a longitude: they are swapped for
- * some missions. */
+/* A coordinate with a decimal comma, or a point. A latitude may be a longitude: they are swapped
+ * for some missions. */
 static bool is_coordinate(const char *text)
 {
     char plain[32];
@@ -194,8 +195,7 @@ static bool put_date(struct import *import, const struct import_row *row, size_t
         || (fact == NULL && !add_fact(import, record, i, mission, &fact, err)))
         return false;
     fill_claim(record, i, fact, row->cells[ACRONYM], mission);
-    record_date(record, CLAIM_START,
-                is_month ? record_format(record, "%.7s", printed) : printed);
+    record_date(record, CLAIM_START, is_month ? record_format(record, "%.7s", printed) : printed);
     if (is_month)
         record_text(record, CLAIM_NOTE, record_format(record, DAY_ONE_NOTE, printed));
     return keep_judgement(import, record, printed, err) && import_put(import, record, err);
@@ -223,8 +223,8 @@ static bool put_active(struct import *import, const struct import_row *row, cons
 static bool name_mission(struct import *import, const char *mission, const char *name,
                          struct error *err)
 {
-    static const char sql[] =
-        "UPDATE missions SET name = ?2 WHERE id = ?1 AND name IS NULL AND note GLOB 'Known from imported files alone*'";
+    static const char sql[] = "UPDATE missions SET name = ?2 WHERE id = ?1 AND name IS NULL AND "
+                              "note GLOB 'Known from imported files alone*'";
     const char *texts[] = { mission, name };
 
     if (name == NULL)
@@ -255,8 +255,7 @@ static bool map_row(struct import *import, const struct import_row *row, struct 
     for (enum field field = LONGITUDE; field <= LATITUDE; field++) {
         if (!is_coordinate(cells[field]))
             return import_reject(import, (int)field, "degrees from -180 to 180, as \"15,9833\"",
-                                 err, "%s '%s' is no coordinate", fields[field].name,
-                                 cells[field]);
+                                 err, "%s '%s' is no coordinate", fields[field].name, cells[field]);
     }
     if (!import_mission(import, cells[ACRONYM], &mission, err)
         || !name_mission(import, mission, cells[NAME], err))

@@ -215,7 +215,7 @@ def test_a_walk_by_five_groups_sees_each_once(api):
     ("group_by=colour", "group_by"), ("group_by=cause,cause", "group_by"), ("group_by=year(cause)", "group_by"),
     ("group_by=date", "group_by"), ("group_by=decade(date)", "group_by"), ("group_by=year(date", "group_by"),
     ("group_by=", "group_by"), ("group_by=perpetrators", "group_by"), ("group_by=note", "group_by"),
-    ("group_by=series,definition,mission,cause,harm", "group_by"), ("measure=note", "measure"), ("fill=none", "fill"),
+    ("group_by=series,definition,mission,cause,harm", "group_by"), ("measure=note", "measure"), ("fill=some", "fill"),
     ("resolve=best", "resolve"), ("resolve=source:", "resolve"), ("explain=yes", "explain"), ("limit=0", "limit"),
     ("limit=10001", "limit"), ("fields=id", "fields"), ("include=sources", "include"), ("count=none", "count"),
     ("group_by=cause&group_by=mission", "group_by"), ("missoin=minusma", "missoin"), ("mission=minsuma", "mission"),

@@ -2,7 +2,8 @@
 
 import pytest
 
-NAMES = ["missions", "facts", "claims", "casualties", "strengths", "actors", "relationships", "events", "sources", "places", "releases"]
+NAMES = ["missions", "facts", "claims", "disagreements", "casualties", "reconcile", "coverage", "strengths", "actors", "relationships",
+         "events", "sources", "places", "releases"]
 each = pytest.mark.parametrize("name", NAMES)
 
 

@@ -72,6 +72,69 @@ static void every_resource_is_described_and_ordered(void **state)
     }
 }
 
+/* What is nested is declared as soundly as what is not, and is only shown. */
+static void assert_members(const struct field *members)
+{
+    assert_non_null(members);
+    assert_non_null(members->name);
+    for (; members->name != NULL; members++) {
+        assert_true(is_sentence(members->text));
+        assert_false(members->flags & ~(unsigned)FIELD_NULLABLE);
+        assert_null(members->param);
+        if (members->type == FIELD_CODE)
+            assert_non_null(members->codes);
+        if (members->type == FIELD_INTEGER || members->type == FIELD_NUMBER)
+            assert_non_null(members->unit);
+        if (members->type == FIELD_REF || members->type == FIELD_REFS)
+            assert_non_null(members->kind);
+        if (members->type == FIELD_LIST || members->type == FIELD_OBJECT)
+            assert_members(members->members);
+        else
+            assert_null(members->members);
+    }
+}
+
+static void every_structure_says_what_it_holds(void **state)
+{
+    size_t n = 0;
+
+    (void)state;
+    for (const struct resource *const *at = catalogue; *at != NULL; at++) {
+        for (const struct field *field = (*at)->fields; field->name != NULL; field++) {
+            if (field->type != FIELD_LIST && field->type != FIELD_OBJECT) {
+                assert_null(field->members);
+                continue;
+            }
+            assert_members(field->members);
+            assert_false(field->flags & ~(unsigned)FIELD_NULLABLE);
+            n++;
+        }
+    }
+    assert_true(n > 0);
+}
+
+static void a_parameter_that_asks_for_a_field_is_declared(void **state)
+{
+    size_t n = 0;
+
+    (void)state;
+    for (const struct resource *const *at = catalogue; *at != NULL; at++) {
+        for (const struct field *field = (*at)->fields; field->name != NULL; field++) {
+            const struct param *param = (*at)->params;
+
+            if (field->param == NULL)
+                continue;
+            while (param != NULL && param->name != NULL && strcmp(param->name, field->param) != 0)
+                param++;
+            assert_true(param != NULL && param->name != NULL);
+            assert_true(field != (*at)->fields); /* the id is always there */
+            assert_false(field->flags & (FIELD_FILTER | FIELD_SORT));
+            n++;
+        }
+    }
+    assert_true(n > 0);
+}
+
 /* What server/query.c and db/select.c take for granted. */
 static void every_field_is_as_the_engine_needs_it(void **state)
 {
@@ -118,7 +181,14 @@ static void no_declared_parameter_bears_the_name_of_anything_else(void **state)
             assert_true(is_sentence(param->text));
             assert_non_null(param->choices[0]);
             assert_int_equal(param->id_choice == NULL, param->id_kind == NULL);
-            assert_null(resource_field(*at, param->name));
+            /* Unless it is the field that the parameter asks for, which is no filter. */
+            if (resource_field(*at, param->name) != NULL) {
+                const struct field *field = resource_field(*at, param->name);
+
+                assert_non_null(field->param);
+                assert_string_equal(field->param, param->name);
+                assert_false(type_takes(field, OPERATOR_EQUAL));
+            }
             for (size_t i = 0; query_reserved(i) != NULL; i++)
                 assert_string_not_equal(param->name, query_reserved(i));
         }
@@ -319,6 +389,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_field_is_described_named_and_typed_soundly),
         cmocka_unit_test(every_resource_is_described_and_ordered),
+        cmocka_unit_test(every_structure_says_what_it_holds),
+        cmocka_unit_test(a_parameter_that_asks_for_a_field_is_declared),
         cmocka_unit_test(every_field_is_as_the_engine_needs_it),
         cmocka_unit_test(no_declared_parameter_bears_the_name_of_anything_else),
         cmocka_unit_test(every_code_list_is_in_the_dataset),

@@ -33,6 +33,21 @@ static const struct state state = {
     .n_codes = sizeof(codes) / sizeof(codes[0]),
 };
 
+static const struct field inner[] = {
+    { .name = "why", .type = FIELD_CODE, .codes = "colour", .text = "Why." },
+    { .name = "deaths",
+      .type = FIELD_NUMBER,
+      .flags = FIELD_NULLABLE,
+      .unit = "people",
+      .text = "Deaths." },
+    { 0 },
+};
+
+static const struct field outer[] = {
+    { .name = "rows", .type = FIELD_LIST, .members = inner, .text = "Rows." },
+    { 0 },
+};
+
 static const struct field fields[] = {
     { .name = "id",
       .type = FIELD_ID,
@@ -108,6 +123,18 @@ static const struct field fields[] = {
       .codes = "colour",
       .text = "Colours." },
     { .name = "shown", .type = FIELD_TEXT, .sql = "shown", .text = "Only shown." },
+    { .name = "list",
+      .type = FIELD_LIST,
+      .flags = FIELD_NULLABLE,
+      .sql = "list",
+      .members = inner,
+      .text = "List." },
+    { .name = "object",
+      .type = FIELD_OBJECT,
+      .sql = "object",
+      .members = outer,
+      .param = "explain",
+      .text = "Object." },
     { 0 },
 };
 
@@ -117,6 +144,7 @@ static const struct param params[] = {
       .id_choice = "source",
       .id_kind = "source",
       .text = "Rule." },
+    { .name = "explain", .choices = { "0", "1", NULL }, .text = "Explained." },
     { 0 },
 };
 
@@ -171,7 +199,8 @@ static void test_each_type_takes_its_operators(void **unused)
         { "size", "xxxxxxxx   " },    { "width", "xxxxxxxx   " },  { "start", "xxxxxx     " },
         { "day", "xxxxxx     " },     { "deaths", "xxxxxxxx  x" }, { "place", "xx    xx  x" },
         { "subject", "xx    xx   " }, { "things", "xx    xx  x" }, { "thing", "xx    xx   " },
-        { "colours", "xx    xxx x" }, { "shown", "           " },
+        { "colours", "xx    xxx x" }, { "shown", "           " },  { "list", "           " },
+        { "object", "           " },
     };
 
     (void)unused;
@@ -224,6 +253,25 @@ static void test_rows_are_described_by_their_types(void **unused)
     assert_json(at(document, "components schemas Number properties qualifier enum"),
                 "[\"more_than\",null]");
     assert_json(at(document, "info version"), "\"1.2.3\"");
+    json_decref(document);
+}
+
+static void test_structures_are_described_by_their_members(void **unused)
+{
+    json_t *document = openapi_new(small, &state, "1");
+    json_t *row = at(document, "components schemas Thing properties");
+
+    (void)unused;
+    assert_json(at(row, "list type"), "[\"array\",\"null\"]");
+    assert_json(at(row, "list items type"), "\"object\"");
+    assert_json(at(row, "list items required"), "[\"why\",\"deaths\"]");
+    assert_json(at(row, "list items additionalProperties"), "false");
+    assert_json(at(row, "list items properties why enum"), "[\"red\",\"blue\"]");
+    assert_json(at(row, "list items properties deaths oneOf 1"), "{\"type\":\"null\"}");
+    assert_json(at(row, "object type"), "\"object\"");
+    assert_json(at(row, "object description"),
+                "\"Object. Only there where explain= asks for it.\"");
+    assert_json(at(row, "object properties rows items required"), "[\"why\",\"deaths\"]");
     json_decref(document);
 }
 
@@ -437,6 +485,7 @@ int main(void)
         cmocka_unit_test(test_each_type_takes_its_operators),
         cmocka_unit_test(test_operators_are_found_by_name),
         cmocka_unit_test(test_rows_are_described_by_their_types),
+        cmocka_unit_test(test_structures_are_described_by_their_members),
         cmocka_unit_test(test_parameters_follow_the_fields),
         cmocka_unit_test(test_without_codes_lists_stay_open),
         cmocka_unit_test(test_a_path_does_not_take_the_filter_it_sets),

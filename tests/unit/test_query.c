@@ -436,6 +436,43 @@ static void included_rows_are_known_as_of_the_same_day(void **state)
     assert_true(included.n_fields > 5);
 }
 
+static bool has_field(const char *name)
+{
+    for (size_t i = 0; i < query.n_fields; i++) {
+        if (strcmp(query.fields[i]->name, name) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void a_field_is_only_there_where_its_parameter_asks_for_it(void **state)
+{
+    static struct query included;
+
+    assert_taken(*state, "/v1/facts");
+    assert_false(has_field("explain"));
+    assert_taken(*state, "/v1/facts?explain=0");
+    assert_false(has_field("explain"));
+    assert_taken(*state, "/v1/facts/unfix-deaths?explain=1");
+    assert_true(has_field("explain") && has_field("name"));
+    assert_taken(*state, "/v1/actors/unfix/facts?explain=1");
+    assert_true(has_field("explain"));
+    assert_taken(*state, "/v1/facts?explain=1&fields=name");
+    assert_int_equal(query.n_fields, 3);
+    assert_string_equal(query.fields[2]->name, "explain");
+    /* Which came first does not matter. */
+    assert_taken(*state, "/v1/facts?fields=explain&explain=1");
+    assert_int_equal(query.n_fields, 2);
+    assert_invalid(*state, "/v1/facts?fields=explain", "fields");
+    assert_invalid(*state, "/v1/facts?fields=explain&explain=0", "fields");
+    assert_invalid(*state, "/v1/facts?explain=yes", "explain");
+
+    assert_taken(*state, "/v1/claims?include=facts");
+    query_included(&facts, &query, &included);
+    for (size_t i = 0; i < included.n_fields; i++)
+        assert_null(included.fields[i]->param);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -460,6 +497,7 @@ int main(void)
         cmocka_unit_test(values_too_long_to_keep_are_refused_not_cut),
         cmocka_unit_test(what_only_shapes_an_answer_does_not_change_whose_cursor_it_is),
         cmocka_unit_test(included_rows_are_known_as_of_the_same_day),
+        cmocka_unit_test(a_field_is_only_there_where_its_parameter_asks_for_it),
     };
 
     return cmocka_run_group_tests(tests, world_open, world_close);

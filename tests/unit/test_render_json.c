@@ -29,6 +29,8 @@ static const struct field fields[] = {
     { .name = "actor", .type = FIELD_REF, .kind = "actor", .resource = "actors" },
     { .name = "sources", .type = FIELD_REFS, .kind = "source", .resource = "sources" },
     { .name = "flags", .type = FIELD_TEXTS },
+    { .name = "list", .type = FIELD_LIST },
+    { .name = "object", .type = FIELD_OBJECT },
     { 0 },
 };
 
@@ -126,6 +128,15 @@ static void code_and_label_stand_together(void **state)
                         "{\"actor\":{\"id\":\"x\",\"name\":null}}");
 }
 
+static void what_the_database_made_is_sent_as_it_is_or_as_null(void **state)
+{
+    assert_string_equal(
+        render(*state, "SELECT '[{\"a\":1}]', '{\"b\":[]}'", NAMES("list", "object"), NULL),
+        "{\"list\":[{\"a\":1}],\"object\":{\"b\":[]}}");
+    assert_string_equal(render(*state, "SELECT NULL, NULL", NAMES("list", "object"), NULL),
+                        "{\"list\":null,\"object\":null}");
+}
+
 static void columns_follow_their_fields_whatever_their_width(void **state)
 {
     assert_string_equal(
@@ -192,6 +203,7 @@ int main(void)
         cmocka_unit_test(a_coordinate_is_written_as_it_stands),
         cmocka_unit_test(a_number_is_null_only_where_no_part_of_it_is_said),
         cmocka_unit_test(code_and_label_stand_together),
+        cmocka_unit_test(what_the_database_made_is_sent_as_it_is_or_as_null),
         cmocka_unit_test(columns_follow_their_fields_whatever_their_width),
         cmocka_unit_test(mentioned_ids_are_noted_once_for_the_collections_asked_for),
         cmocka_unit_test(widths_are_those_of_the_columns),
