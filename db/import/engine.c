@@ -206,6 +206,12 @@ struct record *import_held(struct import *import, size_t *ret_n)
     return import->held;
 }
 
+const char *import_next(const struct import *import, const char **ret_source)
+{
+    *ret_source = import->next_source[0] != '\0' ? import->next_source : NULL;
+    return import->next[0] != '\0' ? import->next : NULL;
+}
+
 void import_count_inserted(struct import *import)
 {
     import->n_inserted++;
@@ -473,7 +479,10 @@ static bool insert_version(struct import *import, const char *id, size_t version
 {
     const struct target *target = import->kind->target;
     sqlite3_stmt *stmt = import->sql[TARGET_INSERT], *link = import->sql[TARGET_LINK_INSERT];
-    size_t n_links = stored != NULL ? stored->n_links : record != NULL ? record->n_links : 0;
+    size_t n_links = target->is_source_linked ? clock->source != NULL
+                     : stored != NULL         ? stored->n_links
+                     : record != NULL         ? record->n_links
+                                              : 0;
 
     bind(stmt, 1, id);
     sqlite3_bind_int64(stmt, 2, (sqlite3_int64)version);
@@ -493,7 +502,9 @@ static bool insert_version(struct import *import, const char *id, size_t version
     for (size_t i = 0; !*ret_there && i < n_links; i++) {
         bind(link, 1, id);
         sqlite3_bind_int64(link, 2, (sqlite3_int64)version);
-        if (stored != NULL)
+        if (target->is_source_linked)
+            bind(link, 3, clock->source);
+        else if (stored != NULL)
             sqlite3_bind_value(link, 3, stored->links[i]);
         else
             bind(link, 3, record->links[i]);

@@ -92,6 +92,9 @@ struct lookup *import_lookup(struct import *import);
 /** The day of the state. */
 const char *import_day(const struct import *import);
 
+/** The day of the next known state of the set, and its source; NULL: there is none. */
+const char *import_next(const struct import *import, const char **ret_source);
+
 /** The id of the source that the state is; NULL: each row names its own. */
 const char *import_source(const struct import *import);
 

@@ -62,6 +62,25 @@ const struct target target_casualties = {
                     { CASUALTY_DEFINITION, "definitions" } },
 };
 
+static const char *const actor_columns[ACTOR__MAX] = {
+    [ACTOR_NAME] = "name", [ACTOR_TYPE] = "type", [ACTOR_ISO3] = "iso3", [ACTOR_UCDP_ID] = "ucdp_id",
+    [ACTOR_NOTE] = "note",
+};
+
+static const char *const actor_initial[ACTOR__MAX] = { [ACTOR_NAME] = NULL };
+
+const struct target target_actors = {
+    .table = "actors",
+    .columns = actor_columns,
+    .n_columns = ACTOR__MAX,
+    .is_source_linked = true,
+    .links = "actor_sources",
+    .self = "actor",
+    .linked = "source",
+    .kind = "source",
+    .initial = actor_initial,
+};
+
 static const char *const strength_columns[STRENGTH__MAX] = {
     [STRENGTH_MISSION] = "mission",     [STRENGTH_DATE] = "date",
     [STRENGTH_DATE_MIN] = "date_min",   [STRENGTH_DATE_MAX] = "date_max",
@@ -313,8 +332,14 @@ void value_bind(const struct value *value, sqlite3_stmt *stmt, int parameter)
 
 static void add_columns(const struct target *target, struct buffer *sql)
 {
-    buffer_format(sql, "known_from, known_to, %s",
-                  target->source != NULL ? target->source : "NULL");
+    buffer_text(sql, "known_from, known_to, ");
+    if (target->is_source_linked)
+        buffer_format(sql,
+                      "(SELECT \"%s\" FROM %s l WHERE l.\"%s\" = id AND l.version = %s.version"
+                      " ORDER BY l.position LIMIT 1)",
+                      target->linked, target->links, target->self, target->table);
+    else
+        buffer_text(sql, target->source != NULL ? target->source : "NULL");
     for (size_t i = 0; i < target->n_columns; i++)
         buffer_format(sql, ", \"%s\"", target->columns[i]);
 }

@@ -25,7 +25,8 @@ struct target {
     const char *const *columns; /* what a version says: all but id, version, clocks and source */
     size_t n_columns;
     const char *source; /* column with the state that said it first; NULL: none, or it is content */
-    const char *links;  /* link table; NULL: none */
+    bool is_source_linked; /* that state stands in the link table instead, and nothing else does */
+    const char *links;     /* link table; NULL: none */
     const char *self;   /* its column for the row's id */
     const char *linked; /* its column for what is linked */
     const char *kind;   /* kind of thing that is linked */
@@ -128,6 +129,17 @@ enum claim_column {
     CLAIM__MAX,
 };
 
+/** Content columns of `actors`. */
+enum actor_column {
+    ACTOR_NAME,
+    ACTOR_TYPE,
+    ACTOR_ISO3,
+    ACTOR_UCDP_ID,
+    ACTOR_NOTE,
+    ACTOR__MAX,
+};
+
+extern const struct target target_actors;
 extern const struct target target_casualties;
 extern const struct target target_strengths;
 /** Claims of which each names its own source. */
