@@ -86,7 +86,8 @@ enum {
 /* Names of the lookup that nobody else uses. */
 #define TAKEN "ucdp-taken"   /* ids of actors, by themselves */
 #define NUMBER "ucdp-number" /* ids of actors, by ActorId */
-#define OURS "ucdp-ours"     /* ids of actors that are not of this set, by name */
+#define OURS "ucdp-ours"     /* ids of actors that are not of this set, by themselves and by NAMED */
+#define NAMED "="            /* before a name, so that it is never taken for an id */
 #define SAID "ucdp-said"     /* ids of edges that the file says */
 
 /** An edge that the file says, until all actors are known. */
@@ -135,11 +136,13 @@ static bool load_actors(struct import *import, struct error *err)
     while ((code = sqlite3_step(stmt)) == SQLITE_ROW) {
         const char *id = (const char *)sqlite3_column_text(stmt, 0);
         const char *number = (const char *)sqlite3_column_text(stmt, 2);
+        char named[NAME_SIZE];
 
+        snprintf(named, sizeof(named), NAMED "%s", (const char *)sqlite3_column_text(stmt, 1));
         if (!lookup_add(lookup, TAKEN, id, id)
             || (number != NULL && !lookup_add(lookup, NUMBER, id, number))
             || (sqlite3_column_int(stmt, 3) == 0
-                && !lookup_add(lookup, OURS, id, (const char *)sqlite3_column_text(stmt, 1))))
+                && !lookup_add(lookup, OURS, id, named)))
             return no_memory(err);
     }
     return code == SQLITE_DONE || fail(import, err);
@@ -250,7 +253,7 @@ static bool find_id(struct import *import, struct record *record, const char *nu
                     const char *name, const char **ret, bool *ret_ours, struct error *err)
 {
     struct lookup *lookup = import_lookup(import);
-    const char *ours = lookup_find(lookup, OURS, name), *slug;
+    const char *ours = lookup_find(lookup, OURS, record_join(record, NAMED, name, NULL)), *slug;
 
     *ret = lookup_find(lookup, NUMBER, number);
     if (*ret == NULL && ours != NULL)
@@ -327,7 +330,7 @@ static bool map_row(struct import *import, const struct import_row *row, struct 
     record_integer(record, ACTOR_UCDP_ID, strtol(number, NULL, 10));
     record_text(record, ACTOR_NOTE,
                 record_join(record, NOTE, orgs[org[0] - '1'].words,
-                            location != NULL ? "; " : "", location != NULL ? location : "", ".",
+                            location != NULL ? "; location " : "", location != NULL ? location : "", ".",
                             NULL));
     return add_aliases(import, row, record, name, err) && import_put(import, record, err);
 }
