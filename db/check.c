@@ -54,6 +54,11 @@ struct invariant {
 /* A publisher's best figure may lie outside its bounds, and these may then be in any order. */
 #define IS_FLAGGED "EXISTS (SELECT 1 FROM json_each(flags_json) WHERE value = 'bounds_inconsistent')"
 
+/* All of a pair of claims that an answer may show. */
+#define PAIR                                                                                       \
+    "fact, claim, version, other, other_version, stands, reason, reasons_json, is_apart,"          \
+    " claim_from, claim_to, other_from, other_to"
+
 #define NUMBER_IS_SAID "coalesce(low, best, high) IS NOT NULL"
 
 static const struct invariant invariants[] = {
@@ -221,6 +226,12 @@ static const struct invariant invariants[] = {
       .query =
           "SELECT c.id FROM casualties c JOIN series s ON s.id = c.series WHERE c.kind <> s.kind",
       .text = "the kind is not its series'; the same one would be right." },
+    { .table = "claims",
+      .query = "SELECT claim FROM (SELECT " PAIR " FROM claim_comparisons EXCEPT SELECT " PAIR
+               " FROM claim_pairs) UNION SELECT claim FROM (SELECT " PAIR
+               " FROM claim_pairs EXCEPT SELECT " PAIR " FROM claim_comparisons)",
+      .text = "claim_pairs does not say how it stands to the other claims on its fact; what "
+              "claim_comparisons says would be right." },
     { .table = "missions",
       .query = "SELECT id FROM missions WHERE id NOT IN (SELECT id FROM actors WHERE type = "
                "'un_mission')",

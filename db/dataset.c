@@ -23,6 +23,7 @@ struct file {
     atomic_size_t n_holders;
     int descriptor;     /* keeps the very file that was checked, whatever its name comes to mean */
     struct code *codes; /* owned; state.codes points here */
+    char (*releases)[11]; /* owned; state.releases points here */
 };
 
 struct dataset {
@@ -54,6 +55,7 @@ static void file_release(struct file *file)
         free((char *)file->codes[i].inverse);
     }
     free(file->codes);
+    free(file->releases);
     free(file);
 }
 
@@ -171,6 +173,28 @@ static bool read_codes(struct conn *conn, struct file *file, struct error *err)
     return true;
 }
 
+static bool read_releases(struct conn *conn, struct file *file, struct error *err)
+{
+    defer(stmt_return) sqlite3_stmt *stmt = NULL;
+    bool is_row;
+
+    if (!conn_stmt(conn, "SELECT id, count(*) OVER () FROM releases ORDER BY id", &stmt, err))
+        return false;
+    for (;;) {
+        if (!stmt_step(stmt, &is_row, err))
+            return false;
+        if (!is_row)
+            return true;
+        if (file->releases == NULL)
+            file->releases = calloc((size_t)sqlite3_column_int64(stmt, 1), sizeof(*file->releases));
+        if (file->releases == NULL)
+            return error_set(err, ERR_INTERNAL, NULL, "no memory for the releases");
+        snprintf(file->releases[file->state.n_releases++], sizeof(*file->releases), "%s",
+                 (const char *)sqlite3_column_text(stmt, 0));
+        file->state.releases = (const char(*)[11])file->releases;
+    }
+}
+
 /* Proves that every resource can be asked for on this file. */
 static bool check_resources(const struct dataset *dataset, struct conn *conn, struct error *err)
 {
@@ -204,7 +228,8 @@ bool dataset_publish(struct dataset *dataset, const char *path, struct error *er
     if (!open_descriptor(file, &conn, &why)
         || !read_key(conn, "digest", file->state.digest, 65, &why)
         || !read_key(conn, "release", file->state.release, 11, &why)
-        || !read_codes(conn, file, &why) || !check_resources(dataset, conn, &why)) {
+        || !read_codes(conn, file, &why) || !read_releases(conn, file, &why)
+        || !check_resources(dataset, conn, &why)) {
         const char *name =
             strstr(why.detail, ": "); /* our name of the descriptor says nothing to anybody */
         bool is_named = strncmp(why.detail, "/proc/self/fd/", 14) == 0 && name != NULL;
@@ -277,6 +302,15 @@ void dataset_leave(struct dataset *dataset)
         return;
     pthread_setspecific(dataset->thread, NULL);
     local_free(local);
+}
+
+const char *state_release(const struct state *state, const char *day)
+{
+    for (size_t i = state->n_releases; i > 0; i--) {
+        if (strcmp(state->releases[i - 1], day) <= 0)
+            return state->releases[i - 1];
+    }
+    return NULL;
 }
 
 const struct code *state_code(const struct state *state, const char *list, const char *id)

@@ -22,8 +22,10 @@ struct code {
 
 /** One open dataset file: what never changes about it. Lives as long as somebody holds it. */
 struct state {
-    char digest[65];          /* SHA-256 of the content, hex */
-    char release[11];         /* id of the newest release: a day */
+    char digest[65];            /* SHA-256 of the content, hex */
+    char release[11];           /* id of the newest release: a day */
+    const char (*releases)[11]; /* ids of all releases, oldest first */
+    size_t n_releases;
     const struct code *codes; /* grouped by list, in the lists' order */
     size_t n_codes;
 };
@@ -67,6 +69,9 @@ const struct state *conn_state(const struct conn *conn);
 /** Closes the calling thread's connection, if it has one (threads that end do this by themselves).
  */
 void dataset_leave(struct dataset *dataset);
+
+/** The release that was in force on a day: the newest that is not later; NULL: none was yet. */
+const char *state_release(const struct state *state, const char *day);
 
 /** Finds the code `id` (or the code named `id`) of a list; NULL: there is none. */
 const struct code *state_code(const struct state *state, const char *list, const char *id);

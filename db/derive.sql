@@ -3,16 +3,14 @@
 -- Every statement has an ORDER BY where its order could reach the file, so that the same text gives the same bytes.
 -- fold() is fold_name() of server/base/fold.h.
 
--- A mission is an actor with the same id, called as in its newest version, known as long as any version is.
+-- A mission is an actor with the same id, version for version: what was known of it on a day stays what it was.
 DELETE FROM actor_sources WHERE actor IN (SELECT id FROM missions);
 DELETE FROM actors WHERE id IN (SELECT id FROM missions);
 DELETE FROM aliases WHERE kind = 'actor' AND id IN (SELECT id FROM missions);
-INSERT INTO actors (id, name, type, known_from, known_to)
-SELECT id, acronym, 'un_mission', (SELECT min(known_from) FROM missions o WHERE o.id = m.id), known_to FROM missions m
-WHERE version = (SELECT max(version) FROM missions o WHERE o.id = m.id) ORDER BY id;
+INSERT INTO actors (id, version, name, type, known_from, known_to)
+SELECT id, version, acronym, 'un_mission', known_from, known_to FROM missions ORDER BY id, version;
 INSERT INTO actor_sources (actor, version, source, position)
-SELECT mission, 1, source, position FROM mission_sources s
-WHERE version = (SELECT max(version) FROM missions m WHERE m.id = s.mission) ORDER BY mission, source;
+SELECT mission, version, source, position FROM mission_sources ORDER BY mission, version, source;
 INSERT INTO aliases (kind, id, alias, former, position)
 SELECT 'actor', id, name, 0, 0 FROM missions m
 WHERE name IS NOT NULL AND version = (SELECT max(version) FROM missions o WHERE o.id = m.id) ORDER BY id;
@@ -40,6 +38,13 @@ UPDATE sources SET origin = coalesce(
      ORDER BY (SELECT min(known_on) FROM series_states o WHERE o.series = l.series), l.series LIMIT 1), chain.first)
 FROM chain WHERE chain.id = sources.id;
 
+-- How each two claims on one fact stand to each other.
+DELETE FROM claim_pairs;
+INSERT INTO claim_pairs (fact, claim, version, other, other_version, stands, reason, reasons_json, is_apart,
+    claim_from, claim_to, other_from, other_to)
+SELECT fact, claim, version, other, other_version, stands, reason, reasons_json, is_apart, claim_from, claim_to, other_from, other_to
+FROM claim_comparisons ORDER BY fact, claim, version, other, other_version;
+
 -- What to call things. Rows that name a thing are many: those alone are told anew whose thing is called otherwise now.
 CREATE TEMP TABLE labels_before AS SELECT kind, id, name FROM labels;
 DELETE FROM labels;
@@ -48,6 +53,7 @@ SELECT kind, id, name FROM (
     SELECT 'actor' AS kind, id, name FROM actors a WHERE version = (SELECT max(version) FROM actors o WHERE o.id = a.id)
     UNION ALL SELECT 'claim', c.id, f.name FROM claims c JOIN facts f ON f.id = c.fact
     WHERE version = (SELECT max(version) FROM claims o WHERE o.id = c.id)
+    UNION ALL SELECT DISTINCT 'code_list', list, list FROM codes
     UNION ALL SELECT 'definition', id, name FROM definitions
     UNION ALL SELECT 'event', id, name FROM events
     UNION ALL SELECT 'fact', id, name FROM facts
@@ -131,15 +137,17 @@ UPDATE casualties SET perpetrators_json = (
     SELECT json_group_array(json_object('id', id, 'name', name)) FROM (
         SELECT b.id, b.name FROM casualty_perpetrators l JOIN labels b ON b.kind = 'actor' AND b.id = l.actor
         WHERE l.casualty = casualties.id AND l.version = casualties.version ORDER BY l.position))
-WHERE (perpetrators_json = '[]' AND (id, version) IN (SELECT casualty, version FROM casualty_perpetrators))
-OR rowid IN (SELECT c.rowid FROM labels b JOIN labels_before o ON o.kind = b.kind AND o.id = b.id AND o.name <> b.name
+WHERE rowid IN (
+    SELECT c.rowid FROM casualty_perpetrators l JOIN casualties c ON c.id = l.casualty AND c.version = l.version WHERE c.perpetrators_json = '[]'
+    UNION SELECT c.rowid FROM labels b JOIN labels_before o ON o.kind = b.kind AND o.id = b.id AND o.name <> b.name
     JOIN casualty_perpetrators l ON l.actor = b.id JOIN casualties c ON c.id = l.casualty AND c.version = l.version WHERE b.kind = 'actor');
 UPDATE casualties SET claims_json = (
     SELECT json_group_array(json_object('id', id, 'name', name)) FROM (
         SELECT b.id, b.name FROM casualty_claims l JOIN labels b ON b.kind = 'claim' AND b.id = l.claim
         WHERE l.casualty = casualties.id AND l.version = casualties.version ORDER BY l.position))
-WHERE (claims_json = '[]' AND (id, version) IN (SELECT casualty, version FROM casualty_claims))
-OR rowid IN (SELECT c.rowid FROM labels b JOIN labels_before o ON o.kind = b.kind AND o.id = b.id AND o.name <> b.name
+WHERE rowid IN (
+    SELECT c.rowid FROM casualty_claims l JOIN casualties c ON c.id = l.casualty AND c.version = l.version WHERE c.claims_json = '[]'
+    UNION SELECT c.rowid FROM labels b JOIN labels_before o ON o.kind = b.kind AND o.id = b.id AND o.name <> b.name
     JOIN casualty_claims l ON l.claim = b.id JOIN casualties c ON c.id = l.casualty AND c.version = l.version WHERE b.kind = 'claim');
 UPDATE relationships SET sources_json = (
     SELECT json_group_array(json_object('id', id, 'name', name)) FROM (

@@ -94,8 +94,13 @@ struct query {
     struct date_span world;              /* at=, during=, from=, to= */
     bool has_world;
     char as_of[DATE_DAY_SIZE]; /* "": as known now */
-    bool is_definite;          /* certainty=definite */
-    bool is_counted;           /* count= is not none */
+    char since[DATE_DAY_SIZE]; /* changes: what came to be known after that day; "": no changes are
+                                  asked for */
+    char changed_since[DATE_DAY_SIZE]; /* rows that came to be known after that day; "": all */
+    bool is_history;                   /* every version that was known by as_of, oldest first */
+    const char *fields_json;           /* bound as :fields; NULL: not used */
+    bool is_definite;                  /* certainty=definite */
+    bool is_counted;                   /* count= is not none */
     bool is_pretty;
     struct keyset keyset;
     uint32_t limit;

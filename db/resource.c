@@ -11,6 +11,11 @@ const struct field *resource_field(const struct resource *resource, const char *
     return NULL;
 }
 
+bool resource_has_versions(const struct resource *resource)
+{
+    return resource->known != NULL && !resource->is_derived;
+}
+
 const struct resource *resource_find(const struct resource *const *catalogue, const char *name)
 {
     for (; *catalogue != NULL; catalogue++) {

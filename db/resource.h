@@ -8,20 +8,24 @@
 
 /** What a field holds, how it is filtered, and how it is shown (one row each in server/type.c). */
 enum field_type {
-    FIELD_ID,      /* the key of the row, a slug */
-    FIELD_TEXT,    /* words */
-    FIELD_CODE,    /* one code of the closed list .codes */
-    FIELD_INTEGER, /* a whole number that is not a claim: a version, an M49 code */
-    FIELD_REAL,    /* a coordinate in degrees; never a count */
-    FIELD_DATE,    /* an imprecise date: columns <sql>, <sql>_min, <sql>_max */
-    FIELD_DAY,     /* one exact day */
-    FIELD_NUMBER,  /* a claimed number: columns low, best, high, qualifier, text, unit behind the
-                      prefix <sql> */
-    FIELD_REF,     /* another thing by id: {"id", "name"}, for places "iso3" as well */
-    FIELD_REFS,    /* several things, as ready JSON in the column <sql> */
-    FIELD_TEXTS,   /* several words, as ready JSON in the column <sql> */
-    FIELD_LIST,    /* several objects of the shape .members, as ready JSON in the column <sql> */
-    FIELD_OBJECT,  /* one object of the shape .members, as ready JSON in the column <sql> */
+    FIELD_ID,         /* the key of the row, a slug */
+    FIELD_TEXT,       /* words */
+    FIELD_CODE,       /* one code of the closed list .codes */
+    FIELD_INTEGER,    /* a whole number that is not a claim: a version, an M49 code */
+    FIELD_REAL,       /* a coordinate in degrees; never a count */
+    FIELD_DATE,       /* an imprecise date: columns <sql>, <sql>_min, <sql>_max */
+    FIELD_DAY,        /* one exact day */
+    FIELD_NUMBER,     /* a claimed number: columns low, best, high, qualifier, text, unit behind the
+                         prefix <sql> */
+    FIELD_REF,        /* another thing by id: {"id", "name"}, for places "iso3" as well */
+    FIELD_REFS,       /* several things, as ready JSON in the column <sql> */
+    FIELD_TEXTS,      /* several words, as ready JSON in the column <sql> */
+    FIELD_LIST,       /* several objects of the shape .members, as ready JSON in the column <sql> */
+    FIELD_OBJECT,     /* one object of the shape .members, as ready JSON in the column <sql> */
+    FIELD_BOOLEAN,    /* true or false, as 1 or 0 in the column <sql> */
+    FIELD_COLLECTION, /* the name of a collection */
+    FIELD_ROW, /* a row of another collection as it was known on a day: the column <sql> is "DAY
+                  COLLECTION ID", null where there is none */
     FIELD__MAX,
 };
 
@@ -33,6 +37,8 @@ enum field_flag {
     FIELD_SUM = 1 << 4,       /* a number that may be summed over rows of one series */
     FIELD_DIMENSION = 1 << 5, /* not every series is broken down by it: those whose dimensions name
                                  it are */
+    FIELD_STAMP = 1 << 6,     /* says which state of the row this is, not what the row says: no
+                                 revision by itself */
 };
 
 /** One field of a resource. */
@@ -92,29 +98,48 @@ struct sums {
     const char *beside_field; /* the field whose values are @ids */
 };
 
+struct resource;
+
+/** The rows that stand at /v1/{resource}/{id} where an item is a list itself: those of `resource`
+ * with the filter `filter` set to the id. */
+struct members {
+    const struct resource *resource; /* has no path of its own */
+    const char *filter;              /* its field that is set */
+};
+
 /** A collection: rows of a query, with filter, sort and page. */
 struct resource {
-    const char *name;   /* plural, as in the path */
+    const char *name;   /* plural, as in the path: "missions", "meta/codes" */
     const char *item;   /* singular, as in the OpenAPI document: "Mission" */
     const char *kind;   /* kind of its ids in `names`; NULL: its ids have no other names */
     const char *text;   /* one sentence: what one row is */
     const char *source; /* where the rows come from, in words */
-    const char *from; /* FROM clause: tables with aliases; may use :as_of and declared parameters */
+    const char *from;  /* FROM clause: tables with aliases; may use :as_of, declared parameters and,
+                          with .fields_of, :fields; NULL: .changes_of says it */
     const char *where; /* condition that always holds; NULL: none */
     const char *key;   /* SQL of the id */
     const char *order; /* default sort=, as a client would write it */
     const char *known; /* alias and dot before known_from and known_to; NULL: no knowledge clock of
                           its own */
+    bool is_derived;   /* its rows are worked out from those of others: they have no versions */
     const char *start; /* SQL prefix of the first day columns of world time; NULL: no world time */
     const char *end;   /* SQL prefix of the last day columns of world time */
-    const struct field *fields;   /* ends with an all-zero row */
-    const struct param *params;   /* ends with an all-zero row; NULL: none */
-    const struct child *children; /* ends with an all-zero row; NULL: none */
-    const struct sums *sums;      /* NULL: its numbers are not added up */
+    const struct field *fields;               /* ends with an all-zero row */
+    const struct param *params;               /* ends with an all-zero row; NULL: none */
+    const struct child *children;             /* ends with an all-zero row; NULL: none */
+    const struct sums *sums;                  /* NULL: its numbers are not added up */
+    const struct members *members;            /* NULL: /v1/{resource}/{id} is one row */
+    const struct resource *const *changes_of; /* its rows are what came to be known in these
+                                                 collections, as `x` (db/changes.h); NULL: no */
+    const struct resource *const *fields_of;  /* :fields is the JSON of the fields of these
+                                                 collections; NULL: it is not used */
 };
 
 /** The field of that name; NULL: there is none. */
 const struct field *resource_field(const struct resource *resource, const char *name);
+
+/** Whether each row is kept in versions, dated by when they were known. */
+bool resource_has_versions(const struct resource *resource);
 
 /** The resource of that name in a NULL-terminated catalogue; NULL: there is none. */
 const struct resource *resource_find(const struct resource *const *catalogue, const char *name);

@@ -150,7 +150,7 @@ CREATE TABLE aliases (
 -- Derived: every name under which a thing is found, folded (no case, no accents). Exact matches only:
 -- "mali" is not in "somalia".
 CREATE TABLE names (
-    kind TEXT NOT NULL,          -- actor, claim, definition, event, fact, mission, place, series, source
+    kind TEXT NOT NULL,          -- actor, claim, code_list, definition, event, fact, mission, place, series, source
     name TEXT NOT NULL,          -- folded by fold_name() of server/base/fold.h
     id TEXT NOT NULL,
     PRIMARY KEY (kind, name, id)
@@ -375,6 +375,9 @@ CREATE INDEX casualties_by_series ON casualties (series, date_min);
 CREATE INDEX casualties_by_place ON casualties (place, date_min);
 CREATE INDEX casualties_by_nationality ON casualties (nationality, series) WHERE nationality IS NOT NULL;
 CREATE INDEX casualties_by_date ON casualties (date_min, id);
+-- What came to be known when, for changes: of a million rows few begin or end in a given time.
+CREATE INDEX casualties_by_known_from ON casualties (known_from);
+CREATE INDEX casualties_by_known_to ON casualties (known_to) WHERE known_to IS NOT NULL;
 CREATE TABLE casualty_perpetrators (
     casualty TEXT NOT NULL, version INTEGER NOT NULL,
     actor TEXT NOT NULL, position INTEGER NOT NULL,
@@ -446,13 +449,30 @@ CREATE TABLE strengths (
 CREATE INDEX strengths_by_mission ON strengths (mission, category, date_min);
 CREATE INDEX strengths_by_date ON strengths (date_min, id);
 
+-- Derived: each two claims on one fact, both ways round, as claim_comparisons compares them, which is too slow to do for
+-- every question. Both clocks of both stand beside them, so that an answer as of a day takes pairs that were known then.
+CREATE TABLE claim_pairs (
+    fact TEXT NOT NULL REFERENCES facts (id),
+    claim TEXT NOT NULL, version INTEGER NOT NULL,
+    other TEXT NOT NULL, other_version INTEGER NOT NULL,
+    stands TEXT NOT NULL,        -- code list stands: how the claim stands to the other
+    reason TEXT NOT NULL,        -- code list pair_reason, or 'scope' for all that reasons_json lists
+    reasons_json TEXT NOT NULL,  -- code list pair_reason
+    is_apart INTEGER NOT NULL,   -- 1: no number is within the bounds of both
+    claim_from TEXT NOT NULL, claim_to TEXT, -- known_from, known_to of the claim
+    other_from TEXT NOT NULL, other_to TEXT,
+    PRIMARY KEY (fact, claim, version, other, other_version),
+    FOREIGN KEY (claim, version) REFERENCES claims (id, version),
+    FOREIGN KEY (other, other_version) REFERENCES claims (id, version)
+) WITHOUT ROWID;
+
 -- ---- Views: what is compared with what, said once. They hold nothing of their own. ----
 
 -- Claims as they can be compared. What a claim does not say of its period, place or definition it has from its fact; where
 -- that does not say it either, it may be any. `least` and `most` are the bounds of the number, NULL where open; a bare
 -- best ("about 1,000") stands for itself, as in filters.
 CREATE VIEW comparable_claims AS
-SELECT c.rowid AS row, c.id, c.fact, c.known_from, c.known_to,
+SELECT c.id, c.version, c.fact, c.known_from, c.known_to,
     coalesce(c.low, c.best, c.high) IS NOT NULL AS is_number, c.low, c.best, c.high, c.unit,
     CASE WHEN c.low IS NOT NULL THEN min(c.low, coalesce(c.best, c.low)) WHEN c.high IS NULL THEN c.best END AS least,
     CASE WHEN c.high IS NOT NULL THEN max(c.high, coalesce(c.best, c.high)) WHEN c.low IS NULL THEN c.best END AS most,
@@ -474,8 +494,8 @@ FROM claims c JOIN facts f ON f.id = c.fact;
 -- codes of the list pair_reason). Numbers are compared only where both count the same thing, over what can be the same
 -- period and place, in one unit; they conflict only where no number is within the bounds of both. Where only the periods
 -- differ and what is counted only grows (code list cumulative), the count of a part cannot be more than that of the whole.
-CREATE VIEW claim_pairs AS
-SELECT fact, claim, other, other_id, claim_from, claim_to, other_from, other_to, is_apart,
+CREATE VIEW claim_comparisons AS
+SELECT fact, claim, version, other, other_version, claim_from, claim_to, other_from, other_to, is_apart,
     CASE reason
         WHEN 'same' THEN 'agrees'
         WHEN 'bounds' THEN 'compatible' WHEN 'part' THEN 'compatible' WHEN 'precision' THEN 'compatible' WHEN 'several' THEN 'compatible'
@@ -487,9 +507,9 @@ SELECT fact, claim, other, other_id, claim_from, claim_to, other_from, other_to,
         ELSE '[' || substr(CASE WHEN other_unit THEN ',"unit"' ELSE '' END
             || CASE WHEN other_definition THEN ',"definition"' ELSE '' END
             || CASE WHEN other_period THEN ',"period"' ELSE '' END
-            || CASE WHEN other_place THEN ',"place"' ELSE '' END, 2) || ']' END AS reasons
+            || CASE WHEN other_place THEN ',"place"' ELSE '' END, 2) || ']' END AS reasons_json
 FROM (
-    SELECT fact, claim, other, other_id, claim_from, claim_to, other_from, other_to,
+    SELECT fact, claim, version, other, other_version, claim_from, claim_to, other_from, other_to,
         other_unit, other_definition, other_period, other_place, is_apart,
         CASE
             WHEN is_damaged THEN 'translation_damage'
@@ -512,7 +532,7 @@ FROM (
             WHEN is_same_thing THEN 'same'
             ELSE 'words' END AS reason
     FROM (
-        SELECT a.fact, a.row AS claim, b.row AS other, b.id AS other_id, a.is_cumulative,
+        SELECT a.fact, a.id AS claim, a.version, b.id AS other, b.version AS other_version, a.is_cumulative,
             a.known_from AS claim_from, a.known_to AS claim_to, b.known_from AS other_from, b.known_to AS other_to,
             a.is_damaged OR b.is_damaged AS is_damaged, a.is_refuted OR b.is_refuted AS is_refuted,
             a.is_denial, b.is_denial AS other_is_denial, a.is_number, b.is_number AS other_is_number, a.is_single,
@@ -536,7 +556,7 @@ FROM (
             a.end IS NOT NULL AND b.end IS NOT NULL AND (a.end_max < b.end_min OR b.end_max < a.end_min) AS is_other_end,
             (a.start IS NOT NULL AND b.start IS NOT NULL) OR (a.end IS NOT NULL AND b.end IS NOT NULL) AS is_dated,
             a.start IS b.start AND a.end IS b.end AS is_same_date
-        FROM comparable_claims a JOIN comparable_claims b ON b.fact = a.fact AND b.row <> a.row
+        FROM comparable_claims a JOIN comparable_claims b ON b.fact = a.fact AND (b.id, b.version) <> (a.id, a.version)
     )
 );
 

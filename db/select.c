@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "db/changes.h"
 #include "db/conn.h"
 #include "server/base/buffer.h"
 #include "server/base/cleanup.h"
@@ -38,7 +39,55 @@ static void add_part(struct buffer *sql, const struct field *field, const char *
         buffer_format(sql, "%s%s", field->sql, part);
 }
 
-static void add_columns(struct buffer *sql, const struct field *field)
+/* Kinds of things of which a new version may bear another name, and where that stands. */
+static const struct {
+    const char *kind, *table, *column;
+} renamed[] = {
+    { "actor", "actors", "name" },
+    { "mission", "missions", "acronym" },
+};
+enum { N_RENAMED = sizeof(renamed) / sizeof(*renamed) };
+
+/* Whether what a field names may have been called something else on the day that is asked for. */
+static bool has_names_then(const struct query *query, const struct field *field)
+{
+    for (size_t i = 0; i < N_RENAMED && query->as_of[0] != '\0'; i++) {
+        if (strstr(field->kind, renamed[i].kind) != NULL)
+            return true;
+    }
+    return false;
+}
+
+/* The kind of what a field names, as SQL. */
+static void add_kind(struct buffer *sql, const struct field *field)
+{
+    if (field->kind_sql != NULL)
+        buffer_text(sql, field->kind_sql);
+    else
+        buffer_format(sql, "'%s'", field->kind);
+}
+
+/* The name of the thing of that id: as of a day of the past, what it was called then. */
+static void add_name(struct buffer *sql, const struct query *query, const struct field *field,
+                     const char *id)
+{
+    bool is_then = has_names_then(query, field);
+
+    buffer_text(sql, is_then ? "coalesce(" : "");
+    for (size_t i = 0; i < N_RENAMED && is_then; i++) {
+        if (strstr(field->kind, renamed[i].kind) == NULL)
+            continue;
+        buffer_format(sql, "(SELECT %s FROM %s WHERE ", renamed[i].column, renamed[i].table);
+        if (field->kind_sql != NULL)
+            buffer_format(sql, "%s = '%s' AND ", field->kind_sql, renamed[i].kind);
+        buffer_format(sql, "id = %s AND known_from <= :as_of ORDER BY version DESC LIMIT 1), ", id);
+    }
+    buffer_text(sql, "(SELECT name FROM labels WHERE kind = ");
+    add_kind(sql, field);
+    buffer_format(sql, " AND id = %s)%s", id, is_then ? ")" : "");
+}
+
+static void add_columns(struct buffer *sql, const struct query *query, const struct field *field)
 {
     switch (field->type) {
     case FIELD_NUMBER:
@@ -48,14 +97,22 @@ static void add_columns(struct buffer *sql, const struct field *field)
         }
         break;
     case FIELD_REF:
+        buffer_format(sql, "%s, ", field->sql);
+        add_name(sql, query, field, field->sql);
         if (field->kind_sql != NULL)
-            buffer_format(sql, "%s, (SELECT name FROM labels WHERE kind = %s AND id = %s), %s",
-                          field->sql, field->kind_sql, field->sql, field->kind_sql);
-        else
-            buffer_format(sql, "%s, (SELECT name FROM labels WHERE kind = '%s' AND id = %s)",
-                          field->sql, field->kind, field->sql);
+            buffer_format(sql, ", %s", field->kind_sql);
         if (is_place(field))
             buffer_format(sql, ", (SELECT iso3 FROM places WHERE id = %s)", field->sql);
+        break;
+    case FIELD_REFS:
+        /* The names stand in the list as they are now. */
+        if (field->kind_sql == NULL && has_names_then(query, field)) {
+            buffer_text(sql, "(SELECT json_group_array(json_set(value, '$.name', ");
+            add_name(sql, query, field, "value ->> '$.id'");
+            buffer_format(sql, ")) FROM json_each(%s))", field->sql);
+        } else {
+            buffer_text(sql, field->sql);
+        }
         break;
     default:
         buffer_text(sql, field->sql);
@@ -425,20 +482,35 @@ static void add_known(struct buffer *sql, const struct query *query)
 
     if (known == NULL)
         return;
-    if (query->as_of[0] != '\0')
-        buffer_format(sql,
-                      " AND %sknown_from <= :as_of AND (%sknown_to IS NULL OR %sknown_to > :as_of)",
-                      known, known, known);
+    if (query->changed_since[0] != '\0')
+        buffer_format(sql, " AND %sknown_from > :changed_since", known);
+    if (query->is_history)
+        buffer_format(sql, " AND %sknown_from <= :as_of", known);
+    else if (query->as_of[0] != '\0')
+        buffer_format(
+            sql,
+            /* Most rows meet it: an index on it would be the wrong way in. */
+            " AND +%sknown_from <= :as_of AND (%sknown_to IS NULL OR %sknown_to > :as_of)", known,
+            known, known);
     else
         buffer_format(sql, " AND %sknown_to IS NULL", known);
+}
+
+static void add_from(struct buffer *sql, const struct resource *resource)
+{
+    buffer_text(sql, " FROM ");
+    if (resource->changes_of != NULL)
+        changes_from(resource, sql);
+    else
+        buffer_text(sql, resource->from);
 }
 
 void select_rows(struct buffer *sql, const struct query *query)
 {
     const struct resource *resource = query->resource;
 
-    buffer_format(sql, " FROM %s WHERE %s", resource->from,
-                  resource->where != NULL ? resource->where : "1");
+    add_from(sql, resource);
+    buffer_format(sql, " WHERE %s", resource->where != NULL ? resource->where : "1");
     add_known(sql, query);
     if (query->has_world && query->is_definite)
         buffer_format(sql, " AND %s_max <= :world_max AND %s_min >= :world_min", resource->start,
@@ -490,7 +562,7 @@ static void add_fields(struct buffer *sql, const struct query *query)
     buffer_text(sql, "SELECT ");
     for (size_t i = 0; i < query->n_fields; i++) {
         buffer_text(sql, i > 0 ? ", " : "");
-        add_columns(sql, query->fields[i]);
+        add_columns(sql, query, query->fields[i]);
     }
 }
 
@@ -503,9 +575,14 @@ bool select_sql(const struct query *query, struct buffer *sql)
     }
     if (!has_id_key(query))
         buffer_format(sql, ", %s", query->resource->key);
+    if (query->is_history)
+        buffer_format(sql, ", CASE WHEN %sknown_to <= :as_of THEN %sknown_to END",
+                      query->resource->known, query->resource->known);
     select_rows(sql, query);
     if (query->keyset.is_set)
         add_keyset(sql, query);
+    if (query->is_history)
+        buffer_format(sql, " ORDER BY %sknown_from", query->resource->known);
     if (query->key == NULL) {
         add_order(sql, query);
         buffer_text(sql, " LIMIT :limit OFFSET :offset");
@@ -544,6 +621,7 @@ static void bind_value(sqlite3_stmt *stmt, const struct term *term, const struct
         select_bind_text(stmt, name, value->span.min);
         select_bind_text(stmt, last, value->span.max);
         break;
+    case FIELD_BOOLEAN:
     case FIELD_INTEGER:
     case FIELD_NUMBER:
         bind_integer(stmt, name, value->integer);
@@ -576,6 +654,9 @@ static void bind_keyset(sqlite3_stmt *stmt, const struct keyset *keyset)
 void select_bind(sqlite3_stmt *stmt, const struct query *query)
 {
     select_bind_text(stmt, ":as_of", query->as_of[0] != '\0' ? query->as_of : DATE_LAST);
+    select_bind_text(stmt, ":since", query->since);
+    select_bind_text(stmt, ":changed_since", query->changed_since);
+    select_bind_text(stmt, ":fields", query->fields_json);
     select_bind_text(stmt, ":key", query->key);
     if (query->has_world) {
         select_bind_text(stmt, ":world_min", query->world.min);
@@ -695,14 +776,13 @@ static bool key_history(struct conn *conn, const struct query *query, bool *ret_
     bool is_row;
 
     if (resource->known != NULL)
-        buffer_format(&sql,
-                      "SELECT count(*), total(%sknown_from <= :as_of) FROM %s WHERE %s = :key",
-                      resource->known, resource->from, resource->key);
+        buffer_format(&sql, "SELECT count(*), total(%sknown_from <= :as_of)", resource->known);
     else
         /* Facts are known through their claims: one that is to be seen today was not known yet. */
-        buffer_format(&sql, "SELECT count(*), total(NOT (%s)) FROM %s WHERE %s = :key",
-                      resource->where != NULL ? resource->where : "1", resource->from,
-                      resource->key);
+        buffer_format(&sql, "SELECT count(*), total(NOT (%s))",
+                      resource->where != NULL ? resource->where : "1");
+    add_from(&sql, resource);
+    buffer_format(&sql, " WHERE %s = :key", resource->key);
     if (!open_sql(conn, query, &sql, &stmt, err))
         return false;
     if (resource->known == NULL)

@@ -140,7 +140,7 @@ static const struct field fields[] = {
     COMMON_DEFINITION("k."),
     { .name = "source",
       .type = FIELD_REF,
-      .flags = FIELD_FILTER | FIELD_SORT,
+      .flags = FIELD_FILTER | FIELD_SORT | FIELD_STAMP,
       .sql = "k.source",
       .kind = "source",
       .resource = "sources",

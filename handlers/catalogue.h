@@ -19,7 +19,12 @@
     X(events)                                                                                      \
     X(sources)                                                                                     \
     X(places)                                                                                      \
-    X(releases)
+    X(releases)                                                                                    \
+    X(changes)                                                                                     \
+    X(meta_fields)                                                                                 \
+    X(meta_codes)                                                                                  \
+    X(meta_definitions)                                                                            \
+    X(meta_series)
 
 #define CATALOGUE_DECLARE(name) extern const struct resource name;
 CATALOGUE(CATALOGUE_DECLARE)

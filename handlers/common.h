@@ -7,13 +7,13 @@
 
 #define COMMON_VERSION(a)                                                                          \
     {                                                                                              \
-        .name = "version", .type = FIELD_INTEGER, .sql = a "version", .unit = "versions",          \
-        .text = "How many times the row was revised, counted from 1."                              \
+        .name = "version", .type = FIELD_INTEGER, .flags = FIELD_STAMP, .sql = a "version",        \
+        .unit = "versions", .text = "How many times the row was revised, counted from 1."          \
     }
 
 #define COMMON_KNOWN_FROM(a)                                                                       \
     {                                                                                              \
-        .name = "known_from", .type = FIELD_DAY, .flags = FIELD_FILTER | FIELD_SORT,               \
+        .name = "known_from", .type = FIELD_DAY, .flags = FIELD_FILTER | FIELD_SORT | FIELD_STAMP, \
         .sql = a "known_from", .text = "Day from which the sources said so."                       \
     }
 
@@ -29,7 +29,7 @@
 #define COMMON_KNOWN_TO(a)                                                                         \
     {                                                                                              \
         .name = "known_to", .type = FIELD_DAY,                                                     \
-        .flags = FIELD_FILTER | FIELD_SORT | FIELD_NULLABLE,                                       \
+        .flags = FIELD_FILTER | FIELD_SORT | FIELD_NULLABLE | FIELD_STAMP,                         \
         .sql = "CASE WHEN " a "known_to > :as_of THEN NULL ELSE " a "known_to END",                \
         .text = "Day from which they no longer said so; null: they still do."                      \
     }

@@ -9,7 +9,8 @@
     " AND p.other_from <= :as_of AND (p.other_to IS NULL OR p.other_to > :as_of)"
 
 /* Counts of different things that answer one question with numbers that cannot be one. */
-#define OTHER_DEFINITION "p.reason = 'scope' AND p.is_apart AND p.reasons LIKE '%\"definition\"%'"
+#define OTHER_DEFINITION                                                                           \
+    "p.reason = 'scope' AND p.is_apart AND p.reasons_json LIKE '%\"definition\"%'"
 
 /* What kinds of conflict the pairs of a fact make, the gravest first. */
 #define PAIRS                                                                                      \
@@ -34,28 +35,31 @@
 
 /* A claim k that was known, with the origin of its source, in the order of the rule. */
 #define KNOWN_CLAIMS                                                                               \
-    "SELECT k.*, k.rowid AS row, s.origin AS origin, k.rowid IS NOT c.row AS is_other,"            \
+    "SELECT k.*, s.origin AS origin, k.id IS NOT c.id AS is_other,"                                \
     " (" REFUSAL ") IS NOT NULL AS is_refused"                                                     \
     " FROM claims k JOIN sources s"                                                                \
     " ON s.id = k.reported_by WHERE k.fact = f.id AND " CLAIM_KNOWN                                \
     " ORDER BY is_other, is_refused, " CLAIM_STANDING ", " CLAIM_FIRMNESS                          \
     ", k.known_from DESC, k.id"
 
+/* How a claim k stands to the one that answers. */
+#define TO_THE_ANSWER                                                                              \
+    " FROM claim_pairs p WHERE p.fact = f.id AND p.claim = k.id AND p.version = k.version"         \
+    " AND p.other = c.id AND p.other_version = c.version"
+
 #define CLAIMS                                                                                     \
     "(SELECT json_group_array(json(claim)) FROM (SELECT json_object(" CLAIM_JSON ", 'stands',"     \
-    " CASE WHEN k.row = c.row THEN 'answer' ELSE (SELECT p.stands FROM claim_pairs p"              \
-    " WHERE p.claim = k.row AND p.other = c.row) END,"                                             \
-    " 'reasons', json(coalesce((SELECT p.reasons FROM claim_pairs p WHERE p.claim = k.row"         \
-    " AND p.other = c.row), '[]')),"                                                               \
-    " 'conflicts_with', (SELECT json_group_array(p.other_id) FROM (SELECT p.other_id"              \
-    " FROM claim_pairs p WHERE p.fact = f.id AND p.claim = k.row AND p.stands = 'conflicts' "      \
-    "AND " PAIR_KNOWN " ORDER BY p.other_id) p)) AS claim FROM (" KNOWN_CLAIMS ") k))"
+    " CASE WHEN k.id = c.id THEN 'answer' ELSE (SELECT p.stands" TO_THE_ANSWER ") END,"            \
+    " 'reasons', json(coalesce((SELECT p.reasons_json" TO_THE_ANSWER "), '[]')),"                  \
+    " 'conflicts_with', (SELECT json_group_array(p.other) FROM (SELECT p.other"                    \
+    " FROM claim_pairs p WHERE p.fact = f.id AND p.claim = k.id AND p.version = k.version"         \
+    " AND p.stands = 'conflicts' AND " PAIR_KNOWN                                                  \
+    " ORDER BY p.other) p)) AS claim FROM (" KNOWN_CLAIMS ") k))"
 
 #define EACH_PAIR                                                                                  \
-    "(SELECT json_group_array(json(pair)) FROM (SELECT json_object('claim', k.id, 'other',"        \
-    " p.other_id, 'stands', p.stands, 'reasons', json(p.reasons)) AS pair FROM claim_pairs p"      \
-    " JOIN claims k ON k.rowid = p.claim WHERE p.fact = f.id AND k.id < p.other_id "               \
-    "AND " PAIR_KNOWN " ORDER BY k.id, p.other_id))"
+    "(SELECT json_group_array(json(pair)) FROM (SELECT json_object('claim', p.claim, 'other',"     \
+    " p.other, 'stands', p.stands, 'reasons', json(p.reasons_json)) AS pair FROM claim_pairs p"    \
+    " WHERE p.fact = f.id AND p.claim < p.other AND " PAIR_KNOWN " ORDER BY p.claim, p.other))"
 
 #define PLACES_OF                                                                                  \
     "SELECT k.fact FROM fact_places k JOIN place_closure a ON a.place = k.place"                   \
@@ -233,7 +237,7 @@ const struct resource disagreements = {
     .text = "A fact on which claims conflict, with who says what since when.",
     .source = "The claims on the fact, as in /v1/claims",
     .from = "facts f JOIN (" PAIRS ") d ON d.fact = f.id AND (:compatible = '1' OR " IS_CONFLICT ")"
-            " LEFT JOIN (SELECT k.*, k.rowid AS row FROM claims k) c ON c.row = (" ANSWER ")"
+            " LEFT JOIN claims c ON c.rowid = (" ANSWER ")"
             " LEFT JOIN (" CLAIM_SPREAD ") spread ON spread.fact = f.id",
     .key = "f.id",
     .order = "id",

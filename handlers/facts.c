@@ -196,8 +196,10 @@ static const struct field fields[] = {
     { .name = "claims",
       .type = FIELD_REFS,
       .flags = FIELD_FILTER,
-      .sql = "(SELECT json_group_array(json_object('id', k.id, 'name', s.title)) FROM claims k "
-             "JOIN sources s ON s.id = k.reported_by WHERE k.fact = f.id AND " CLAIM_KNOWN ")",
+      .sql = "(SELECT json_group_array(json_object('id', id, 'name', title)) FROM (SELECT k.id, "
+             "s.title"
+             " FROM claims k JOIN sources s ON s.id = k.reported_by WHERE k.fact = f.id"
+             " AND " CLAIM_KNOWN " ORDER BY k.id))",
       .kind = "claim",
       .resource = "claims",
       .match = "f.id IN (SELECT fact FROM claims WHERE id IN @ids)",

@@ -231,6 +231,7 @@ const struct resource reconcile = {
     .key = "x.id",
     .order = "mission,id",
     .known = "x.",
+    .is_derived = true,
     .start = "x.start",
     .end = "x.end",
     .fields = fields,

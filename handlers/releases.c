@@ -27,10 +27,10 @@ static const struct field fields[] = {
     { .name = "digest",
       .type = FIELD_TEXT,
       .flags = FIELD_NULLABLE,
-      .sql = "coalesce(l.digest, (SELECT value FROM dataset WHERE key = 'digest' AND l.id = "
-             "(SELECT max(id) FROM releases)))",
+      .sql = "CASE WHEN l.id < (SELECT max(id) FROM releases WHERE id <= :as_of) THEN l.digest END",
       .text =
-          "SHA-256 of the dataset's content; null: a state that stands only inside later files." },
+          "SHA-256 of the dataset's content as later releases record it; null: they do not. That "
+          "of the dataset that answers stands in /v1/." },
     COMMON_SOURCES("l.", "l.id IN (SELECT release FROM release_sources WHERE source IN @ids)"),
     { 0 },
 };
@@ -41,6 +41,7 @@ const struct resource releases = {
     .text = "One published state of the dataset; its date serves as as_of.",
     .source = "This project",
     .from = "releases l",
+    .where = "l.id <= :as_of",
     .key = "l.id",
     .order = "-date",
     .fields = fields,

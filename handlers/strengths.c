@@ -37,7 +37,7 @@ static const struct field fields[] = {
     COMMON_DEFINITION("t."),
     { .name = "source",
       .type = FIELD_REF,
-      .flags = FIELD_FILTER | FIELD_SORT,
+      .flags = FIELD_FILTER | FIELD_SORT | FIELD_STAMP,
       .sql = "t.source",
       .kind = "source",
       .resource = "sources",

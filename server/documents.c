@@ -1,7 +1,10 @@
 #include "server/documents.h"
 
+#include <stdio.h>
+
 #include "db/dataset.h"
 #include "db/resource.h"
+#include "server/type.h"
 
 /* Relative, never built from the Host header, so that it is right behind any proxy. */
 static json_t *entry_new(const struct resource *resource)
@@ -25,6 +28,66 @@ json_t *index_new(const struct resource *const *catalogue, const struct state *s
                      "version", version, "dataset", "release", state->release, "digest",
                      state->digest, "resources", resources, "links", "openapi", "/openapi.json",
                      "health", "/healthz", "ready", "/readyz");
+}
+
+/* Names of the operators that a field takes; "eq" is the field's name alone. NULL without memory.
+ */
+static json_t *operators_new(const struct field *field)
+{
+    json_t *names = json_array();
+    bool is_whole = names != NULL;
+
+    for (enum operator op = OPERATOR_EQUAL; op < OPERATOR__MAX && is_whole; op++) {
+        if (type_takes(field, op))
+            is_whole = json_array_append_new(
+                           names, json_string(op == OPERATOR_EQUAL ? "eq" : operator_name(op)))
+                       == 0;
+    }
+    if (is_whole)
+        return names;
+    json_decref(names);
+    return NULL;
+}
+
+/* "meta/codes", "text": "meta-codes-text". NULL without memory. */
+static json_t *field_id_new(const struct resource *resource, const struct field *field)
+{
+    char id[256];
+
+    snprintf(id, sizeof(id), "%s-%s", resource->name, field->name);
+    for (char *at = id; *at != '\0'; at++) {
+        if (*at == '/')
+            *at = '-';
+    }
+    return json_string(id);
+}
+
+static json_t *field_new(const struct resource *resource, const struct field *field,
+                         size_t position)
+{
+    return json_pack("{s:o, s:i, s:s, s:s, s:s, s:s?, s:b, s:b, s:o, s:b, s:s?, s:s?, s:s}", "id",
+                     field_id_new(resource, field), "position", (int)position, "collection",
+                     resource->name, "field", field->name, "type", type_name(field), "unit",
+                     field->unit, "nullable", (field->flags & FIELD_NULLABLE) != 0, "shown",
+                     (field->flags & FIELD_HIDDEN) == 0, "operators", operators_new(field),
+                     "sortable", (field->flags & FIELD_SORT) != 0, "codes", field->codes,
+                     "refers_to", field->resource, "text", field->text);
+}
+
+json_t *fields_new(const struct resource *const *catalogue)
+{
+    json_t *fields = json_array();
+    size_t n = 0;
+
+    for (; *catalogue != NULL; catalogue++) {
+        for (const struct field *field = (*catalogue)->fields; field->name != NULL; field++) {
+            if (json_array_append_new(fields, field_new(*catalogue, field, ++n)) != 0) {
+                json_decref(fields);
+                return NULL;
+            }
+        }
+    }
+    return fields;
 }
 
 json_t *health_new(const struct state *state)

@@ -18,6 +18,16 @@ json_t *index_new(const struct resource *const *catalogue, const struct state *s
                   const char *version);
 
 /**
+ * Makes the rows of /v1/meta/fields from the declarations.
+ *
+ * Shape: an array of {"id", "position", "collection", "field", "type", "unit", "nullable", "shown",
+ * "operators", "sortable", "codes", "refers_to", "text"} in the declared order; what does not apply
+ * is null.
+ * Errors: NULL without memory.
+ */
+json_t *fields_new(const struct resource *const *catalogue);
+
+/**
  * Makes the document at /healthz and, with the dataset that answers, at /readyz.
  *
  * Shape: {"status": "ok"} and {"status": "ok", "release", "digest"}; state NULL: the first. "Not

@@ -17,9 +17,9 @@ enum {
     NAME_SIZE = 128,
     LITERAL_SIZE = 4096,
     /* how many of the headers in add_response() an answer has */
-    HEADERS_CHECK = 1,
-    HEADERS_DATA = 3,
-    HEADERS_LIST = 5,
+    HEADERS_CHECK = 2,
+    HEADERS_DATA = 4,
+    HEADERS_LIST = 6,
 };
 
 /** The document under way. */
@@ -67,10 +67,31 @@ static const struct {
       "{'name': 'as_of', 'in': 'query', 'schema': {'type': 'string'},"
       " 'description': 'Knowledge time: the answer as it was known on that day; default: as known "
       "now.'}" },
+    { "parameters", "since",
+      "{'name': 'since', 'in': 'query', 'required': true, 'schema': {'type': 'string'},"
+      " 'description': 'Changes that came to be known after that day: a release, or a date; a "
+      "month "
+      "or year means its last day.'}" },
+    { "parameters", "until",
+      "{'name': 'until', 'in': 'query', 'schema': {'type': 'string'},"
+      " 'description': 'Changes that came to be known by that day: a release, or a date; default: "
+      "as_of, or else now.'}" },
+    { "parameters", "changed_since",
+      "{'name': 'changed_since', 'in': 'query', 'schema': {'type': 'string'},"
+      " 'description': 'Rows that were added or revised after that day, so that who has the rows "
+      "of "
+      "then gets the rest. Rows that were withdrawn since are no rows any more: "
+      "/v1/changes?since=DAY&change=withdrawn names them.'}" },
+    { "parameters", "history",
+      "{'name': 'history', 'in': 'query', 'schema': {'type': 'boolean', 'default': false},"
+      " 'description': 'Whether every version of the row that was known comes along in history; "
+      "then "
+      "a withdrawn row is no failure, but null in data.'}" },
     { "parameters", "cursor",
       "{'name': 'cursor', 'in': 'query', 'schema': {'type': 'string'},"
-      " 'description': 'Where the page begins: next of the page before. Bound to its query; not "
-      "with offset.'}" },
+      " 'description': 'Where the page begins: next of the page before. Bound to its query and to "
+      "what was known when it was given: as in next_url, with as_of, it is good for ever. Not with "
+      "offset.'}" },
     { "parameters", "count",
       "{'name': 'count', 'in': 'query',"
       " 'schema': {'type': 'string', 'enum': ['exact', 'none'], 'default': 'exact'},"
@@ -103,6 +124,9 @@ static const struct {
       "{'schema': {'type': 'string'}, 'description': 'How long the answer may be kept.'}" },
     { "headers", "Last-Modified",
       "{'schema': {'type': 'string'}, 'description': 'Day of the release.'}" },
+    { "headers", "Content-Digest",
+      "{'schema': {'type': 'string'}, 'description': 'SHA-256 of the body as it is sent, after RFC "
+      "9530; failures have it as well.'}" },
     { "headers", "Link",
       "{'schema': {'type': 'string'}, 'description': 'The next page as rel=next; missing on the "
       "last page.'}" },
@@ -115,9 +139,11 @@ static const struct {
       "{'type': 'object', 'description': 'What the answer rests on.', 'properties': {"
       "'total': {'type': 'integer', 'description': 'Rows on all pages together; only on lists, not "
       "with count=none.'},"
-      "'release': {'type': 'string', 'description': 'Newest release of the dataset.'},"
+      "'release': {'type': ['string', 'null'], 'description': 'Release that was in force on that "
+      "day; null: none was yet.'},"
       "'as_of': {'type': 'string', 'description': 'Day of knowledge that the answer shows.'},"
-      "'permalink': {'type': 'string', 'description': 'Path that gives this answer for good.'},"
+      "'permalink': {'type': 'string', 'description': 'Path that gives this answer for good, byte "
+      "for byte.'},"
       "'citation': {'type': 'string', 'description': 'Ready to paste.'},"
       "'licence': {'type': 'string', 'description': 'Under which the data may be used.'}},"
       "'required': ['release', 'as_of', 'permalink', 'citation', 'licence'], "
@@ -161,7 +187,8 @@ static const struct {
       " 'description': 'The series that answer.'},"
       "'excluded': {'type': 'array', 'items': {'$ref': '#/components/schemas/Excluded'},"
       " 'description': 'What would count somebody twice, or something else.'},"
-      "'release': {'type': 'string', 'description': 'Newest release of the dataset.'},"
+      "'release': {'type': ['string', 'null'], 'description': 'Release that was in force on that "
+      "day; null: none was yet.'},"
       "'as_of': {'type': 'string', 'description': 'Day of knowledge that the answer shows.'},"
       "'permalink': {'type': 'string', 'description': 'Path that gives this answer for good.'},"
       "'citation': {'type': 'string', 'description': 'Ready to paste.'},"
@@ -281,7 +308,10 @@ static const char about[] = "Facts about peacekeeping missions, each with who sa
                             "here is refused and never ignored, but for utm_* and _. Filters: the "
                             "same one repeated means or, different ones "
                             "mean and. World time (at, during, from, to) asks when it was so, "
-                            "knowledge time (as_of) since when it was said.";
+                            "knowledge time (as_of) since when it was said. The permalink of an "
+                            "answer gives the same bytes for ever; places, codes, definitions, "
+                            "series and what facts are called have no knowledge time and may be "
+                            "corrected.";
 
 static void add(struct draft *draft, json_t *object, const char *key, json_t *value)
 {
@@ -357,6 +387,10 @@ static void add_param(struct draft *draft, json_t *list, const struct resource *
     known = json_object_get(draft->parameters, key);
     if (known != NULL && !json_equal(known, param)) {
         snprintf(key, sizeof(key), "%s.%s", resource->name, name);
+        for (char *at = key; *at != '\0'; at++) { /* what a component may not be called */
+            if (*at == '/')
+                *at = '.';
+        }
         known = json_object_get(draft->parameters, key);
     }
     if (known == NULL)
@@ -458,12 +492,12 @@ static void add_sort(struct draft *draft, json_t *list, const struct resource *r
         if (field->flags & FIELD_SORT)
             buffer_format(&keys, "%s%s", keys.len ? "|" : "", field->name);
     }
-    if (keys.len == 0)
-        return;
     if (keys.broken) {
         draft->broken = true;
         return;
     }
+    if (keys.len == 0)
+        return;
     add_param(draft, list, resource,
               json_pack("{s:s, s:s, s:s, s:{s:s, s:o, s:s}}", "name", "sort", "in", "query",
                         "description",
@@ -529,6 +563,10 @@ static json_t *declared_new(const struct param *param)
 /* What both a list and one item take. */
 static void add_common(struct draft *draft, json_t *list, const struct resource *resource)
 {
+    if (resource->changes_of != NULL) {
+        add_shared_param(draft, list, "since");
+        add_shared_param(draft, list, "until");
+    }
     for (const struct param *param = resource->params; param != NULL && param->name != NULL;
          param++)
         add_param(draft, list, resource, declared_new(param));
@@ -553,6 +591,8 @@ static json_t *list_params_new(struct draft *draft, const struct resource *resou
         add_shared_param(draft, list, "from");
         add_shared_param(draft, list, "to");
     }
+    if (resource_has_versions(resource))
+        add_shared_param(draft, list, "changed_since");
     add_shared_param(draft, list, "certainty");
     add_sort(draft, list, resource);
     add_shared_param(draft, list, "limit");
@@ -568,6 +608,8 @@ static json_t *item_params_new(struct draft *draft, const struct resource *resou
     json_t *list = json_array();
 
     add_shared_param(draft, list, "id");
+    if (resource_has_versions(resource))
+        add_shared_param(draft, list, "history");
     add_common(draft, list, resource);
     return list;
 }
@@ -607,7 +649,28 @@ static json_t *included_new(struct draft *draft, const struct resource *resource
                      "properties", properties, "additionalProperties", 0);
 }
 
-static void add_envelopes(struct draft *draft, const struct resource *resource)
+/* The row of an item: with history=, a withdrawn one is null. */
+static json_t *item_row_new(const struct resource *resource)
+{
+    if (!resource_has_versions(resource))
+        return schema_ref(resource->item);
+    return json_pack("{s:[o, {s:s, s:s}]}", "oneOf", schema_ref(resource->item), "type", "null",
+                     "description", "Withdrawn; only with history=.");
+}
+
+/* What history= adds to an item. */
+static void add_history(struct draft *draft, json_t *item, const struct resource *resource)
+{
+    add(draft, item, "history",
+        json_pack("{s:s, s:o, s:s}", "type", "array", "items", schema_ref(resource->item),
+                  "description",
+                  "Every version that was known, oldest first; only with history=."));
+    add(draft, item, "withdrawn",
+        json_pack("{s:[s, s], s:s}", "type", "string", "null", "description",
+                  "Day on which it was withdrawn; null: it was not. Only with history=."));
+}
+
+static void add_list_envelope(struct draft *draft, const struct resource *resource)
 {
     json_t *list = json_pack(
         "{s:{s:s, s:o}, s:{s:[s, s], s:s}, s:{s:[s, s], s:s}, s:{s:s, s:s}, s:o, s:o*}", "data",
@@ -617,8 +680,6 @@ static void add_envelopes(struct draft *draft, const struct resource *resource)
         "truncated", "type", "boolean", "description",
         "Whether the page ended before its limit, because it grew too large.", "meta",
         schema_ref("Meta"), "included", included_new(draft, resource));
-    json_t *item = json_pack("{s:o, s:o, s:o*}", "data", schema_ref(resource->item), "meta",
-                             schema_ref("Meta"), "included", included_new(draft, resource));
     char name[NAME_SIZE];
 
     snprintf(name, sizeof(name), "%sList", resource->item);
@@ -626,6 +687,16 @@ static void add_envelopes(struct draft *draft, const struct resource *resource)
         json_pack("{s:s, s:o, s:[s, s, s, s, s], s:b}", "type", "object", "properties", list,
                   "required", "data", "next", "next_url", "truncated", "meta",
                   "additionalProperties", 0));
+}
+
+static void add_item_envelope(struct draft *draft, const struct resource *resource)
+{
+    json_t *item = json_pack("{s:o, s:o, s:o*}", "data", item_row_new(resource), "meta",
+                             schema_ref("Meta"), "included", included_new(draft, resource));
+    char name[NAME_SIZE];
+
+    if (resource_has_versions(resource))
+        add_history(draft, item, resource);
     snprintf(name, sizeof(name), "%sItem", resource->item);
     add(draft, draft->schemas, name,
         json_pack("{s:s, s:o, s:[s, s], s:b}", "type", "object", "properties", item, "required",
@@ -636,8 +707,8 @@ static void add_envelopes(struct draft *draft, const struct resource *resource)
 static void add_response(struct draft *draft, const char *name, const char *text, size_t n_headers,
                          json_t *schema)
 {
-    static const char *const names[] = { "Cache-Control", "ETag", "Last-Modified", "Link",
-                                         "X-Total-Count" };
+    static const char *const names[] = { "Cache-Control", "Content-Digest", "ETag",
+                                         "Last-Modified", "Link",           "X-Total-Count" };
     json_t *headers = json_object();
 
     for (size_t i = 0; i < n_headers; i++)
@@ -684,6 +755,12 @@ static void add_operation(struct draft *draft, const char *path, const char *tag
 
 static json_t *list_id_new(const char *owner, const char *name)
 {
+    const char *slash = strchr(name, '/'); /* "meta/codes": listMetaCodes */
+
+    if (slash != NULL)
+        return json_sprintf("list%s%c%.*s%c%s", owner, toupper((unsigned char)name[0]),
+                            (int)(slash - name) - 1, name + 1, toupper((unsigned char)slash[1]),
+                            slash + 2);
     return json_sprintf("list%s%c%s", owner, toupper((unsigned char)name[0]), name + 1);
 }
 
@@ -892,13 +969,32 @@ static void add_stats(struct draft *draft, const struct resource *resource)
                   responses_new(draft, response, FAILS_BY_QUERY | FAILS_BY_CURSOR));
 }
 
+/* The path of an item that is a list of other rows. */
+static void add_members(struct draft *draft, const struct resource *resource)
+{
+    const struct resource *members = resource->members->resource;
+    char path[NAME_SIZE];
+    char response[NAME_SIZE];
+
+    add(draft, draft->schemas, members->item, row_new(draft, members));
+    add_list_envelope(draft, members);
+    snprintf(path, sizeof(path), "/v1/%s/{id}", resource->name);
+    snprintf(response, sizeof(response), "%sList", members->item);
+    add_response(draft, response, "One page of rows.", HEADERS_LIST, schema_ref(response));
+    add_operation(draft, path, resource->name, json_sprintf("list%sMembers", resource->item),
+                  members->text, list_params_new(draft, members, resource->members->filter),
+                  responses_new(draft, response, FAILS_BY_QUERY | FAILS_BY_CURSOR | FAILS_BY_ID));
+}
+
 static void add_resource(struct draft *draft, const struct resource *resource)
 {
     char path[NAME_SIZE];
     char response[NAME_SIZE];
 
     add(draft, draft->schemas, resource->item, row_new(draft, resource));
-    add_envelopes(draft, resource);
+    add_list_envelope(draft, resource);
+    if (resource->members == NULL)
+        add_item_envelope(draft, resource);
 
     snprintf(path, sizeof(path), "/v1/%s", resource->name);
     snprintf(response, sizeof(response), "%sList", resource->item);
@@ -909,6 +1005,10 @@ static void add_resource(struct draft *draft, const struct resource *resource)
     if (resource->sums != NULL) /* before {id}, which would match it as well */
         add_stats(draft, resource);
 
+    if (resource->members != NULL) {
+        add_members(draft, resource);
+        return;
+    }
     snprintf(path, sizeof(path), "/v1/%s/{id}", resource->name);
     snprintf(response, sizeof(response), "%sItem", resource->item);
     add_response(draft, response, "One row.", HEADERS_DATA, schema_ref(response));

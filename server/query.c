@@ -12,6 +12,7 @@
 #include "server/base/fold.h"
 #include "server/cursor.h"
 #include "server/fingerprint.h"
+#include "server/param.h"
 #include "server/route.h"
 #include "server/target.h"
 #include "server/type.h"
@@ -30,9 +31,12 @@ struct reader {
 struct reserved {
     const char *name;
     bool (*read)(const struct reader *reader, const char *value);
-    bool on_items; /* one item takes it as well */
-    bool is_world; /* only where the resource has world time */
-    bool on_stats; /* sums take it as well */
+    bool on_items;   /* one item takes it as well */
+    bool is_world;   /* only where the resource has world time */
+    bool is_known;   /* only where rows are kept in versions */
+    bool is_changes; /* only where rows are changes */
+    bool no_lists;   /* items alone take it */
+    bool on_stats;   /* sums take it as well */
 };
 
 /* ---- small readers ---- */
@@ -50,62 +54,6 @@ static const char *keep(struct query *query, const char *text, size_t len)
     return to;
 }
 
-static bool read_integer(const char *text, int64_t *ret)
-{
-    char *end;
-    const char *digits = text + (*text == '-');
-
-    if (*digits == '\0' || strspn(digits, "0123456789") != strlen(digits))
-        return false;
-    errno = 0;
-    *ret = strtoll(text, &end, 10);
-    return errno == 0;
-}
-
-/* Reads a count of rows between two limits. */
-static bool read_count(const struct reader *reader, const char *name, const char *value,
-                       int64_t least, int64_t most, uint32_t *ret)
-{
-    int64_t number;
-
-    if (!read_integer(value, &number) || number < least || number > most)
-        return error_set(reader->err, ERR_PARAM_INVALID, name,
-                         "'%s' takes a whole number from %lld to %lld.", name, (long long)least,
-                         (long long)most);
-    *ret = (uint32_t)number;
-    return true;
-}
-
-/* Reads one of a few words; *ret is its index. */
-static bool read_word(const struct reader *reader, const char *name, const char *value,
-                      const char *const *words, size_t *ret)
-{
-    for (size_t i = 0; words[i] != NULL; i++) {
-        if (strcmp(words[i], value) == 0) {
-            *ret = i;
-            return true;
-        }
-    }
-    error_set(reader->err, ERR_PARAM_INVALID, name, "'%s' does not take '%.60s'.", name, value);
-    for (size_t i = 0; words[i] != NULL; i++)
-        error_allow(reader->err, value, words[i]);
-    return false;
-}
-
-/* Cuts the next item off a comma list; false at its end. An empty item is one as well: the caller
- * refuses it. */
-static bool next_item(const char **list, char *ret, size_t size)
-{
-    size_t len;
-
-    if (*list == NULL)
-        return false;
-    len = strcspn(*list, ",");
-    snprintf(ret, size, "%.*s", (int)(len < size ? len : size - 1), *list);
-    *list = (*list)[len] == ',' ? *list + len + 1 : NULL;
-    return true;
-}
-
 /* ---- the engine's own parameters ---- */
 
 static bool read_sort(const struct reader *reader, const char *value)
@@ -114,7 +62,7 @@ static bool read_sort(const struct reader *reader, const char *value)
     char item[80];
 
     query->n_sorts = 0;
-    while (next_item(&value, item, sizeof(item))) {
+    while (param_item(&value, item, sizeof(item))) {
         bool descending = item[0] == '-';
         const char *name = item + (descending ? 1 : 0);
         const struct field *field = resource_field(query->resource, name);
@@ -146,7 +94,7 @@ static bool read_sort(const struct reader *reader, const char *value)
 
 static bool read_limit(const struct reader *reader, const char *value)
 {
-    return read_count(reader, "limit", value, 1, QUERY_LIMIT_MAX, &reader->query->limit);
+    return param_count("limit", value, 1, QUERY_LIMIT_MAX, &reader->query->limit, reader->err);
 }
 
 static bool read_offset(const struct reader *reader, const char *value)
@@ -154,7 +102,7 @@ static bool read_offset(const struct reader *reader, const char *value)
     if (target_param(reader->target, "cursor") != NULL)
         return error_set(reader->err, ERR_PARAM_INVALID, "offset",
                          "'offset' and 'cursor' exclude each other.");
-    return read_count(reader, "offset", value, 0, QUERY_OFFSET_MAX, &reader->query->offset);
+    return param_count("offset", value, 0, QUERY_OFFSET_MAX, &reader->query->offset, reader->err);
 }
 
 /* The cursor needs the sort keys: it is read when all else is. */
@@ -169,7 +117,8 @@ static bool read_counted(const struct reader *reader, const char *value)
 {
     size_t index;
 
-    if (!read_word(reader, "count", value, (const char *const[]){ "none", "exact", NULL }, &index))
+    if (!param_word("count", value, (const char *const[]){ "none", "exact", NULL }, &index,
+                    reader->err))
         return false;
     reader->query->is_counted = index == 1;
     return true;
@@ -179,7 +128,7 @@ static bool read_pretty(const struct reader *reader, const char *value)
 {
     size_t index;
 
-    if (!read_word(reader, "pretty", value, (const char *const[]){ "0", "1", NULL }, &index))
+    if (!param_word("pretty", value, (const char *const[]){ "0", "1", NULL }, &index, reader->err))
         return false;
     reader->query->is_pretty = index == 1;
     return true;
@@ -189,8 +138,8 @@ static bool read_certainty(const struct reader *reader, const char *value)
 {
     size_t index;
 
-    if (!read_word(reader, "certainty", value,
-                   (const char *const[]){ "possible", "definite", NULL }, &index))
+    if (!param_word("certainty", value, (const char *const[]){ "possible", "definite", NULL },
+                    &index, reader->err))
         return false;
     reader->query->is_definite = index == 1;
     return true;
@@ -215,7 +164,7 @@ static bool read_fields(const struct reader *reader, const char *value)
     bool is_wanted[QUERY_FIELDS] = { true }; /* the id comes first, and always */
     char item[80];
 
-    while (next_item(&value, item, sizeof(item))) {
+    while (param_item(&value, item, sizeof(item))) {
         const struct field *field = resource_field(query->resource, item);
 
         if (field == NULL || (field->flags & FIELD_HIDDEN)) {
@@ -242,7 +191,7 @@ static bool read_include(const struct reader *reader, const char *value)
     char item[80];
     const char *name;
 
-    while (next_item(&value, item, sizeof(item))) {
+    while (param_item(&value, item, sizeof(item))) {
         size_t i = 0;
 
         while ((name = resource_include(query->resource, i)) != NULL && strcmp(name, item) != 0)
@@ -282,6 +231,58 @@ static bool read_as_of(const struct reader *reader, const char *value)
         return false;
     /* As known by the end of the month or year, where no day is given. */
     memcpy(reader->query->as_of, span.max, sizeof(span.max));
+    return true;
+}
+
+/* Reads the day after which, or up to which, changes are told. */
+static bool read_release(const struct reader *reader, const char *name, const char *value,
+                         char ret[DATE_DAY_SIZE])
+{
+    struct date_span span;
+
+    if (date_parse_request(value, &span)) {
+        memcpy(ret, span.max, sizeof(span.max));
+        return true;
+    }
+    error_set(reader->err, ERR_PARAM_INVALID, name,
+              "'%s' takes a release or another day such as 2013-04-25, not '%.60s'.", name, value);
+    for (size_t i = 0; i < reader->state->n_releases; i++)
+        error_allow(reader->err, value, reader->state->releases[i]);
+    return false;
+}
+
+static bool read_since(const struct reader *reader, const char *value)
+{
+    return read_release(reader, "since", value, reader->query->since);
+}
+
+/* What came later than until= is not asked for: it is as_of= by another name. check_times() has the
+ * last word on both. */
+static bool read_until(const struct reader *reader, const char *value)
+{
+    char until[DATE_DAY_SIZE];
+
+    return read_release(reader, "until", value, until);
+}
+
+static bool read_changed_since(const struct reader *reader, const char *value)
+{
+    struct date_span span;
+
+    if (!read_date(reader, "changed_since", value, &span))
+        return false;
+    memcpy(reader->query->changed_since, span.max, sizeof(span.max));
+    return true;
+}
+
+static bool read_history(const struct reader *reader, const char *value)
+{
+    size_t index;
+
+    if (!param_word("history", value, (const char *const[]){ "false", "true", "0", "1", NULL },
+                    &index, reader->err))
+        return false;
+    reader->query->is_history = index % 2 == 1;
     return true;
 }
 
@@ -352,6 +353,14 @@ static const struct reserved reserved[] = {
     { .name = "from", .read = read_from, .is_world = true, .on_stats = true },
     { .name = "to", .read = read_to, .is_world = true, .on_stats = true },
     { .name = "as_of", .read = read_as_of, .on_items = true, .on_stats = true },
+    { .name = "since", .read = read_since, .on_items = true, .is_changes = true },
+    { .name = "until", .read = read_until, .on_items = true, .is_changes = true },
+    { .name = "changed_since", .read = read_changed_since, .is_known = true },
+    { .name = "history",
+      .read = read_history,
+      .on_items = true,
+      .is_known = true,
+      .no_lists = true },
     { .name = "certainty", .read = read_certainty, .on_stats = true },
     { .name = "sort", .read = read_sort },
     { .name = "limit", .read = read_limit },
@@ -373,7 +382,10 @@ static bool is_taken(const struct reserved *param, const struct reader *reader)
 {
     return (param->on_items || reader->query->key == NULL)
            && (param->on_stats || reader->route->kind != ROUTE_STATS)
-           && (!param->is_world || reader->query->resource->start != NULL);
+           && (!param->is_world || reader->query->resource->start != NULL)
+           && (!param->is_known || resource_has_versions(reader->query->resource))
+           && (!param->is_changes || reader->query->resource->changes_of != NULL)
+           && (!param->no_lists || reader->query->key != NULL);
 }
 
 /* ---- filters ---- */
@@ -395,6 +407,33 @@ static bool invalid_code(const struct reader *reader, const char *name, const st
             error_allow(reader->err, text, reader->state->codes[i].id);
     }
     return false;
+}
+
+/* A collection that has rows here: in changes, those whose rows are dated by when they were known.
+ */
+static bool is_collection_here(const struct reader *reader, const struct resource *collection)
+{
+    return reader->query->resource->changes_of == NULL || resource_has_versions(collection);
+}
+
+static const struct resource *read_collection(const struct reader *reader, const char *name,
+                                              const char *text)
+{
+    const struct resource *found = resource_find(reader->catalogue, text);
+
+    if (found != NULL && is_collection_here(reader, found))
+        return found;
+    if (found != NULL)
+        error_set(reader->err, ERR_PARAM_INVALID, name,
+                  "Rows of %s are not dated by when they were known: there are no changes of them.",
+                  found->name);
+    else
+        error_set(reader->err, ERR_PARAM_INVALID, name, "There is no collection '%.60s'.", text);
+    for (const struct resource *const *at = reader->catalogue; *at != NULL; at++) {
+        if (is_collection_here(reader, *at))
+            error_allow(reader->err, text, (*at)->name);
+    }
+    return NULL;
 }
 
 static bool keep_value(const struct reader *reader, const char *name, const char *text,
@@ -428,7 +467,7 @@ static bool read_value(const struct reader *reader, const char *name, const stru
     switch (field->type) {
     case FIELD_INTEGER:
     case FIELD_NUMBER:
-        if (!read_integer(text, &value.integer))
+        if (!param_integer(text, &value.integer))
             return invalid_value(reader, name, field, text);
         break;
     case FIELD_REAL:
@@ -448,6 +487,19 @@ static bool read_value(const struct reader *reader, const char *name, const stru
         if (!keep_value(reader, name, code->id, &value))
             return false;
         break;
+    case FIELD_BOOLEAN:
+        if (strcmp(text, "true") != 0 && strcmp(text, "false") != 0)
+            return invalid_value(reader, name, field, text);
+        value.integer = text[0] == 't';
+        break;
+    case FIELD_COLLECTION: {
+        const struct resource *collection = read_collection(reader, name, text);
+
+        if (collection == NULL)
+            return false;
+        value.text = collection->name;
+        break;
+    }
     case FIELD_ID:
         if (field->kind == NULL && term->op != OPERATOR_CONTAINS
             && term->op != OPERATOR_STARTSWITH) {
@@ -477,8 +529,8 @@ static bool read_is_null(const struct reader *reader, const char *name, struct t
 {
     size_t index;
 
-    if (!read_word(reader, name, text, (const char *const[]){ "false", "true", "0", "1", NULL },
-                   &index))
+    if (!param_word(name, text, (const char *const[]){ "false", "true", "0", "1", NULL }, &index,
+                    reader->err))
         return false;
     term->is_null = index % 2 == 1;
     return true;
@@ -518,7 +570,7 @@ static bool read_term(const struct reader *reader, const char *name, const struc
                     return error_set(reader->err, ERR_PARAM_INVALID, name,
                                      "A value of '%s' is longer than %zu bytes.", name,
                                      sizeof(item) - 1);
-                next_item(&value, item, sizeof(item));
+                param_item(&value, item, sizeof(item));
                 if (!read_value(reader, name, term, item))
                     return false;
             }
@@ -570,6 +622,23 @@ static bool unknown_param(const struct reader *reader, const char *name)
         if (is_taken(&reserved[i], reader))
             error_allow(reader->err, name, reserved[i].name);
     }
+    return false;
+}
+
+/* A parameter of the engine's that has no meaning here, though it has elsewhere. */
+static bool misplaced_param(const struct reader *reader, const struct reserved *param)
+{
+    const struct resource *resource = reader->query->resource;
+
+    unknown_param(reader, param->name);
+    if (param->is_known && !resource_has_versions(resource))
+        snprintf(reader->err->detail, sizeof(reader->err->detail),
+                 "'%s' has no meaning here: rows of /v1/%s are not dated by when they were known.",
+                 param->name, resource->name);
+    else if (param->no_lists && reader->query->key == NULL)
+        snprintf(reader->err->detail, sizeof(reader->err->detail),
+                 "'%s' is asked of one row, as in /v1/%s/{id}?%s=true.", param->name,
+                 resource->name, param->name);
     return false;
 }
 
@@ -665,7 +734,7 @@ static bool read_param(const struct reader *reader, size_t index)
             own = &reserved[i];
     }
     if (own != NULL && !is_taken(own, reader))
-        return unknown_param(reader, name);
+        return misplaced_param(reader, own);
     if (own == NULL && !find_declared(reader->query->resource, name, &declared))
         return !is_first(reader->target, index) || read_filter(reader, name);
     if (!is_first(reader->target, index))
@@ -708,7 +777,8 @@ static bool set_parent(const struct reader *reader)
 
 bool query_owner(const struct target *target, char ret[33])
 {
-    static const char *const shape[] = { "cursor", "limit",   "offset", "count",
+    /* as_of is none of its query: the cursor says by itself what was known when it was given. */
+    static const char *const shape[] = { "cursor", "limit",   "offset", "count", "as_of",
                                          "fields", "include", "pretty", NULL };
     defer(buffer_done) struct buffer canonical = BUFFER_INIT(4 * TARGET_TEXT);
 
@@ -786,13 +856,59 @@ static bool check_includes(const struct reader *reader)
     return true;
 }
 
+void query_known(const struct state *state, const char *as_of, char ret[FINGERPRINT_SIZE])
+{
+    fingerprint((const char *const[]){ "known", query_day(state, as_of), NULL }, ret);
+}
+
+const char *query_day(const struct state *state, const char *as_of)
+{
+    return as_of[0] != '\0' && strcmp(as_of, state->release) < 0 ? as_of : state->release;
+}
+
+/* The days of knowledge, when all parameters are read. */
+static bool check_times(const struct reader *reader)
+{
+    const char *text = target_param(reader->target, "until");
+    struct query *query = reader->query;
+    char until[DATE_DAY_SIZE];
+
+    if (query->resource->changes_of != NULL && query->since[0] == '\0') {
+        error_set(
+            reader->err, ERR_PARAM_INVALID, "since",
+            "'since' is missing: a release or another day, after which what changed is told.");
+        for (size_t i = 0; i < reader->state->n_releases; i++)
+            error_allow(reader->err, NULL, reader->state->releases[i]);
+        return false;
+    }
+    if (query->resource->changes_of != NULL && text != NULL) {
+        if (!read_release(reader, "until", text, until))
+            return false;
+        if (strcmp(until, query->since) < 0)
+            return error_set(reader->err, ERR_PARAM_INVALID, "until",
+                             "'until' (%s) is before 'since' (%s).", until, query->since);
+        if (query->as_of[0] != '\0' && strcmp(until, query->as_of) > 0)
+            return error_set(reader->err, ERR_PARAM_INVALID, "until",
+                             "What came to be known until %s was not known yet on %s, the day of "
+                             "'as_of'.",
+                             until, query->as_of);
+        memcpy(query->as_of, until, sizeof(until));
+    }
+    /* Nothing is known from a day behind the newest release: what is asked as of such a day, or of
+     * the release itself, is what is known now. */
+    if (strcmp(query->as_of, reader->state->release) >= 0)
+        query->as_of[0] = '\0';
+    return true;
+}
+
 bool query_parse(const struct resource *const *catalogue, const struct state *state,
                  const struct target *target, const struct route *route, struct query *ret,
                  struct error *err)
 {
     const struct reader reader = { catalogue, state, target, route, ret, err };
     const char *cursor = target_param(target, "cursor");
-    char owner[FINGERPRINT_SIZE];
+    char owner[FINGERPRINT_SIZE], known[FINGERPRINT_SIZE];
+    struct error why = { 0 };
 
     memset(ret, 0, offsetof(struct query, text));
     ret->text_len = 0;
@@ -805,13 +921,21 @@ bool query_parse(const struct resource *const *catalogue, const struct state *st
         if (!read_param(&reader, i))
             return false;
     }
-    if (!ask_fields(&reader) || !check_includes(&reader))
+    if (!ask_fields(&reader) || !check_includes(&reader) || !check_times(&reader))
         return false;
     if (cursor == NULL)
         return true;
     if (!query_owner(target, owner))
         return error_set(err, ERR_INTERNAL, NULL, "no memory for the name of a query");
-    return cursor_read(cursor, owner, state->digest, ret, err);
+    query_known(state, ret->as_of, known);
+    if (cursor_read(cursor, owner, known, ret, &why))
+        return true;
+    if (why.code == ERR_CURSOR_STALE && target_param(target, "as_of") != NULL)
+        return error_set(err, ERR_PARAM_INVALID, "cursor",
+                         "The cursor is of an answer as of another day than %s.",
+                         query_day(state, ret->as_of));
+    *err = why;
+    return false;
 }
 
 /* What parameter a term came from. */

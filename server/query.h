@@ -12,8 +12,17 @@ struct route;
 struct state;
 struct target;
 
-/** What a page's cursor belongs to: route and parameters, without those that only shape the answer.
- * False without memory.
+/** The day on which an answer was known: what is asked as of a day behind the newest release ("":
+ * as of now) is known as of the release, or a permalink would answer anew with each later one.
+ * Borrows as_of or state. */
+const char *query_day(const struct state *state, const char *as_of);
+
+/** What a cursor is good for beside its query: what was known on that day. An answer and its
+ * permalink have the same; a later release has another. */
+void query_known(const struct state *state, const char *as_of, char ret[33]);
+
+/** What a page's cursor belongs to: route and parameters, without as_of and those that only shape
+ * the answer. False without memory.
  */
 bool query_owner(const struct target *target, char ret[33]);
 

@@ -1,5 +1,6 @@
 #include "server/render_json.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "db/select.h"
@@ -34,24 +35,26 @@ int render_width(const struct query *query)
     return (int)width;
 }
 
-static bool is_null(sqlite3_stmt *row, int column)
+bool render_json_is_null(sqlite3_stmt *row, int column)
 {
     return sqlite3_column_type(row, column) == SQLITE_NULL;
 }
 
 static void add_raw(sqlite3_stmt *row, int column, struct buffer *body)
 {
-    buffer_add(body, (const char *)sqlite3_column_text(row, column),
-               (size_t)sqlite3_column_bytes(row, column));
+    const char *text = (const char *)sqlite3_column_text(row, column);
+
+    if (text == NULL) /* no memory for it: no JSON without it */
+        body->broken = true;
+    else
+        buffer_add(body, text, (size_t)sqlite3_column_bytes(row, column));
 }
 
 /* JSON that the database made. */
 static void add_ready(sqlite3_stmt *row, int column, struct buffer *body)
 {
-    if (is_null(row, column))
+    if (render_json_is_null(row, column))
         buffer_text(body, "null");
-    else if (sqlite3_column_text(row, column) == NULL) /* no memory for it: no JSON without it */
-        body->broken = true;
     else
         add_raw(row, column, body);
 }
@@ -60,7 +63,7 @@ static void add_text(sqlite3_stmt *row, int column, struct buffer *body)
 {
     const char *text;
 
-    if (is_null(row, column)) {
+    if (render_json_is_null(row, column)) {
         buffer_text(body, "null");
         return;
     }
@@ -71,9 +74,9 @@ static void add_text(sqlite3_stmt *row, int column, struct buffer *body)
         buffer_json(body, text, (size_t)sqlite3_column_bytes(row, column));
 }
 
-static void add_integer(sqlite3_stmt *row, int column, struct buffer *body)
+void render_json_integer(sqlite3_stmt *row, int column, struct buffer *body)
 {
-    if (is_null(row, column))
+    if (render_json_is_null(row, column))
         buffer_text(body, "null");
     else
         buffer_integer(body, sqlite3_column_int64(row, column));
@@ -81,16 +84,17 @@ static void add_integer(sqlite3_stmt *row, int column, struct buffer *body)
 
 static void add_number(sqlite3_stmt *row, int column, struct buffer *body)
 {
-    if (is_null(row, column) && is_null(row, column + 1) && is_null(row, column + 2)) {
+    if (render_json_is_null(row, column) && render_json_is_null(row, column + 1)
+        && render_json_is_null(row, column + 2)) {
         buffer_text(body, "null");
         return;
     }
     buffer_text(body, "{\"low\":");
-    add_integer(row, column, body);
+    render_json_integer(row, column, body);
     buffer_text(body, ",\"best\":");
-    add_integer(row, column + 1, body);
+    render_json_integer(row, column + 1, body);
     buffer_text(body, ",\"high\":");
-    add_integer(row, column + 2, body);
+    render_json_integer(row, column + 2, body);
     buffer_text(body, ",\"qualifier\":");
     add_text(row, column + 3, body);
     buffer_text(body, ",\"text\":");
@@ -103,7 +107,7 @@ static void add_number(sqlite3_stmt *row, int column, struct buffer *body)
 static void add_reference(const struct field *field, sqlite3_stmt *row, int column,
                           struct buffer *body)
 {
-    if (is_null(row, column)) {
+    if (render_json_is_null(row, column)) {
         buffer_text(body, "null");
         return;
     }
@@ -114,21 +118,48 @@ static void add_reference(const struct field *field, sqlite3_stmt *row, int colu
     if (field->kind_sql != NULL) {
         buffer_text(body, ",\"kind\":");
         add_text(row, column + 2, body);
-    } else if (select_width(field) == 3 && !is_null(row, column + 2)) {
+    } else if (select_width(field) == 3 && !render_json_is_null(row, column + 2)) {
         buffer_text(body, ",\"iso3\":");
         add_text(row, column + 2, body);
     }
     buffer_byte(body, '}');
 }
 
-static void add_value(const struct field *field, sqlite3_stmt *row, int column, struct buffer *body)
+/* A row of another collection; the buffer is broken where there is no telling it. */
+static void add_row(const struct mentions *mentions, sqlite3_stmt *row, int column,
+                    struct buffer *body)
+{
+    char day[DATE_DAY_SIZE], collection[64], id[SELECT_ID_SIZE];
+    const char *text;
+
+    if (render_json_is_null(row, column)) {
+        buffer_text(body, "null");
+        return;
+    }
+    text = (const char *)sqlite3_column_text(row, column);
+    if (text == NULL || mentions == NULL || mentions->rows == NULL
+        || sscanf(text, "%10s %63s %255s", day, collection, id) != 3
+        || !mentions->rows->write(mentions->rows->context, day, collection, id, body))
+        body->broken = true;
+}
+
+static void add_value(const struct field *field, sqlite3_stmt *row, int column,
+                      const struct mentions *mentions, struct buffer *body)
 {
     switch (field->type) {
+    case FIELD_BOOLEAN:
+        buffer_text(body, render_json_is_null(row, column)       ? "null"
+                          : sqlite3_column_int(row, column) != 0 ? "true"
+                                                                 : "false");
+        break;
+    case FIELD_ROW:
+        add_row(mentions, row, column, body);
+        break;
     case FIELD_INTEGER:
-        add_integer(row, column, body);
+        render_json_integer(row, column, body);
         break;
     case FIELD_REAL:
-        if (is_null(row, column))
+        if (render_json_is_null(row, column))
             buffer_text(body, "null");
         else
             add_raw(row, column, body); /* SQLite writes reals as JSON does, in 15 digits */
@@ -208,7 +239,7 @@ void render_json_row(const struct query *query, sqlite3_stmt *row, struct buffer
         buffer_text(body, i > 0 ? ",\"" : "{\"");
         buffer_text(body, field->name);
         buffer_text(body, "\":");
-        add_value(field, row, column, body);
+        add_value(field, row, column, mentions, body);
         if (mentions != NULL && query->n_includes > 0 && !note(query, field, row, column, mentions))
             body->broken = true; /* what is to be included would lack a row */
         column += (int)select_width(field);

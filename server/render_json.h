@@ -13,10 +13,23 @@
 
 struct buffer;
 
-/** Ids of other things that rows name, to be included. Zeroed: none. */
+struct row_source;
+
+/** Other things that rows name: ids to be included, and where whole rows come from. Zeroed: none.
+ */
 struct mentions {
     json_t *ids[QUERY_INCLUDES]; /* one object for each of query->includes, ids as keys; NULL: none
                                     yet */
+    const struct row_source *rows; /* NULL: no field is a FIELD_ROW */
+};
+
+/** What render_json_row() asks for the rows of other collections that FIELD_ROW names. */
+struct row_source {
+    /** Writes the row as its collection renders it, as it was known on the day; false: it failed,
+     * and the source has told why. */
+    bool (*write)(void *context, const char *day, const char *collection, const char *id,
+                  struct buffer *body);
+    void *context;
 };
 
 /** Frees the ids. Takes zeroed mentions. */
@@ -44,3 +57,9 @@ bool render_json_document(const json_t *document, size_t flags, struct buffer *b
 
 /** Columns that the fields of a query take up: where the sort keys begin. */
 int render_width(const struct query *query);
+
+/** Tells whether a column of a row is NULL. */
+bool render_json_is_null(sqlite3_stmt *row, int column);
+
+/** Writes a whole number of a row, or null. */
+void render_json_integer(sqlite3_stmt *row, int column, struct buffer *body);

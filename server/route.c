@@ -59,6 +59,78 @@ static bool find_child(const struct resource *const *catalogue, const char *name
     return false;
 }
 
+/* The collection that a path begins with, which may take two segments; *ret_n is how many. */
+static const struct resource *find_collection(const struct resource *const *catalogue,
+                                              const struct target *target, size_t *ret_n)
+{
+    char name[128];
+
+    *ret_n = 1;
+    if (target->n_segments > 2) {
+        snprintf(name, sizeof(name), "%s/%s", target->segments[1], target->segments[2]);
+        if (resource_find(catalogue, name) != NULL) {
+            *ret_n = 2;
+            return resource_find(catalogue, name);
+        }
+    }
+    /* A name of two segments is no name of one, whatever was decoded. */
+    return strchr(target->segments[1], '/') == NULL ? resource_find(catalogue, target->segments[1])
+                                                    : NULL;
+}
+
+static bool unknown_collection(const struct resource *const *catalogue, const struct target *target,
+                               struct error *err)
+{
+    const char *first = target->segments[1];
+    char name[128];
+
+    snprintf(name, sizeof(name), "%s%s%s", first, target->n_segments > 2 ? "/" : "",
+             target->n_segments > 2 ? target->segments[2] : "");
+    for (const struct resource *const *at = catalogue; *at != NULL; at++) {
+        size_t len = strcspn((*at)->name, "/");
+
+        /* The first segment is right: the second is the culprit. */
+        if ((*at)->name[len] == '/' && strlen(first) == len
+            && strncmp((*at)->name, first, len) == 0)
+            first = name;
+    }
+    unknown(first, err);
+    for (; *catalogue != NULL; catalogue++)
+        error_allow(err, first, (*catalogue)->name);
+    return false;
+}
+
+/* What stands behind a collection: nothing, an id, or an id and what belongs to it. */
+static bool find_row(const struct resource *const *catalogue, const struct target *target,
+                     size_t at, struct route *ret, struct error *err)
+{
+    size_t n = target->n_segments - at;
+    const struct members *members = ret->resource->members;
+
+    ret->kind = n == 0 ? ROUTE_COLLECTION : ROUTE_ITEM;
+    /* No row is called so: ids of what has sums are made of more than one word. */
+    if (n == 1 && ret->resource->sums != NULL && strcmp(target->segments[at], "stats") == 0) {
+        ret->kind = ROUTE_STATS;
+        return true;
+    }
+    if (n > 0) {
+        ret->id = target->segments[at];
+        ret->id_segment = at;
+    }
+    if (n > 1 && !find_child(catalogue, target->segments[at + 1], ret, err))
+        return false;
+    if (n > 2)
+        return unknown(target->segments[at + 2], err);
+    if (n == 1 && members != NULL) {
+        ret->kind = ROUTE_CHILD;
+        ret->is_member = true;
+        ret->parent = ret->resource;
+        ret->resource = members->resource;
+        ret->filter = resource_field(members->resource, members->filter);
+    }
+    return true;
+}
+
 /* A slash too many or too few: the same path with the right end. */
 static bool wrong_slash(const struct target *target, bool is_wanted, struct error *err)
 {
@@ -82,7 +154,7 @@ static bool wrong_slash(const struct target *target, bool is_wanted, struct erro
 bool route_find(const struct resource *const *catalogue, const struct target *target,
                 struct route *ret, struct error *err)
 {
-    size_t n = target->n_segments;
+    size_t n = target->n_segments, n_names;
     struct route route = { .kind = ROUTE_INDEX };
 
     if (n == 0 || (n == 1 && strcmp(target->segments[0], "v1") == 0)) {
@@ -97,23 +169,11 @@ bool route_find(const struct resource *const *catalogue, const struct target *ta
     } else {
         if (strcmp(target->segments[0], "v1") != 0)
             return unknown(target->segments[0], err);
-        route.kind = n == 2 ? ROUTE_COLLECTION : ROUTE_ITEM;
-        route.resource = resource_find(catalogue, target->segments[1]);
-        if (route.resource == NULL) {
-            unknown(target->segments[1], err);
-            for (; *catalogue != NULL; catalogue++)
-                error_allow(err, target->segments[1], (*catalogue)->name);
+        route.resource = find_collection(catalogue, target, &n_names);
+        if (route.resource == NULL)
+            return unknown_collection(catalogue, target, err);
+        if (!find_row(catalogue, target, 1 + n_names, &route, err))
             return false;
-        }
-        /* No row is called so: ids of what has sums are made of more than one word. */
-        if (n == 3 && route.resource->sums != NULL && strcmp(target->segments[2], "stats") == 0)
-            route.kind = ROUTE_STATS;
-        else if (n > 2)
-            route.id = target->segments[2];
-        if (n > 3 && !find_child(catalogue, target->segments[3], &route, err))
-            return false;
-        if (n > 4)
-            return unknown(target->segments[4], err);
     }
     if (target->has_slash)
         return wrong_slash(target, false, err);
@@ -137,7 +197,8 @@ void route_template(const struct route *route, char *ret, size_t size)
         snprintf(ret, size, "/v1/%s/{id}", route->resource->name);
         break;
     case ROUTE_CHILD:
-        snprintf(ret, size, "/v1/%s/{id}/%s", route->parent->name, route->resource->name);
+        snprintf(ret, size, "/v1/%s/{id}%s%s", route->parent->name, route->is_member ? "" : "/",
+                 route->is_member ? "" : route->resource->name);
         break;
     default:
         for (size_t i = 0; i < N_DOCUMENTS; i++) {

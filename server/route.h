@@ -18,7 +18,7 @@ enum route_kind {
     ROUTE_COLLECTION, /* "/v1/missions" */
     ROUTE_STATS,      /* "/v1/casualties/stats" */
     ROUTE_ITEM,       /* "/v1/missions/{id}" */
-    ROUTE_CHILD,      /* "/v1/missions/{id}/facts" */
+    ROUTE_CHILD,      /* "/v1/missions/{id}/facts", "/v1/meta/codes/{id}" */
 };
 
 /** A found route. Borrows the target's text. */
@@ -28,6 +28,8 @@ struct route {
     const struct resource *parent;   /* CHILD: whose */
     const struct field *filter;      /* CHILD: field of the child that is set */
     const char *id;                  /* ITEM, CHILD: id in the path */
+    size_t id_segment;               /* ITEM, CHILD: which segment of the path that is */
+    bool is_member; /* CHILD: the rows stand at the id itself, as in "/v1/meta/codes/{id}" */
 };
 
 /**

@@ -6,6 +6,9 @@
 #include <string.h>
 #include <time.h>
 
+#include <nettle/base64.h>
+#include <nettle/sha2.h>
+
 #include "db/conn.h"
 #include "db/dataset.h"
 #include "db/select.h"
@@ -38,6 +41,7 @@ struct work {
     struct route route;
     struct conn *conn;
     struct query query;
+    struct buffer fields; /* what query.fields_json points to */
     char etag[FINGERPRINT_SIZE + 2];
     struct reply *reply;
     struct error *err;
@@ -67,6 +71,23 @@ void reply_done(struct reply *reply)
         free(reply->headers[i].value);
     reply->body = NULL;
     reply->n_headers = 0;
+}
+
+/* Content-Digest (RFC 9530) over the body as it is sent: no coding is ever put on it. */
+static void add_digest(struct reply *reply)
+{
+    uint8_t digest[SHA256_DIGEST_SIZE];
+    char text[sizeof("sha-256=::") + BASE64_ENCODE_RAW_LENGTH(SHA256_DIGEST_SIZE)] = "sha-256=:";
+    struct sha256_ctx context;
+
+    if (reply->body == NULL)
+        return;
+    sha256_init(&context);
+    sha256_update(&context, reply->len, (const uint8_t *)reply->body);
+    sha256_digest(&context, sizeof(digest), digest);
+    base64_encode_raw(text + strlen(text), sizeof(digest), digest);
+    text[sizeof(text) - 2] = ':';
+    reply_header(reply, "Content-Digest", text);
 }
 
 /* ---- headers that say what the body is a state of ---- */
@@ -233,27 +254,25 @@ static bool send_text(struct work *work, struct buffer *body)
     return take_body(work, &indented);
 }
 
-static void add_string(struct buffer *body, const char *text)
-{
-    buffer_json(body, text, strlen(text));
-}
-
-/* A text that is not whole breaks what it goes into: better no reply than one that lies. */
-static void add_built(struct buffer *body, const struct buffer *text)
-{
-    if (text->broken)
-        body->broken = true;
-    else
-        buffer_json(body, text->data, text->len);
-}
-
-/* The day on which the answer was known: what lies behind the release is known as of the release,
- * or a permalink would answer anew with each later one. */
+/* The day on which the answer was known. */
 static const char *known_day(const struct work *work)
 {
-    const char *as_of = work->query.as_of, *release = conn_state(work->conn)->release;
+    return query_day(conn_state(work->conn), work->query.as_of);
+}
 
-    return as_of[0] != '\0' && strcmp(as_of, release) < 0 ? as_of : release;
+/*
+ * The path of this very answer, as of the day on which it was known. Nothing in a body may depend
+ * on what became known later or on the file that answers: the path gives the same bytes for as long
+ * as there are later datasets that keep what was known.
+ */
+static void add_permalink(const struct work *work, struct buffer *link)
+{
+    static const char *const without[] = { "as_of", NULL };
+
+    target_write(&work->target, without, link);
+    buffer_format(link, "%cas_of=%s",
+                  strchr(link->data != NULL ? link->data : "", '?') != NULL ? '&' : '?',
+                  known_day(work));
 }
 
 /* "meta": what the rows are a state of, and how to cite them. total < 0: not counted; more: members
@@ -261,19 +280,18 @@ static const char *known_day(const struct work *work)
 static void add_meta(const struct work *work, int64_t total, const struct buffer *more,
                      struct buffer *body)
 {
-    static const char *const without[] = { "as_of", "cursor", NULL };
     defer(buffer_done) struct buffer link = BUFFER_INIT(SERVE_URL);
     defer(buffer_done) struct buffer citation = BUFFER_INIT(SERVE_URL + 256);
-    const struct state *state = conn_state(work->conn);
     const char *as_of = known_day(work);
+    const char *release = state_release(conn_state(work->conn), as_of);
 
-    /* A page deep in a walk is cited as the whole answer: its cursor would not outlive the dataset.
-     */
-    target_write(&work->target, without, &link);
-    buffer_format(&link, "%cas_of=%s",
-                  strchr(link.data != NULL ? link.data : "", '?') != NULL ? '&' : '?', as_of);
-    buffer_format(&citation, "bluehelm dataset, release %s (SHA-256 %.12s), as known on %s: %s",
-                  state->release, state->digest, as_of, link.broken ? "" : link.data);
+    add_permalink(work, &link);
+    if (release != NULL)
+        buffer_format(&citation, "bluehelm dataset, release %s, as known on %s: %s", release, as_of,
+                      link.broken ? "" : link.data);
+    else
+        buffer_format(&citation, "bluehelm dataset, before its first release, as known on %s: %s",
+                      as_of, link.broken ? "" : link.data);
     buffer_text(body, "\"meta\":{");
     if (total >= 0)
         buffer_format(body, "\"total\":%lld,", (long long)total);
@@ -282,16 +300,19 @@ static void add_meta(const struct work *work, int64_t total, const struct buffer
     else if (more != NULL)
         buffer_add(body, more->data, more->len);
     buffer_text(body, "\"release\":");
-    add_string(body, state->release);
+    if (release != NULL)
+        buffer_literal(body, release);
+    else
+        buffer_text(body, "null");
     buffer_text(body, ",\"as_of\":");
-    add_string(body, as_of);
+    buffer_literal(body, as_of);
     buffer_text(body, ",\"permalink\":");
-    add_built(body, &link);
+    buffer_literal_of(body, &link);
     buffer_text(body, ",\"citation\":");
-    add_built(body, &citation);
+    buffer_literal_of(body, &citation);
     buffer_text(body, ",\"licence\":");
-    add_string(body,
-               "CC0-1.0 for the compilation; the licence of each source stands in /v1/sources");
+    buffer_literal(body,
+                   "CC0-1.0 for the compilation; the licence of each source stands in /v1/sources");
     buffer_byte(body, '}');
 }
 
@@ -308,7 +329,7 @@ static bool add_included_rows(struct work *work, const struct resource *resource
     json_object_foreach(ids, id, unused)
     {
         buffer_byte(&list, list.len > 0 ? ',' : '[');
-        add_string(&list, id);
+        buffer_literal(&list, id);
     }
     if (!buffer_byte(&list, ']'))
         return error_set(work->err, ERR_INTERNAL, NULL, "no memory for included ids");
@@ -358,7 +379,9 @@ static bool add_rows(struct work *work, const char *owner, struct buffer *body,
     int width = render_width(query);
     uint32_t n = 0;
     bool is_row, is_full = false;
+    char known[FINGERPRINT_SIZE];
 
+    query_known(conn_state(work->conn), query->as_of, known);
     if (!select_open(work->conn, query, &rows, work->err))
         return false;
     for (;;) {
@@ -371,8 +394,7 @@ static bool add_rows(struct work *work, const char *owner, struct buffer *body,
         n++;
         is_full = n == query->limit
                   || body->len * (query->is_pretty ? SERVE_INDENT : 1) + SERVE_TAIL > body->limit;
-        if (is_full
-            && !cursor_write(rows, width, owner, conn_state(work->conn)->digest, page->cursor))
+        if (is_full && !cursor_write(rows, width, owner, known, page->cursor))
             return error_set(work->err, ERR_INTERNAL, NULL, "no room for a cursor");
     }
     page->is_truncated = is_row && n < query->limit;
@@ -384,7 +406,7 @@ static bool add_rows(struct work *work, const char *owner, struct buffer *body,
 /* "next", "next_url" and the Link header. */
 static void add_next(struct work *work, const struct page *page, struct buffer *body)
 {
-    static const char *const without[] = { "cursor", "offset", NULL };
+    static const char *const without[] = { "as_of", "cursor", "offset", NULL };
     defer(buffer_done) struct buffer url = BUFFER_INIT(SERVE_URL);
     defer(buffer_done) struct buffer link = BUFFER_INIT(SERVE_URL + 32);
 
@@ -392,13 +414,14 @@ static void add_next(struct work *work, const struct page *page, struct buffer *
         buffer_text(body, "\"next\":null,\"next_url\":null,");
     } else {
         target_write(&work->target, without, &url);
-        buffer_format(&url, "%ccursor=%s",
+        /* Told from the same day on: a walk stays in one state of knowledge. */
+        buffer_format(&url, "%cas_of=%s&cursor=%s",
                       strchr(url.data != NULL ? url.data : "", '?') != NULL ? '&' : '?',
-                      page->cursor);
+                      known_day(work), page->cursor);
         buffer_text(body, "\"next\":");
-        add_string(body, page->cursor);
+        buffer_literal(body, page->cursor);
         buffer_text(body, ",\"next_url\":");
-        add_built(body, &url);
+        buffer_literal_of(body, &url);
         buffer_byte(body, ',');
         if (!url.broken && buffer_format(&link, "<%s>; rel=\"next\"", url.data))
             reply_header(work->reply, "Link", link.data);
@@ -406,10 +429,36 @@ static void add_next(struct work *work, const struct page *page, struct buffer *
     buffer_format(body, "\"truncated\":%s,", page->is_truncated ? "true" : "false");
 }
 
+/* Writes a row of another collection, as it was known on a day; `context` is the work. */
+static bool write_row(void *context, const char *day, const char *collection, const char *id,
+                      struct buffer *body)
+{
+    const struct work *work = context;
+    defer(stmt_return) sqlite3_stmt *rows = NULL;
+    const struct resource *resource = resource_find(work->service->catalogue, collection);
+    struct query query;
+    bool is_row;
+
+    if (resource == NULL)
+        return error_set(work->err, ERR_INTERNAL, NULL, "there is no collection '%.60s'",
+                         collection);
+    query_included(resource, &work->query, &query);
+    snprintf(query.as_of, sizeof(query.as_of), "%s", strcmp(day, DATE_LAST) == 0 ? "" : day);
+    query.key = id;
+    if (!select_open(work->conn, &query, &rows, work->err) || !stmt_step(rows, &is_row, work->err))
+        return false;
+    if (!is_row)
+        return error_set(work->err, ERR_INTERNAL, NULL, "%s '%.100s' was not known on %s",
+                         collection, id, day);
+    render_json_row(&query, rows, body, NULL);
+    return true;
+}
+
 static bool serve_page(struct work *work)
 {
+    const struct row_source source = { write_row, work };
     defer(buffer_done) struct buffer body = BUFFER_INIT(work->service->body_limit);
-    defer(mentions_done) struct mentions mentions = { 0 };
+    defer(mentions_done) struct mentions mentions = { .rows = &source };
     struct page page = { .cursor = "" };
     char owner[FINGERPRINT_SIZE];
     int64_t total = -1;
@@ -449,10 +498,11 @@ static bool answer_stats(struct work *work, const struct stats_request *request)
     defer(buffer_done) struct buffer more = BUFFER_INIT(work->service->body_limit);
     defer(free_result) struct stats_result *result = malloc(sizeof(*result));
     struct page page = { .cursor = "" };
-    char owner[FINGERPRINT_SIZE], total[24];
+    char owner[FINGERPRINT_SIZE], known[FINGERPRINT_SIZE], total[24];
 
     if (result == NULL || !query_owner(&work->target, owner))
         return error_set(work->err, ERR_INTERNAL, NULL, "no memory for sums");
+    query_known(conn_state(work->conn), work->query.as_of, known);
     buffer_text(&body, "{\"data\":[");
     /* Half of the ceiling: what was left out and the rules come behind. */
     if (!stats_render(work->conn, request,
@@ -463,8 +513,7 @@ static bool answer_stats(struct work *work, const struct stats_request *request)
     buffer_text(&body, "],");
     page.is_truncated = result->is_truncated;
     if (request->stats.offset + result->n < result->total)
-        stats_cursor_write(request->stats.offset + result->n, owner, conn_state(work->conn)->digest,
-                           page.cursor);
+        stats_cursor_write(request->stats.offset + result->n, owner, known, page.cursor);
     add_next(work, &page, &body);
     if (request->is_explained)
         stats_render_rules(result, known_day(work), &body);
@@ -521,9 +570,9 @@ static bool absent(struct work *work, const struct query *query)
     case SELECT_RENAMED: {
         defer(buffer_done) struct buffer path = BUFFER_INIT(sizeof(err->location) - 1);
 
-        work->target.segments[2] = id;
+        work->target.segments[work->route.id_segment] = id;
         target_write(&work->target, NULL, &path);
-        work->target.segments[2] = query->key;
+        work->target.segments[work->route.id_segment] = query->key;
         if (path.broken && !path.overflow)
             return error_set(err, ERR_INTERNAL, NULL, "no memory for a redirect");
         error_set(err, ERR_ITEM_UNKNOWN, NULL, "'%.100s' is another name of '%s'.", query->key, id);
@@ -544,23 +593,76 @@ static bool absent(struct work *work, const struct query *query)
     }
 }
 
-static bool serve_item(struct work *work)
+/* "data": the row as it was known; null where it was withdrawn and its history is asked for. */
+static bool add_item(struct work *work, struct mentions *mentions, struct buffer *body)
 {
-    defer(buffer_done) struct buffer body = BUFFER_INIT(work->service->body_limit);
-    defer(mentions_done) struct mentions mentions = { 0 };
     defer(stmt_return) sqlite3_stmt *rows = NULL;
-    bool is_row;
+    bool is_row, is_history = work->query.is_history;
 
+    work->query.is_history = false;
     if (!select_open(work->conn, &work->query, &rows, work->err)
         || !stmt_step(rows, &is_row, work->err))
         return false;
-    if (!is_row) {
+    work->query.is_history = is_history;
+    buffer_text(body, "\"data\":");
+    if (is_row) {
+        render_json_row(&work->query, rows, body, mentions);
+    } else if (is_history) {
+        buffer_text(body, "null");
+    } else {
         stmt_return(&rows);
         return absent(work, &work->query);
     }
-    buffer_text(&body, "{\"data\":");
-    render_json_row(&work->query, rows, &body, &mentions);
-    buffer_byte(&body, ',');
+    buffer_byte(body, ',');
+    return true;
+}
+
+/* "withdrawn" and "history": every version that was known by then, oldest first. */
+static bool add_history(struct work *work, struct mentions *mentions, struct buffer *body)
+{
+    defer(stmt_return) sqlite3_stmt *rows = NULL;
+    int column = render_width(&work->query) + 1; /* behind the id: when the version ended */
+    char withdrawn[DATE_DAY_SIZE] = "";
+    bool is_row;
+
+    if (!select_open(work->conn, &work->query, &rows, work->err))
+        return false;
+    buffer_text(body, "\"history\":[");
+    for (size_t n = 0;; n++) {
+        const char *end;
+
+        if (!stmt_step(rows, &is_row, work->err))
+            return false;
+        if (!is_row && n > 0)
+            break;
+        if (!is_row) {
+            stmt_return(&rows);
+            return absent(work, &work->query);
+        }
+        buffer_text(body, n > 0 ? "," : "");
+        render_json_row(&work->query, rows, body, mentions);
+        end = (const char *)sqlite3_column_text(rows, column);
+        snprintf(withdrawn, sizeof(withdrawn), "%s", end != NULL ? end : "");
+    }
+    buffer_text(body, "],\"withdrawn\":");
+    if (withdrawn[0] != '\0')
+        buffer_literal(body, withdrawn);
+    else
+        buffer_text(body, "null");
+    buffer_byte(body, ',');
+    return true;
+}
+
+static bool serve_item(struct work *work)
+{
+    const struct row_source source = { write_row, work };
+    defer(buffer_done) struct buffer body = BUFFER_INIT(work->service->body_limit);
+    defer(mentions_done) struct mentions mentions = { .rows = &source };
+
+    buffer_byte(&body, '{');
+    if (!add_item(work, &mentions, &body)
+        || (work->query.is_history && !add_history(work, &mentions, &body)))
+        return false;
     if (!add_included(work, &mentions, &body))
         return false;
     add_meta(work, -1, NULL, &body);
@@ -586,6 +688,21 @@ static bool check_parent(struct work *work)
 
 /* ---- the steps ---- */
 
+/* The rows of a codebook that come from the declarations and not from the dataset. */
+static bool bind_fields(struct work *work)
+{
+    json_auto_t *fields = NULL;
+
+    if (work->query.resource->fields_of == NULL)
+        return true;
+    fields = fields_new(work->query.resource->fields_of);
+    if (!render_json_document(fields, JSON_COMPACT, &work->fields)
+        || !buffer_byte(&work->fields, '\0'))
+        return error_set(work->err, ERR_INTERNAL, NULL, "no memory for the fields");
+    work->query.fields_json = work->fields.data;
+    return true;
+}
+
 static bool serve_rows(struct work *work)
 {
     if (!query_parse(work->service->catalogue, conn_state(work->conn), &work->target, &work->route,
@@ -598,6 +715,8 @@ static bool serve_rows(struct work *work)
         add_validators(work);
         return true;
     }
+    if (!bind_fields(work))
+        return false;
     if (!(work->route.kind == ROUTE_ITEM ? serve_item(work) : serve_page(work)))
         return false;
     add_validators(work);
@@ -711,6 +830,7 @@ void serve_problem(const struct service *service, const struct request *request,
     (void)service;
     *ret = (struct reply){ 0 };
     problem_render(err, request, ret);
+    add_digest(ret);
 }
 
 /* Leaves nothing of a reply that was begun but its route and what says which methods there are. */
@@ -739,10 +859,13 @@ void serve(const struct service *service, const struct request *request, struct 
     work.conn = NULL;
     work.reply = ret;
     work.err = &err;
+    work.fields = BUFFER_INIT(service->body_limit);
     if (!run(&work)) {
         restart(ret, err.code == ERR_METHOD);
         problem_render(&err, request, ret);
     }
+    buffer_done(&work.fields);
+    add_digest(ret);
     if (work.conn != NULL)
         conn_deadline(work.conn, 0);
 }

@@ -13,6 +13,8 @@
 #include "server/base/cleanup.h"
 #include "server/base/fold.h"
 #include "server/fingerprint.h"
+#include "server/param.h"
+#include "server/render_json.h"
 #include "server/query.h"
 #include "server/route.h"
 #include "server/target.h"
@@ -53,58 +55,6 @@ static bool invalid(const struct reader *reader, const char *name, const char *v
 {
     return error_set(reader->err, ERR_PARAM_INVALID, name, "'%s' does not take '%.60s'.", name,
                      value);
-}
-
-static bool read_word(const struct reader *reader, const char *name, const char *value,
-                      const char *const *words, size_t *ret)
-{
-    for (size_t i = 0; words[i] != NULL; i++) {
-        if (strcmp(words[i], value) == 0) {
-            *ret = i;
-            return true;
-        }
-    }
-    invalid(reader, name, value);
-    for (size_t i = 0; words[i] != NULL; i++)
-        error_allow(reader->err, value, words[i]);
-    return false;
-}
-
-static bool read_integer(const char *text, int64_t *ret)
-{
-    const char *digits = text + (*text == '-');
-
-    if (*digits == '\0' || strspn(digits, "0123456789") != strlen(digits))
-        return false;
-    errno = 0;
-    *ret = strtoll(text, NULL, 10);
-    return errno == 0;
-}
-
-static bool read_count(const struct reader *reader, const char *name, const char *value,
-                       int64_t least, int64_t most, uint32_t *ret)
-{
-    int64_t number;
-
-    if (!read_integer(value, &number) || number < least || number > most)
-        return error_set(reader->err, ERR_PARAM_INVALID, name,
-                         "'%s' takes a whole number from %lld to %lld.", name, (long long)least,
-                         (long long)most);
-    *ret = (uint32_t)number;
-    return true;
-}
-
-/* Cuts the next item off a comma list; false at its end. */
-static bool next_item(const char **list, char *ret, size_t size)
-{
-    size_t len;
-
-    if (*list == NULL)
-        return false;
-    len = strcspn(*list, ",");
-    snprintf(ret, size, "%.*s", (int)(len < size ? len : size - 1), *list);
-    *list = (*list)[len] == ',' ? *list + len + 1 : NULL;
-    return true;
 }
 
 bool stats_groups_by(const struct field *field, bool *ret_is_date)
@@ -172,7 +122,7 @@ static bool read_group_by(const struct reader *reader, const char *value)
     struct stats *stats = &reader->request->stats;
     char item[NAME_SIZE];
 
-    while (next_item(&value, item, sizeof(item))) {
+    while (param_item(&value, item, sizeof(item))) {
         struct stats_group group;
 
         if (!find_group(reader, item, &group)) {
@@ -220,7 +170,8 @@ static bool read_later(const struct reader *reader, const char *value)
 
 static bool read_limit(const struct reader *reader, const char *value)
 {
-    return read_count(reader, "limit", value, 1, QUERY_LIMIT_MAX, &reader->request->stats.limit);
+    return param_count("limit", value, 1, QUERY_LIMIT_MAX, &reader->request->stats.limit,
+                       reader->err);
 }
 
 static bool read_offset(const struct reader *reader, const char *value)
@@ -228,14 +179,15 @@ static bool read_offset(const struct reader *reader, const char *value)
     if (target_param(reader->target, "cursor") != NULL)
         return error_set(reader->err, ERR_PARAM_INVALID, "offset",
                          "'offset' and 'cursor' exclude each other.");
-    return read_count(reader, "offset", value, 0, QUERY_OFFSET_MAX, &reader->request->stats.offset);
+    return param_count("offset", value, 0, QUERY_OFFSET_MAX, &reader->request->stats.offset,
+                       reader->err);
 }
 
-void stats_cursor_write(uint32_t offset, const char *owner, const char *digest,
+void stats_cursor_write(uint32_t offset, const char *owner, const char *known,
                         char ret[STATS_CURSOR_SIZE])
 {
     snprintf(ret, STATS_CURSOR_SIZE, "%u.%.*s.%.*s", offset, CURSOR_PART, owner, CURSOR_PART,
-             digest);
+             known);
 }
 
 static bool read_cursor(const struct reader *reader, const char *value)
@@ -252,9 +204,9 @@ static bool read_cursor(const struct reader *reader, const char *value)
     if (digest == NULL || offset > UINT32_MAX || *end != '.' || strcmp(value, right) != 0)
         return error_set(reader->err, ERR_PARAM_INVALID, "cursor",
                          "'cursor' takes the 'next' of a page of the same request.");
-    if (strncmp(digest + 1, reader->state->digest, CURSOR_PART) != 0)
-        return error_set(reader->err, ERR_CURSOR_STALE, "cursor",
-                         "The dataset has changed since that page; begin again without 'cursor'.");
+    /* Whether it fits is told when it is known as of which day the sums are. */
+    snprintf(reader->request->cursor_known, sizeof(reader->request->cursor_known), "%s",
+             digest + 1);
     stats->offset = (uint32_t)offset;
     return true;
 }
@@ -263,8 +215,8 @@ static bool read_fill(const struct reader *reader, const char *value)
 {
     size_t index;
 
-    if (!read_word(reader, "fill", value, (const char *const[]){ "none", "null", "zero", NULL },
-                   &index))
+    if (!param_word("fill", value, (const char *const[]){ "none", "null", "zero", NULL }, &index,
+                    reader->err))
         return false;
     reader->request->stats.fill = (enum stats_fill)index;
     return true;
@@ -281,7 +233,7 @@ static bool read_resolve(const struct reader *reader, const char *value)
         request->stats.source = request->source;
         return true;
     }
-    if (!read_word(reader, "resolve", value, rule_names, &index) || index == STATS_SOURCE)
+    if (!param_word("resolve", value, rule_names, &index, reader->err) || index == STATS_SOURCE)
         return invalid(reader, "resolve", value);
     request->stats.rule = (enum stats_rule)index;
     return true;
@@ -291,7 +243,7 @@ static bool read_explain(const struct reader *reader, const char *value)
 {
     size_t index;
 
-    if (!read_word(reader, "explain", value, (const char *const[]){ "0", "1", NULL }, &index))
+    if (!param_word("explain", value, (const char *const[]){ "0", "1", NULL }, &index, reader->err))
         return false;
     reader->request->is_explained = index == 1;
     return true;
@@ -318,7 +270,7 @@ static bool read_sort(const struct reader *reader, const char *value)
     struct stats *stats = &reader->request->stats;
     char item[NAME_SIZE];
 
-    while (next_item(&value, item, sizeof(item))) {
+    while (param_item(&value, item, sizeof(item))) {
         bool descending = item[0] == '-';
         const char *name = item + (descending ? 1 : 0);
         struct stats_sort sort = { .descending = descending };
@@ -398,11 +350,11 @@ static bool read_condition(const struct reader *reader, const char *name, const 
         return false;
     }
     if (condition.op == OPERATOR_ISNULL) {
-        if (!read_word(reader, name, value,
-                       (const char *const[]){ "false", "true", "0", "1", NULL }, &index))
+        if (!param_word(name, value, (const char *const[]){ "false", "true", "0", "1", NULL },
+                        &index, reader->err))
             return false;
         condition.is_null = index % 2 == 1;
-    } else if (!read_integer(value, &condition.value)) {
+    } else if (!param_integer(value, &condition.value)) {
         return error_set(reader->err, ERR_PARAM_INVALID, name,
                          "'%s' takes a whole number, not '%.60s'.", name, value);
     }
@@ -496,7 +448,7 @@ static bool take_apart(const struct reader *reader, const struct target_param *p
         rest->params[rest->n_params++] = *param;
         return true;
     }
-    while (next_item(&list, item, sizeof(item))) {
+    while (param_item(&list, item, sizeof(item))) {
         size_t len = strlen(item) + 1;
 
         if (rest->n_params == TARGET_PARAMS || request->lists_len + len > sizeof(request->lists))
@@ -548,14 +500,26 @@ bool stats_parse(const struct resource *const *catalogue, const struct state *st
     return false;
 }
 
-bool stats_resolve(struct conn *conn, struct query *query, struct stats_request *request,
-                   struct error *err)
+/* A page of the same request belongs to what was known when it began. */
+static bool check_cursor(struct conn *conn, const struct query *query,
+                         const struct stats_request *request, struct error *err)
+{
+    char known[FINGERPRINT_SIZE];
+
+    query_known(conn_state(conn), query->as_of, known);
+    return request->cursor_known[0] == '\0'
+           || strncmp(request->cursor_known, known, CURSOR_PART) == 0
+           || error_set(err, ERR_CURSOR_STALE, "cursor",
+                        "Another day's knowledge answers now than on that page; begin again "
+                        "without 'cursor'.");
+}
+
+static bool resolve_source(struct conn *conn, struct query *query, struct stats_request *request,
+                           struct error *err)
 {
     char day[DATE_DAY_SIZE];
     bool is_known;
 
-    if (!query_resolve(conn, query, err))
-        return false;
     if (request->stats.rule != STATS_SOURCE)
         return true;
     if (!select_name(conn, "source", request->source, &is_known, request->source, err))
@@ -577,21 +541,14 @@ bool stats_resolve(struct conn *conn, struct query *query, struct stats_request 
     return false;
 }
 
+bool stats_resolve(struct conn *conn, struct query *query, struct stats_request *request,
+                   struct error *err)
+{
+    return query_resolve(conn, query, err) && resolve_source(conn, query, request, err)
+           && check_cursor(conn, query, request, err);
+}
+
 /* ---- groups ---- */
-
-static void add_string(struct buffer *body, const char *text)
-{
-    buffer_json(body, text, strlen(text));
-}
-
-/* A text that is not whole breaks what it goes into: better no reply than one that lies. */
-static void add_built(struct buffer *body, const struct buffer *text)
-{
-    if (text->broken)
-        body->broken = true;
-    else
-        buffer_json(body, text->data, text->len);
-}
 
 /* A text of a row, "" for a null. Without memory for it, what it goes into is not whole. */
 static const char *text_of(sqlite3_stmt *row, int column, struct buffer *into)
@@ -604,26 +561,13 @@ static const char *text_of(sqlite3_stmt *row, int column, struct buffer *into)
     return text != NULL ? text : "";
 }
 
-static bool is_null(sqlite3_stmt *row, int column)
-{
-    return sqlite3_column_type(row, column) == SQLITE_NULL;
-}
-
-static void add_integer(sqlite3_stmt *row, int column, struct buffer *body)
-{
-    if (is_null(row, column))
-        buffer_text(body, "null");
-    else
-        buffer_integer(body, sqlite3_column_int64(row, column));
-}
-
 /* {"id", "name"} of two texts. */
 static void add_ref(const char *id, const char *name, struct buffer *body)
 {
     buffer_text(body, "{\"id\":");
-    add_string(body, id);
+    buffer_literal(body, id);
     buffer_text(body, ",\"name\":");
-    add_string(body, name);
+    buffer_literal(body, name);
     buffer_byte(body, '}');
 }
 
@@ -632,21 +576,21 @@ static void add_key(const struct stats_group *group, sqlite3_stmt *row, int colu
 {
     char bucket[STATS_BUCKET_SIZE];
 
-    if (is_null(row, column)) {
+    if (render_json_is_null(row, column)) {
         buffer_text(body, "null");
     } else if (group->bucket != STATS_VALUE) {
         stats_bucket_text(group->bucket, sqlite3_column_int64(row, column), bucket);
-        add_string(body, bucket);
+        buffer_literal(body, bucket);
     } else if (group->field->type == FIELD_REF) {
         add_ref(text_of(row, column, body), text_of(row, column + 1, body), body);
-        if (!is_null(row, column + 2)) {
+        if (!render_json_is_null(row, column + 2)) {
             body->len--; /* the brace: iso3 stands before it */
             buffer_text(body, ",\"iso3\":");
-            add_string(body, text_of(row, column + 2, body));
+            buffer_literal(body, text_of(row, column + 2, body));
             buffer_byte(body, '}');
         }
     } else {
-        add_string(body, text_of(row, column, body));
+        buffer_literal(body, text_of(row, column, body));
     }
 }
 
@@ -670,20 +614,20 @@ static void add_group(const struct stats *stats, sqlite3_stmt *row, struct buffe
             && (strcmp(stats->groups[i].field->name, "series") == 0
                 || strcmp(stats->groups[i].field->name, "definition") == 0))
             continue;
-        add_string(body, group_name(&stats->groups[i]));
+        buffer_literal(body, group_name(&stats->groups[i]));
         buffer_byte(body, ':');
         add_key(&stats->groups[i], row, (int)i * STATS_KEY_WIDTH, body);
         buffer_byte(body, ',');
     }
     for (size_t i = 0; i < sizeof(integers) / sizeof(*integers); i++) {
         buffer_format(body, "\"%s\":", integers[i].name);
-        add_integer(row, at + integers[i].at, body);
+        render_json_integer(row, at + integers[i].at, body);
         buffer_byte(body, ',');
     }
     buffer_format(body, "\"status\":\"%s\",\"series\":%s,\"definition\":",
                   text_of(row, at + STATS_AT_STATUS, body),
                   text_of(row, at + STATS_AT_SERIES, body));
-    if (is_null(row, at + STATS_AT_DEFINITION))
+    if (render_json_is_null(row, at + STATS_AT_DEFINITION))
         buffer_text(body, "null");
     else
         add_ref(text_of(row, at + STATS_AT_DEFINITION, body),
@@ -710,16 +654,16 @@ static bool key_text(const struct stats *stats, sqlite3_stmt *row, int step, str
 static void add_derived_row(sqlite3_stmt *row, int at, struct buffer *to)
 {
     buffer_text(to, "{\"id\":");
-    add_string(to, text_of(row, at, to));
+    buffer_literal(to, text_of(row, at, to));
     buffer_text(to, ",\"low\":");
-    add_integer(row, at + 1, to);
+    render_json_integer(row, at + 1, to);
     buffer_text(to, ",\"best\":");
-    add_integer(row, at + 2, to);
+    render_json_integer(row, at + 2, to);
     buffer_text(to, ",\"high\":");
-    add_integer(row, at + 3, to);
+    render_json_integer(row, at + 3, to);
     buffer_format(
         to, ",\"certain\":%s,\"series\":", sqlite3_column_int(row, at + 4) ? "true" : "false");
-    add_string(to, text_of(row, at + 5, to));
+    buffer_literal(to, text_of(row, at + 5, to));
     buffer_text(to, ",\"source\":");
     add_ref(text_of(row, at + 6, to), text_of(row, at + 7, to), to);
     buffer_format(to, ",\"claims\":%s}", text_of(row, at + 8, to));
@@ -847,7 +791,7 @@ static void add_sentence(enum stats_verdict verdict, const char *series, const c
             buffer_byte(&text, *at++);
         }
     }
-    add_built(body, &text);
+    buffer_literal_of(body, &text);
 }
 
 /* One series with its definition, as a member of a list. */
@@ -859,7 +803,7 @@ static void add_candidate(const struct stats_candidate *candidate, struct buffer
     add_ref(candidate->definition, candidate->definition_name, body);
     buffer_format(body, ",\"records\":%lld,\"state\":", (long long)candidate->records);
     if (candidate->state[0] != '\0')
-        add_string(body, candidate->state);
+        buffer_literal(body, candidate->state);
     else
         buffer_text(body, "null");
 }
@@ -908,9 +852,9 @@ static bool add_excluded_rows(sqlite3_stmt *rows, const char *reason, const char
         buffer_text(body, (*n)++ > 0 ? "," : "");
         buffer_text(body,
                     "{\"series\":null,\"definition\":null,\"records\":null,\"state\":null,\"id\":");
-        add_string(body, text_of(rows, 0, body));
+        buffer_literal(body, text_of(rows, 0, body));
         buffer_format(body, ",\"reason\":\"%s\",\"other\":null,\"text\":", reason);
-        add_built(body, &sentence);
+        buffer_literal_of(body, &sentence);
         buffer_byte(body, '}');
     }
     return true;
@@ -926,12 +870,12 @@ bool stats_render_meta(struct conn *conn, const struct stats_request *request,
     size_t n = 0;
 
     buffer_format(body, "\"measure\":\"%s\",\"unit\":", stats->measure->name);
-    add_string(body, stats->measure->unit);
+    buffer_literal(body, stats->measure->unit);
     buffer_text(body, ",\"rule\":");
     if (stats->rule == STATS_SOURCE)
         buffer_format(body, "\"source:%s\"", request->source);
     else
-        add_string(body, rule_names[stats->rule]);
+        buffer_literal(body, rule_names[stats->rule]);
     buffer_text(body, ",\"series\":[");
     for (size_t i = 0; i < choice->n; i++) {
         if (choice->candidates[i].verdict != STATS_ANSWERS)
@@ -975,11 +919,11 @@ void stats_render_rules(const struct stats_result *result, const char *as_of, st
         defer(buffer_done) struct buffer known = BUFFER_INIT(256);
 
         buffer_format(&known, "Rows are those that were known on %s.", as_of);
-        add_built(body, &known);
+        buffer_literal_of(body, &known);
     }
     for (size_t i = 0; i < sizeof(always) / sizeof(*always); i++) {
         buffer_byte(body, ',');
-        add_string(body, always[i]);
+        buffer_literal(body, always[i]);
     }
     buffer_text(body, "],\"series\":[");
     for (size_t i = 0; i < choice->n; i++) {

@@ -8,6 +8,7 @@
 
 #include "db/stats.h"
 #include "server/base/error.h"
+#include "server/fingerprint.h"
 
 struct buffer;
 struct conn;
@@ -23,6 +24,7 @@ struct stats_request {
     char source[SELECT_ID_SIZE]; /* resolve=source:ID: the name, and then the id */
     char lists[1024];            /* series=a,b taken apart */
     size_t lists_len;
+    char cursor_known[FINGERPRINT_SIZE]; /* the knowledge that cursor= is of; "": no cursor */
 };
 
 /** What came out. */
@@ -66,7 +68,7 @@ void stats_render_rules(const struct stats_result *result, const char *as_of, st
 enum { STATS_CURSOR_SIZE = 64 /* bytes of a cursor and its NUL */ };
 
 /** Writes the cursor of the page that begins with group `offset`. */
-void stats_cursor_write(uint32_t offset, const char *owner, const char *digest,
+void stats_cursor_write(uint32_t offset, const char *owner, const char *known,
                         char ret[STATS_CURSOR_SIZE]);
 
 /** Tells whether a field can be grouped by: a code or one reference, or a date by its buckets. */

@@ -73,7 +73,26 @@ static const struct type types[] = {
                       .input = "string" },
     [FIELD_LIST] = { .expects = "no value: it is only shown" },
     [FIELD_OBJECT] = { .expects = "no value: it is only shown" },
+    [FIELD_BOOLEAN] = { .operators = BIT(OPERATOR_NOT),
+                        .expects = "true or false",
+                        .shape = "boolean",
+                        .input = "boolean" },
+    [FIELD_COLLECTION] = { .operators = SETS,
+                           .expects = "the name of a collection, such as casualties",
+                           .shape = "string",
+                           .input = "string" },
+    [FIELD_ROW] = { .expects = "no value: it is only shown", .shape = "object" },
 };
+
+static const char *const type_names[] = {
+    [FIELD_ID] = "id",           [FIELD_TEXT] = "text",       [FIELD_CODE] = "code",
+    [FIELD_INTEGER] = "integer", [FIELD_REAL] = "real",       [FIELD_DATE] = "date",
+    [FIELD_DAY] = "day",         [FIELD_NUMBER] = "number",   [FIELD_REF] = "reference",
+    [FIELD_REFS] = "references", [FIELD_TEXTS] = "texts",     [FIELD_LIST] = "list",
+    [FIELD_OBJECT] = "object",   [FIELD_BOOLEAN] = "boolean", [FIELD_COLLECTION] = "collection",
+    [FIELD_ROW] = "row",
+};
+_Static_assert(sizeof(type_names) / sizeof(*type_names) == FIELD__MAX, "a name for each type");
 
 static const char *const names[] = {
     [OPERATOR_EQUAL] = "",
@@ -116,6 +135,11 @@ bool operator_find(const char *name, enum operator* ret)
         }
     }
     return false;
+}
+
+const char *type_name(const struct field *field)
+{
+    return type_names[field->type];
 }
 
 const char *type_expects(const struct field *field)

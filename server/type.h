@@ -27,6 +27,9 @@ const char *operator_name(enum operator op);
 /** Finds the operator of that name. False, and *ret untouched, when there is none ("" included). */
 bool operator_find(const char *name, enum operator* ret);
 
+/** What the codebook calls a field's type: "reference". Literal. */
+const char *type_name(const struct field *field);
+
 /** What a value must be, to follow "takes": "a date such as 2013, 2013-04 or 2013-04-25". Literal.
  */
 const char *type_expects(const struct field *field);
@@ -35,7 +38,7 @@ const char *type_expects(const struct field *field);
 #define TYPE_DATE_PATTERN "^[0-9]{4}(-[0-9]{2}(-[0-9]{2})?)?[~?]?$"
 
 /** The format of an id, as a regular expression of JSON Schema. */
-#define TYPE_ID_PATTERN "^[a-z0-9]+(-[a-z0-9]+)*$"
+#define TYPE_ID_PATTERN "^[a-z0-9]+([-_][a-z0-9]+)*$"
 
 /**
  * Makes the JSON schema of a field as a row holds it, with its description.

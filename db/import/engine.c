@@ -13,9 +13,9 @@
 
 #include "db/beside.h"
 #include "db/build.h"
-#include "db/import/ahead.h"
 #include "db/import/bulk.h"
 #include "db/import/import.h"
+#include "db/import/prefetch.h"
 #include "db/import/report.h"
 #include "db/import/timeline.h"
 #include "db/publish.h"
@@ -52,7 +52,8 @@ struct import {
     struct import_summary *summary;
     sqlite3 *db;
     sqlite3_stmt *sql[TARGET_SQL__MAX];
-    sqlite3_stmt *next_of_row; /* the states of a row that is a set of its own */
+    struct value bound[CONTENT_MOST]; /* to the statement that inserts */
+    sqlite3_stmt *next_of_row;        /* the states of a row that is a set of its own */
     struct kept_statement kept[STATEMENTS_MOST];
     struct lookup lookup;
     struct text_memory memory;
@@ -71,7 +72,7 @@ struct import {
     bool is_double;           /* this one did */
 
     struct reader *reader;        /* the file under way; NULL: none */
-    struct ahead *ahead;          /* reads it, when it is large; NULL: nobody does so far */
+    struct prefetch *prefetch;    /* who reads it; NULL: nobody else */
     const struct import_row *row; /* under way; NULL: none */
     size_t n_put, n_inserted, n_revised; /* records of the row under way */
     bool is_rejected;                    /* the row under way is */
@@ -472,6 +473,15 @@ static bool load_links(const struct import *import, const char *id, struct store
     return true;
 }
 
+/* Tells whether a parameter still has a value: most columns of a file say the same in every row.
+ * Texts are bound anew, since what they point to may have changed. */
+static bool is_bound(const struct value *bound, const struct value *value)
+{
+    return bound->type == value->type
+           && (value->type == SQLITE_NULL
+               || (value->type == SQLITE_INTEGER && bound->integer == value->integer));
+}
+
 /* Inserts one version. *ret_there: a row with its id and version stands there already. */
 static bool insert_version(struct import *import, const char *id, size_t version,
                            const struct timeline_version *clock, const struct record *record,
@@ -493,8 +503,12 @@ static bool insert_version(struct import *import, const char *id, size_t version
     for (size_t i = 0; i < target->n_columns; i++) {
         if (stored != NULL)
             sqlite3_bind_value(stmt, (int)i + 6, stored->values[i]);
-        else
+        else if (record != NULL && !is_bound(&import->bound[i], &record->values[i]))
             value_bind(&record->values[i], stmt, (int)i + 6);
+        if (stored != NULL)
+            import->bound[i].type = SQLITE_BLOB; /* none that a record has */
+        else if (record != NULL)
+            import->bound[i] = record->values[i];
     }
     if (!step(import, stmt, err))
         return false;
@@ -692,6 +706,23 @@ static bool complete(struct import *import, struct record *record, struct error 
     return true;
 }
 
+/* The CHECKs of the schema on what kinds fill in. */
+static bool check_coordinates(struct import *import, const struct record *record, struct error *err)
+{
+    const struct value *latitude = &record->values[CASUALTY_LATITUDE];
+    const struct value *longitude = &record->values[CASUALTY_LONGITUDE];
+
+    if (record->target != &target_casualties)
+        return true;
+    if (latitude->type == SQLITE_FLOAT && !(latitude->real >= -90 && latitude->real <= 90))
+        return report(import, "", "degrees north from -90 to 90", "the latitude is of no place",
+                      err);
+    if (longitude->type == SQLITE_FLOAT && !(longitude->real >= -180 && longitude->real <= 180))
+        return report(import, "", "degrees east from -180 to 180", "the longitude is of no place",
+                      err);
+    return true;
+}
+
 static bool reject_double(struct import *import, const char *id, struct error *err)
 {
     char reason[REASON_SIZE];
@@ -731,8 +762,10 @@ static bool put(struct import *import, struct record *record, struct error *err)
     if (import->is_rejected)
         return true;
     import->n_put++;
-    if (!complete(import, record, err))
+    if (!complete(import, record, err) || !check_coordinates(import, record, err))
         return false;
+    if (import->is_rejected)
+        return true;
     if (import->is_empty)
         return put_first(import, record, err);
     if (!find_states(import, record->id, &states, err))
@@ -896,8 +929,8 @@ static void tell(const struct import *import, long long before, long long size)
     if (import->options->progress == NULL)
         return;
     progress.bytes = before;
-    if (import->ahead != NULL)
-        progress.bytes += ahead_bytes(import->ahead);
+    if (import->prefetch != NULL)
+        progress.bytes += prefetch_bytes(import->prefetch);
     else if (import->reader != NULL)
         progress.bytes += reader_bytes(import->reader, &unused);
     import->options->progress(&progress, import->options->progress_data);
@@ -980,7 +1013,7 @@ static bool check_version(struct import *import, const struct import_row *row, s
 
 static bool next_row(struct import *import, const struct import_row **ret, struct error *err)
 {
-    return import->ahead != NULL ? ahead_next(import->ahead, ret, err)
+    return import->prefetch != NULL ? prefetch_next(import->prefetch, ret, err)
                                  : reader_next(import->reader, ret, err);
 }
 
@@ -1020,12 +1053,13 @@ static bool read_file(struct import *import, const char *file, long long *before
 
     if (!reader_open(file, import->kind->fields, import->kind->is_closed, &reader, err))
         return false;
-    if (size >= BULK_BYTES && !ahead_open(reader, &import->ahead, err))
+    if (size >= BULK_BYTES
+        && !prefetch_start(reader, reader_fields(reader), &import->prefetch, err))
         return false;
     import->reader = reader;
     is_read = read_rows(import, *before, size, err);
-    ahead_close(import->ahead);
-    import->ahead = NULL;
+    prefetch_stop(import->prefetch);
+    import->prefetch = NULL;
     import->reader = NULL;
     import->row = NULL;
     *before += reader_bytes(reader, &unused);
@@ -1587,8 +1621,11 @@ const char *import_kind_text(size_t i)
 /* Imports into the copy at `path`, and closes it. */
 static bool import_into(struct import *import, const char *path, struct error *err)
 {
-    bool is_filled = open_dataset(import, path, err) && fill(import, err)
-                     && (!import->summary->is_changed || finish_file(import, err));
+    bool is_filled;
+
+    import->path = path;
+    is_filled = open_dataset(import, path, err) && fill(import, err)
+                && (!import->summary->is_changed || finish_file(import, err));
 
     if (import->report.out != NULL)
         snprintf(import->summary->report, sizeof(import->summary->report), "%s",

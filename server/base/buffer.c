@@ -140,6 +140,19 @@ bool buffer_json(struct buffer *buffer, const char *text, size_t len)
     return buffer_byte(buffer, '"');
 }
 
+bool buffer_literal(struct buffer *buffer, const char *text)
+{
+    return buffer_json(buffer, text, strlen(text));
+}
+
+bool buffer_literal_of(struct buffer *buffer, const struct buffer *text)
+{
+    if (!text->broken)
+        return buffer_json(buffer, text->data, text->len);
+    buffer->broken = true;
+    return false;
+}
+
 bool buffer_percent(struct buffer *buffer, const char *text, const char *also)
 {
     static const char hex[] = "0123456789ABCDEF";

@@ -37,6 +37,13 @@ bool buffer_integer(struct buffer *buffer, int64_t value);
 /** Appends a JSON string literal, quotes included, of len bytes of UTF-8. False when the buffer is
  * broken. */
 bool buffer_json(struct buffer *buffer, const char *text, size_t len);
+/** Appends a NUL-terminated text as a JSON string literal. False when the buffer is broken. */
+bool buffer_literal(struct buffer *buffer, const char *text);
+
+/** Appends the content of another buffer as a JSON string literal. A text that is not whole breaks
+ * what it goes into: better no reply than one that lies. */
+bool buffer_literal_of(struct buffer *buffer, const struct buffer *text);
+
 /** Appends text with every byte outside RFC 3986's unreserved set (and outside `also`)
  * percent-encoded. */
 bool buffer_percent(struct buffer *buffer, const char *text, const char *also);

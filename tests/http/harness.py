@@ -101,6 +101,12 @@ class Document:
                 return template
         return None
 
+    def needed(self, path):
+        """What the query of a path must hold, with values that it takes."""
+        values = {"since": "2021-06-10"}
+        parameters = map(self.resolve, self.document["paths"][path]["get"]["parameters"])
+        return {one["name"]: values[one["name"]] for one in parameters if one.get("required") and one["in"] == "query"}
+
     def parts(self, template):
         """Validators of an envelope and, for a list, of its rows."""
         with self.lock:

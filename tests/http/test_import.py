@@ -512,6 +512,47 @@ def test_a_dry_run_tells_all_and_changes_nothing(tmp_path):
     assert sha(file) == before
 
 
+def large(path, rows, tail=""):
+    """More than 8 MiB, most of it in a column that nobody reads: such files are read in a thread of their own."""
+    with path.open("w") as file:
+        file.write("Date,Mission,Padding,Troops,Police,Observers,Total\n")
+        for number in range(rows):
+            padding = ("x" * 700, '"' + "y\n" * 350 + '"')[number % 2]
+            file.write(f"{1990 + number % 30}-{number // 30 % 12 + 1:02}-28,M{number // 360},{padding},{number},NA,1,{number + 1}\n")
+            if number == rows // 2:
+                file.write("2000-01-01,SHORT\n2000-01-01,M,x,many,1,1,1\n")
+        file.write(tail)
+    assert path.stat().st_size > 8 << 20
+    return path
+
+
+def test_a_large_file_leaves_what_the_same_rows_from_a_pipe_leave(tmp_path):
+    """From a pipe nobody knows how much will come: neither thread nor late indexes."""
+    path = large(tmp_path / "large.csv", 14000)
+    expected = counts(read=14002, inserted=14000, rejected=2)
+    assert take("strength", path, tmp_path / "large.db", "2020-01-01") == expected
+    report = [(row["line"], row["column"]) for row in csv.DictReader((tmp_path / "large.db-import-report.csv").open())]
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    feeder = threading.Thread(target=lambda: pipe.write_bytes(path.read_bytes()))
+    feeder.start()
+    assert take("strength", pipe, tmp_path / "small.db", "2020-01-01") == expected
+    feeder.join()
+    assert report == [(row["line"], row["column"]) for row in csv.DictReader((tmp_path / "small.db-import-report.csv").open())]
+    assert len(report) == 2 and report[1][1] == "Troops"
+    assert content(tmp_path / "large.db") == content(tmp_path / "small.db")
+    check(tmp_path / "large.db")
+    before = sha(tmp_path / "large.db")
+    assert take("strength", path, tmp_path / "large.db", "2020-01-01") == counts(read=14002, unchanged=14000, rejected=2)
+    assert sha(tmp_path / "large.db") == before
+
+
+def test_a_large_file_that_breaks_off_is_refused_with_its_line(tmp_path):
+    path = large(tmp_path / "large.csv", 14000, tail="2000-01-28,M,x")
+    said = take("strength", path, tmp_path / "a.db", "2020-01-01", status=1)
+    assert re.search(r"large\.csv:\d{7}: the file ends in the middle of a row", said) and not (tmp_path / "a.db").exists()
+
+
 # ---- Faults ----
 
 BROKEN = {
@@ -667,3 +708,29 @@ def test_help_names_every_kind():
 def test_without_a_terminal_there_is_one_line_and_no_progress(tmp_path):
     done = run("import", "un-fatalities", write(tmp_path / "a.csv", [death(1)]), "--into", tmp_path / "a.db", "--known-from", "2021-01-01")
     assert done.stderr.count("\n") == 1 and "\r" not in done.stderr and "1 rows of un-fatalities" in done.stderr
+
+
+def test_on_a_terminal_progress_is_shown_after_a_second_and_four_times_a_second_at_most(tmp_path):
+    """The rows come slowly from a pipe, so that the import takes two seconds."""
+    pipe, (ours, theirs) = tmp_path / "pipe", os.openpty()
+    os.mkfifo(pipe)
+    process = subprocess.Popen([PROGRAM, "import", "un-fatalities", pipe, "--into", tmp_path / "a.db", "--known-from", "2021-01-01"],
+                               stdout=subprocess.DEVNULL, stderr=theirs)
+    os.close(theirs)
+    with pipe.open("w") as feed:
+        feed.write(HEADER_2025 + "\n")
+        for number in range(20):
+            feed.writelines(",".join(death(1024 * number + i)) + "\n" for i in range(1024))
+            feed.flush()
+            time.sleep(0.1)
+    said = b""
+    try:
+        while piece := os.read(ours, 4096):
+            said += piece
+    except OSError:  # the other end is closed: that is the end of a terminal
+        pass
+    assert process.wait(30) == 0
+    lines = said.decode().split("\r")
+    assert re.match(r"Importing un-fatalities: \d+ rows, \d+ rows/s", lines[1])
+    assert 2 <= len([line for line in lines if line.startswith("Importing")]) <= 4 * 3 * PATIENCE
+    assert "20480 rows" in lines[-2] and ", done." in lines[-2]

@@ -22,7 +22,8 @@ def test_every_schema_is_one(api):
 
 
 def test_nothing_of_3_0_is_left(api):
-    assert not [path for path, _ in walk(api.document.document) if path and path[-1] == "nullable"]
+    """A field may be called nullable; a keyword of that name would be true or false."""
+    assert not [path for path, node in walk(api.document.document) if path and path[-1] == "nullable" and isinstance(node, bool)]
 
 
 def test_every_reference_leads_somewhere_and_every_component_is_used(api):
@@ -86,6 +87,7 @@ def test_every_documented_parameter_is_taken(api):
             value = example(parameter)
             # One row is enough, where there are rows.
             page = "limit=1&" if path.startswith("/v1/") and path != "/v1/" and name != "limit" else ""
+            page += "".join(f"{key}={one}&" for key, one in api.document.needed(path).items() if key != name)
             answer = api.raw(f"{path}?{page}{name}={value.replace('+', '%2B')}")
             if answer.status == 200:
                 continue

@@ -3,7 +3,7 @@
 import pytest
 
 NAMES = ["missions", "facts", "claims", "disagreements", "casualties", "reconcile", "coverage", "strengths", "actors", "relationships",
-         "events", "sources", "places", "releases"]
+         "events", "sources", "places", "releases", "meta/fields", "meta/codes", "meta/definitions", "meta/series"]
 each = pytest.mark.parametrize("name", NAMES)
 
 
@@ -153,12 +153,16 @@ def test_fields_cuts_rows_and_keeps_the_declared_order(api, name):
         keys = [key for key in names if key in wanted or key == "id"]
         assert rows == [{key: row[key] for key in keys} for row in whole]
         assert [list(row) for row in rows] == [keys] * len(rows)
+    if name == "meta/codes":
+        return  # an item is a list of its own
     one = api.get(f"/v1/{name}/{whole[0]['id']}", fields=names[1]).data
     assert one == {key: whole[0][key] for key in names[:2]}
 
 
 @each
 def test_an_item_is_the_row_of_the_list(api, name):
+    if name == "meta/codes":
+        pytest.skip("an item is a list of its own")
     for row in api.get(f"/v1/{name}", limit=5).data:
         assert api.get(f"/v1/{name}/{row['id']}").data == row
 

@@ -473,11 +473,13 @@ static const struct {
       "position)",
       "exactly,at_least,more_than,about,up_to,fewer_than,estimated,between" },
     { "a_mission_is_an_actor_with_its_names",
-      "SELECT name || ' ' || type || ' ' || known_from || ' ' || aliases_json FROM actors WHERE id "
-      "= 'unfix'",
-      "UNFIX un_mission 2019-06-30 [\"Fixture Mission\",\"MINUFIX\"]" },
-    { "a_mission_as_an_actor_has_its_newest_sources",
-      "SELECT sources_json FROM actors WHERE id = 'unfix'",
+      "SELECT group_concat(version || ' ' || name || ' ' || type || ' ' || known_from || ' ' ||"
+      " aliases_json) FROM actors WHERE id = 'unfix'",
+      "1 UNFIX un_mission 2019-06-30 [\"Fixture Mission\",\"MINUFIX\"],"
+      "2 UNFIX un_mission 2021-01-01 [\"Fixture Mission\",\"MINUFIX\"]" },
+    { "a_mission_as_an_actor_has_the_sources_of_its_version",
+      "SELECT group_concat(sources_json) FROM actors WHERE id = 'unfix'",
+      "[{\"id\":\"paper\",\"name\":\"The Paper\"}],"
       "[{\"id\":\"wire\",\"name\":\"The Wire\"},{\"id\":\"paper\",\"name\":\"The Paper\"}]" },
     { "lists_keep_the_order_of_the_text", "SELECT claims_json FROM events WHERE id = 'raid'",
       "[{\"id\":\"raid-wire\",\"name\":\"People killed in the "

@@ -105,7 +105,12 @@ static const struct tamper_case cases[] = {
       "UPDATE casualties SET unit = 'usd' WHERE id = 'unfix-2019'", true,
       "casualties unfix-2019: the unit is not" },
     { "another_unit_of_a_claim_is_found", "UPDATE claims SET unit = 'usd' WHERE id = 'raid-wire'",
-      true, "claims raid-wire: the unit is not" },
+      true,
+      "claims raid-wire: the unit is not\nclaims raid-paper: claim_pairs does not say\nclaims "
+      "raid-wire: claim_pairs does not say" },
+    { "pairs_of_claims_that_are_not_compared_are_found", "DELETE FROM claim_pairs", true,
+      "claims raid-paper: claim_pairs does not say how it stands\nclaims raid-wire: claim_pairs "
+      "does not say how it stands" },
     { "known_from_after_the_newest_release_is_found",
       "UPDATE actors SET known_from = '2022-01-01' WHERE id = 'band'", true,
       "actors band: known_from is later" },

@@ -486,6 +486,40 @@ static void build_looks_at_no_settings(void **state)
     assert_string_equal(good(state)->output, "build/bluehelm.db");
 }
 
+static void import_takes_a_kind_files_a_dataset_and_a_day(void **state)
+{
+    const struct settings *settings;
+
+    READ("import", "un-fatalities", "a.csv", "b.csv", "--into", "x.db", "--known-from=2025-04-04",
+         "--strict", "-n");
+    settings = good(state);
+    assert_string_equal(settings->operands[0], "un-fatalities");
+    assert_string_equal(settings->operands[2], "b.csv");
+    assert_null(settings->operands[3]);
+    assert_string_equal(settings->into, "x.db");
+    assert_string_equal(settings->known_from, "2025-04-04");
+    assert_null(settings->report);
+    assert_true(settings->is_strict && settings->is_dry_run);
+}
+
+static void import_needs_its_dataset_and_its_day(void **state)
+{
+    READ("import", "un-fatalities", "a.csv", "--known-from", "2025-04-04");
+    assert_refused(state, "import", "--into FILE");
+    READ("import", "un-fatalities", "a.csv", "--into", "x.db");
+    assert_refused(state, "import", "--known-from 2025-04-04");
+    READ("import", "un-fatalities", "--into", "x.db", "--known-from", "2025-04-04");
+    assert_refused(state, "import", "needs KIND FILE...");
+}
+
+static void a_day_is_one_of_the_calendar(void **state)
+{
+    READ("import", "un-fatalities", "a.csv", "--into", "x.db", "--known-from", "2025-02-30");
+    assert_refused(state, "--known-from takes a day as 2025-04-04", "'2025-02-30'");
+    READ("import", "un-fatalities", "a.csv", "--into", "x.db", "--known-from", "2025-02");
+    assert_refused(state, "takes a day", "'2025-02'");
+}
+
 int main(void)
 {
 #define FACT(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -518,6 +552,9 @@ int main(void)
         FACT(an_indented_setting_is_a_setting),
         FACT(a_named_file_must_exist),
         FACT(build_looks_at_no_settings),
+        FACT(import_takes_a_kind_files_a_dataset_and_a_day),
+        FACT(import_needs_its_dataset_and_its_day),
+        FACT(a_day_is_one_of_the_calendar),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

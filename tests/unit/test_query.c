@@ -417,8 +417,23 @@ static void what_only_shapes_an_answer_does_not_change_whose_cursor_it_is(void *
     assert_taken(*state, "/v1/missions?category=spm&sort=-start");
     query_owner(&target, other);
     assert_string_not_equal(one, other);
+    /* What was known is told by the cursor itself, for an answer and its permalink alike. */
     assert_taken(*state, "/v1/missions?category=pko&sort=-start&as_of=2020");
     query_owner(&target, other);
+    assert_string_equal(one, other);
+}
+
+static void a_cursor_is_of_what_was_known(void **state)
+{
+    const struct state *now = conn_state(world_conn(*state));
+    char one[33], other[33];
+
+    query_known(now, "", one);
+    query_known(now, now->release, other);
+    assert_string_equal(one, other);
+    query_known(now, "9999-12-31", other);
+    assert_string_equal(one, other);
+    query_known(now, "2020-12-31", other);
     assert_string_not_equal(one, other);
 }
 
@@ -496,6 +511,7 @@ int main(void)
         cmocka_unit_test(more_conditions_or_values_than_there_is_room_for_are_refused),
         cmocka_unit_test(values_too_long_to_keep_are_refused_not_cut),
         cmocka_unit_test(what_only_shapes_an_answer_does_not_change_whose_cursor_it_is),
+        cmocka_unit_test(a_cursor_is_of_what_was_known),
         cmocka_unit_test(included_rows_are_known_as_of_the_same_day),
         cmocka_unit_test(a_field_is_only_there_where_its_parameter_asks_for_it),
     };
