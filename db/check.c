@@ -51,6 +51,9 @@ struct invariant {
     "SELECT id FROM " table " WHERE " column " NOT IN (SELECT id FROM actors)"
 #define NO_SUCH_ACTOR "no such actor; the id of one that is there would be right."
 
+/* A publisher's best figure may lie outside its bounds, and these may then be in any order. */
+#define IS_FLAGGED "EXISTS (SELECT 1 FROM json_each(flags_json) WHERE value = 'bounds_inconsistent')"
+
 /* All of a pair of claims that an answer may show. */
 #define PAIR                                                                                       \
     "fact, claim, version, other, other_version, stands, reason, reasons_json, is_apart,"          \
@@ -90,12 +93,15 @@ static const struct invariant invariants[] = {
       .query = "SELECT id FROM $table WHERE " NUMBER_IS_SAID
                " AND (qualifier IS NULL OR unit IS NULL OR text IS NULL)",
       .text = "a number without qualifier, unit or text; all three would be right." },
-    { .with = "qualifier",
-      .query = "SELECT id FROM $table WHERE low > high",
+    { .table = "relationships",
+      .query = "SELECT id FROM relationships WHERE low > high",
       .text = "low is greater than high; low at most high would be right." },
     { .with = "flags",
-      .query = "SELECT id FROM $table WHERE (low > best OR best > high) AND NOT EXISTS"
-               " (SELECT 1 FROM json_each(flags_json) WHERE value = 'bounds_inconsistent')",
+      .query = "SELECT id FROM $table WHERE low > high AND NOT " IS_FLAGGED,
+      .text = "low is greater than high; low at most high would be right." },
+    { .with = "flags",
+      .query = "SELECT id FROM $table WHERE (low > best OR best > high) AND NOT coalesce(low > high, 0)"
+               " AND NOT " IS_FLAGGED,
       .text = "best lies outside its bounds; the flag 'bounds_inconsistent' would be right." },
     { .with = "qualifier",
       .query = "SELECT id FROM $table WHERE " NUMBER_IS_SAID " AND CASE qualifier"

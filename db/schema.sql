@@ -365,9 +365,10 @@ CREATE TABLE casualties (
     known_from TEXT NOT NULL CHECK (known_from IS strftime('%Y-%m-%d', known_from)),
     known_to TEXT CHECK (known_to > known_from),
     perpetrators_json TEXT NOT NULL DEFAULT '[]',
-    claims_json TEXT NOT NULL DEFAULT '[]',
-    PRIMARY KEY (id, version)
+    claims_json TEXT NOT NULL DEFAULT '[]'
 );
+-- The key is an index with a name, which an import of a million rows can drop and build anew by one sort.
+CREATE UNIQUE INDEX casualties_by_id ON casualties (id, version);
 -- Partial where a series of a million rows has no such value: an index of NULLs costs and finds nothing.
 CREATE INDEX casualties_by_mission ON casualties (mission, series, date_min) WHERE mission IS NOT NULL;
 CREATE INDEX casualties_by_series ON casualties (series, date_min);

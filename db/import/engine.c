@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +11,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "db/beside.h"
 #include "db/build.h"
+#include "db/import/bulk.h"
 #include "db/import/import.h"
 #include "db/import/prefetch.h"
 #include "db/import/report.h"
@@ -26,14 +27,15 @@
 
 enum {
     SQL_MOST = 16384,
-    CACHE_KIB = 16384,     /* page cache: with it an import stays far below 100 MiB */
-    STATEMENTS_MOST = 32,  /* statements of import_execute() that are kept */
-    HELD_MOST = 1000000,   /* records that a kind may hold */
-    REASON_SIZE = 512,     /* bytes of the reason for a rejection */
-    PROGRESS_ROWS = 1024,  /* rows between two looks at the clock */
-    LARGE_BYTES = 8 << 20, /* files from this size on are large */
-    COPY_MOST = 1 << 30,   /* bytes of the dataset that are copied by one call */
-    INDEXES_MOST = 16,     /* indexes of a table */
+    CACHE_KIB = 32768,       /* page cache: with it an import stays far below 100 MiB */
+    SORT_CACHE_KIB = 8192,   /* while indexes are built: sorts by what fits a processor's cache */
+    STATEMENTS_MOST = 32,    /* statements of import_execute() that are kept */
+    HELD_MOST = 1000000,     /* records that a kind may hold */
+    REASON_SIZE = 512,       /* bytes of the reason for a rejection */
+    PROGRESS_ROWS = 1024,    /* rows between two looks at the clock */
+    BULK_BYTES = 8 << 20,    /* files from this size on are large: they are read in a second thread,
+                                and indexes are built once, at the end */
+    COPY_MOST = 1 << 30,     /* bytes of the dataset that are copied by one call */
 };
 
 /** A statement that import_execute() keeps. */
@@ -46,6 +48,7 @@ struct kept_statement {
 struct import {
     const struct import_options *options;
     const struct import_kind *kind;
+    const char *path; /* of the copy that is filled */
     struct import_summary *summary;
     sqlite3 *db;
     sqlite3_stmt *sql[TARGET_SQL__MAX];
@@ -57,21 +60,20 @@ struct import {
     struct report report;
     char report_path[IMPORT_PATH_SIZE];
 
-    char source[128];            /* id; "": each row names its own */
-    char next[DATE_DAY_SIZE];    /* next known state of the set; "": none */
-    char next_source[128];       /* ""; none */
-    bool is_empty;               /* the set has no row yet */
-    sqlite3_int64 max_rowid;     /* of the target, before the import */
-    unsigned char *seen;         /* one bit for each rowid up to it */
-    char *indexes[INDEXES_MOST]; /* SQL of the indexes that are built at the end */
-    size_t n_indexes;
+    char source[128];         /* id; "": each row names its own */
+    char version[32];         /* of the publisher; "": none was read */
+    char next[DATE_DAY_SIZE]; /* next known state of the set; "": none */
+    char next_source[128];    /* ""; none */
+    bool is_empty;            /* the set has no row yet */
+    sqlite3_int64 max_rowid;  /* of the target, before the import */
+    unsigned char *seen;      /* one bit for each rowid up to it */
+    struct bulk bulk;         /* the first, large load of a set; off: rows one by one */
+    bool is_careful;          /* no such load: one found a row twice */
+    bool is_double;           /* this one did */
 
-    bool is_large;                       /* large files: they are read in a thread of its own */
-    bool is_bulk;                        /* and the set was never read before */
-    const char *path;                    /* of the copy that is filled */
-    struct reader *reader;               /* the file under way; NULL: none */
-    struct prefetch *prefetch;           /* who reads it; NULL: nobody else */
-    const struct import_row *row;        /* under way; NULL: none */
+    struct reader *reader;        /* the file under way; NULL: none */
+    struct prefetch *prefetch;    /* who reads it; NULL: nobody else */
+    const struct import_row *row; /* under way; NULL: none */
     size_t n_put, n_inserted, n_revised; /* records of the row under way */
     bool is_rejected;                    /* the row under way is */
     struct record record;
@@ -199,15 +201,16 @@ void **import_data(struct import *import)
     return &import->data;
 }
 
-bool import_is_rejected(const struct import *import)
-{
-    return import->is_rejected;
-}
-
 struct record *import_held(struct import *import, size_t *ret_n)
 {
     *ret_n = import->n_held;
     return import->held;
+}
+
+const char *import_next(const struct import *import, const char **ret_source)
+{
+    *ret_source = import->next_source[0] != '\0' ? import->next_source : NULL;
+    return import->next[0] != '\0' ? import->next : NULL;
 }
 
 void import_count_inserted(struct import *import)
@@ -252,6 +255,11 @@ bool import_reject(struct import *import, int field, const char *hint, struct er
     is_reported = report(import, column, hint, reason, err);
     import->row = before;
     return is_reported;
+}
+
+bool import_is_rejected(const struct import *import)
+{
+    return import->is_rejected;
 }
 
 bool import_reject_name(struct import *import, int field, const char *kind, const char *name,
@@ -481,7 +489,10 @@ static bool insert_version(struct import *import, const char *id, size_t version
 {
     const struct target *target = import->kind->target;
     sqlite3_stmt *stmt = import->sql[TARGET_INSERT], *link = import->sql[TARGET_LINK_INSERT];
-    size_t n_links = stored != NULL ? stored->n_links : record != NULL ? record->n_links : 0;
+    size_t n_links = target->is_source_linked ? clock->source != NULL
+                     : stored != NULL         ? stored->n_links
+                     : record != NULL         ? record->n_links
+                                              : 0;
 
     bind(stmt, 1, id);
     sqlite3_bind_int64(stmt, 2, (sqlite3_int64)version);
@@ -505,7 +516,9 @@ static bool insert_version(struct import *import, const char *id, size_t version
     for (size_t i = 0; !*ret_there && i < n_links; i++) {
         bind(link, 1, id);
         sqlite3_bind_int64(link, 2, (sqlite3_int64)version);
-        if (stored != NULL)
+        if (target->is_source_linked)
+            bind(link, 3, clock->source);
+        else if (stored != NULL)
             sqlite3_bind_value(link, 3, stored->links[i]);
         else
             bind(link, 3, record->links[i]);
@@ -724,10 +737,14 @@ static bool put_first(struct import *import, const struct record *record, struct
     struct timeline_version clock = { .from = import_day(import),
                                       .to = or_null(import->next),
                                       .source = import_source(import) };
-    bool is_there;
+    bool is_there = false;
 
-    if (!insert_version(import, record->id, 1, &clock, record, NULL, &is_there, err))
+    if (import->bulk.is_on && record->n_links == 0) {
+        if (!bulk_insert(&import->bulk, record, clock.from, clock.to, clock.source, err))
+            return false;
+    } else if (!insert_version(import, record->id, 1, &clock, record, NULL, &is_there, err)) {
         return false;
+    }
     if (is_there)
         return reject_double(import, record->id, err);
     import->n_inserted++;
@@ -924,14 +941,90 @@ static void drop_reader(struct reader **reader)
     reader_close(*reader);
 }
 
-static bool read_rows(struct import *import, struct reader *reader, long long before,
-                      long long size, struct error *err)
+/* The text with the day or version in place of %s. */
+static void with_state(char *ret, size_t size, const char *text, const char *state)
 {
+    const char *at = strstr(text, "%s");
+
+    if (at == NULL)
+        snprintf(ret, size, "%s", text);
+    else
+        snprintf(ret, size, "%.*s%s%s", (int)(at - text), text, state, at + 2);
+}
+
+/* Tells whether files of the kind can say their version. */
+static bool has_version(const struct import_kind *kind)
+{
+    for (const struct import_field *field = kind->fields; field->name != NULL; field++) {
+        if (field->is_version)
+            return true;
+    }
+    return false;
+}
+
+static bool add_source(struct import *import, struct error *err)
+{
+    static const char sql[] =
+        "INSERT OR IGNORE INTO sources (id, title, publisher, kind, published, published_min,"
+        " published_max, url, licence, language, citation, note, known_from)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?5, ?5, ?6, ?7, ?8, ?9, ?10, ?5)";
+    const struct import_origin *origin = &import->kind->origin;
+    const char *day = import_day(import);
+    char title[512], citation[512], state[64], slug[SCRATCH_SIZE];
+    struct record record = { .scratch = slug };
+    const char *texts[] = { import->source, title,           origin->publisher,
+                            origin->kind,   day,             origin->url,
+                            origin->licence, origin->language, origin->citation != NULL ? citation : NULL,
+                            origin->note };
+
+    if (origin->id == NULL)
+        return true;
+    if (import->version[0] != '\0')
+        snprintf(state, sizeof(state), "version %s", import->version);
+    else
+        snprintf(state, sizeof(state), "%s%s", has_version(import->kind) ? "state of " : "", day);
+    snprintf(import->source, sizeof(import->source), "%s-%s", origin->id,
+             import->version[0] != '\0' ? record_slug(&record, import->version) : day);
+    with_state(title, sizeof(title), origin->title, state);
+    if (origin->citation != NULL)
+        with_state(citation, sizeof(citation), origin->citation, state);
+    return import_execute(import, sql, texts, sizeof(texts) / sizeof(texts[0]), err);
+}
+
+/* The first row with a version says which source the state is; all others say the same one. */
+static bool check_version(struct import *import, const struct import_row *row, struct error *err)
+{
+    const char *version = NULL;
+    int field = 0;
+
+    while (import->kind->fields[field].name != NULL && !import->kind->fields[field].is_version)
+        field++;
+    version = row->cells[field];
+    if (import->source[0] == '\0') {
+        snprintf(import->version, sizeof(import->version), "%s", version != NULL ? version : "");
+        return add_source(import, err);
+    }
+    if (strncmp(import->version, version != NULL ? version : "", sizeof(import->version) - 1) == 0)
+        return true;
+    return import_reject(import, field, "files of one version", err,
+                         "version '%s' in a state of version '%s'", version != NULL ? version : "",
+                         import->version);
+}
+
+static bool next_row(struct import *import, const struct import_row **ret, struct error *err)
+{
+    return import->prefetch != NULL ? prefetch_next(import->prefetch, ret, err)
+                                 : reader_next(import->reader, ret, err);
+}
+
+static bool read_rows(struct import *import, long long before, long long size, struct error *err)
+{
+    bool is_versioned = has_version(import->kind);
+
     for (;;) {
         const struct import_row *row;
 
-        if (import->prefetch != NULL ? !prefetch_next(import->prefetch, &row, err)
-                                     : !reader_next(reader, &row, err))
+        if (!next_row(import, &row, err))
             return false;
         if (row == NULL)
             return true;
@@ -941,22 +1034,14 @@ static bool read_rows(struct import *import, struct reader *reader, long long be
         if (row->problem != NULL) {
             if (!report(import, "", row->right, row->problem, err))
                 return false;
-        } else if (!import->kind->row(import, row, err)) {
+        } else if ((is_versioned && !check_version(import, row, err))
+                   || !import->kind->row(import, row, err)) {
             return false;
         }
         end_row(import);
         if (import->summary->n_read % PROGRESS_ROWS == 0)
             tell(import, before, size);
     }
-}
-
-static size_t count_fields(const struct import_kind *kind)
-{
-    size_t n = 0;
-
-    while (kind->fields[n].name != NULL)
-        n++;
-    return n;
 }
 
 static bool read_file(struct import *import, const char *file, long long *before, long long size,
@@ -968,10 +1053,11 @@ static bool read_file(struct import *import, const char *file, long long *before
 
     if (!reader_open(file, import->kind->fields, import->kind->is_closed, &reader, err))
         return false;
+    if (size >= BULK_BYTES
+        && !prefetch_start(reader, reader_fields(reader), &import->prefetch, err))
+        return false;
     import->reader = reader;
-    is_read = (!import->is_large
-               || prefetch_start(reader, count_fields(import->kind), &import->prefetch, err))
-              && read_rows(import, reader, *before, size, err);
+    is_read = read_rows(import, *before, size, err);
     prefetch_stop(import->prefetch);
     import->prefetch = NULL;
     import->reader = NULL;
@@ -1125,46 +1211,6 @@ static bool withdraw_vanished(struct import *import, struct error *err)
 
 /* ---- The set and its states ---- */
 
-/* The text with the day in place of %s. */
-static void with_day(char *ret, size_t size, const char *text, const char *day)
-{
-    const char *at = strstr(text, "%s");
-
-    if (at == NULL)
-        snprintf(ret, size, "%s", text);
-    else
-        snprintf(ret, size, "%.*s%s%s", (int)(at - text), text, day, at + 2);
-}
-
-static bool add_source(struct import *import, struct error *err)
-{
-    static const char sql[] =
-        "INSERT OR IGNORE INTO sources (id, title, publisher, kind, published, published_min,"
-        " published_max, url, licence, language, citation, note, known_from)"
-        " VALUES (?1, ?2, ?3, ?4, ?5, ?5, ?5, ?6, ?7, ?8, ?9, ?10, ?5)";
-    const struct import_origin *origin = &import->kind->origin;
-    const char *day = import_day(import);
-    char title[512], citation[512];
-    const char *texts[] = { import->source,
-                            title,
-                            origin->publisher,
-                            origin->kind,
-                            day,
-                            origin->url,
-                            origin->licence,
-                            origin->language,
-                            origin->citation != NULL ? citation : NULL,
-                            origin->note };
-
-    if (origin->id == NULL)
-        return true;
-    snprintf(import->source, sizeof(import->source), "%s-%s", origin->id, day);
-    with_day(title, sizeof(title), origin->title, day);
-    if (origin->citation != NULL)
-        with_day(citation, sizeof(citation), origin->citation, day);
-    return import_execute(import, sql, texts, sizeof(texts) / sizeof(texts[0]), err);
-}
-
 /* The next known state of the set. The text may hold claims of some states too. */
 static bool find_next(struct import *import, struct error *err)
 {
@@ -1259,49 +1305,20 @@ static bool prepare_target(struct import *import, struct error *err)
     return true;
 }
 
-/* A set that was never read, from large files: the indexes of its table are built once, at the
- * end, and the CHECKs of the schema are left to put(), which looks at the same. */
+/* A set that was never read, from large files, is loaded at once. */
 static bool begin_bulk(struct import *import, struct error *err)
 {
-    const struct target *target = import->kind->target;
-    defer(finalize) sqlite3_stmt *stmt = NULL;
-    char *names[INDEXES_MOST] = { NULL };
-    bool is_dropped = true;
-
-    import->is_large = size_of_files(import->options) >= LARGE_BYTES;
-    import->is_bulk = import->is_large && import->is_empty;
-    if (!import->is_bulk)
-        return true;
-    if (!run(import, "PRAGMA ignore_check_constraints = ON", err))
-        return false;
-    if (!prepare(import,
-                 "SELECT name, sql FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL AND "
-                 "tbl_name IN (?1, ?2) ORDER BY rowid",
-                 &stmt, err))
-        return false;
-    bind(stmt, 1, target->table);
-    bind(stmt, 2, target->links);
-    while (import->n_indexes < INDEXES_MOST && sqlite3_step(stmt) == SQLITE_ROW) {
-        names[import->n_indexes] =
-            sqlite3_mprintf("DROP INDEX \"%w\"", (const char *)sqlite3_column_text(stmt, 0));
-        import->indexes[import->n_indexes++] =
-            sqlite3_mprintf("%s", (const char *)sqlite3_column_text(stmt, 1));
-    }
-    finalize(&stmt);
-    for (size_t i = 0; i < import->n_indexes; i++) {
-        is_dropped = is_dropped && names[i] != NULL && run(import, names[i], err);
-        sqlite3_free(names[i]);
-    }
-    return is_dropped;
+    return !import->is_empty || import->is_careful || size_of_files(import->options) < BULK_BYTES
+           || bulk_begin(import->db, import->kind->target, &import->bulk, err);
 }
 
-static bool build_indexes(struct import *import, struct error *err)
+/* Where a row stands there twice, the load was in vain: only the ordinary way can tell its line. */
+static bool build_key(struct import *import, struct error *err)
 {
-    for (size_t i = 0; i < import->n_indexes; i++) {
-        if (!run(import, import->indexes[i], err))
-            return false;
-    }
-    return true;
+    return !import->bulk.is_on
+           || (bulk_build_key(&import->bulk, &import->is_double, err)
+               && (!import->is_double
+                   || error_set(err, ERR_INTERNAL, NULL, "a row stands in a large load twice")));
 }
 
 /* A release for the day, so that it can be asked for, and the states of the series. */
@@ -1445,18 +1462,41 @@ static bool keep_digest(struct import *import, struct error *err)
     return import_execute(import, sql, texts, 1, err);
 }
 
-static bool check_keys(const struct import *import, struct error *err)
+static bool write_digest(struct import *import, struct error *err)
+{
+    return digest_compute(import->db, import->summary->digest, err) && keep_digest(import, err);
+}
+
+static bool check_keys_of(struct import *import, const char *table, struct error *err)
 {
     defer(finalize) sqlite3_stmt *stmt = NULL;
     int code;
 
-    if (!prepare(import, "PRAGMA foreign_key_check", &stmt, err))
+    if (!prepare(import, "SELECT \"table\", parent FROM pragma_foreign_key_check(?1)", &stmt, err))
         return false;
+    bind(stmt, 1, table);
     code = sqlite3_step(stmt);
     if (code == SQLITE_ROW)
         return error_set(
             err, ERR_INTERNAL, NULL, "a row of %s refers to none of %s, and no check saw it",
-            (const char *)sqlite3_column_text(stmt, 0), (const char *)sqlite3_column_text(stmt, 2));
+            (const char *)sqlite3_column_text(stmt, 0), (const char *)sqlite3_column_text(stmt, 1));
+    return code == SQLITE_DONE || fail(import, err);
+}
+
+/* Every table, but for one that a large load went into: that has looked already. */
+static bool check_keys(struct import *import, bool is_bulk, struct error *err)
+{
+    defer(finalize) sqlite3_stmt *stmt = NULL;
+    int code;
+
+    if (!prepare(import, "SELECT name FROM sqlite_schema WHERE type = 'table' AND name IS NOT ?1",
+                 &stmt, err))
+        return false;
+    bind(stmt, 1, is_bulk ? import->kind->target->table : NULL);
+    while ((code = sqlite3_step(stmt)) == SQLITE_ROW) {
+        if (!check_keys_of(import, (const char *)sqlite3_column_text(stmt, 0), err))
+            return false;
+    }
     return code == SQLITE_DONE || fail(import, err);
 }
 
@@ -1469,9 +1509,9 @@ static bool fill(struct import *import, struct error *err)
         || !prepare_target(import, err))
         return false;
     before = sqlite3_total_changes(import->db);
-    if (!add_source(import, err) || !begin_bulk(import, err)
+    if ((!has_version(import->kind) && !add_source(import, err)) || !begin_bulk(import, err)
         || (import->kind->begin != NULL && !import->kind->begin(import, err))
-        || !read_files(import, err))
+        || !read_files(import, err) || !build_key(import, err))
         return false;
     if (import->summary->n_rejected == import->summary->n_read)
         return error_set(err, ERR_INPUT, NULL,
@@ -1488,72 +1528,38 @@ static bool fill(struct import *import, struct error *err)
     return true;
 }
 
-/** The digest of a file whose indexes are being built meanwhile. */
-struct digester {
-    const char *path; /* borrowed */
-    pthread_t thread;
-    bool is_right; /* the digest is there, and every reference leads somewhere */
-    char digest[DIGEST_SIZE];
-    struct error err;
-};
-
-static void *digest_file(void *data)
-{
-    struct digester *digester = data;
-    struct import_options options = { .dataset = digester->path };
-    struct import import = { .options = &options };
-
-    /* Without locks: the other connection adds pages to the file and changes none of the tables'
-     * until it commits, and it waits for us before. */
-    digester->is_right = (sqlite3_open_v2(digester->path, &import.db,
-                                          SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, "unix-none")
-                              == SQLITE_OK
-                          || fail(&import, &digester->err))
-                         && run(&import, "PRAGMA cache_size = -2048; BEGIN", &digester->err)
-                         && digest_compute(import.db, digester->digest, &digester->err)
-                         && check_keys(&import, &digester->err);
-    sqlite3_close_v2(import.db);
-    return NULL;
-}
-
-/* Builds the indexes, and computes the digest beside it. */
+/* Writes what a large load has left out: the indexes, and the digest that a second thread computes
+ * meanwhile, by a connection of its own. That one sees the rows as they are committed now; the
+ * pages that the indexes need are new ones. */
 static bool finish_bulk(struct import *import, struct error *err)
 {
-    struct digester digester = { .path = import->path };
-    bool is_built;
+    defer(beside_done) struct beside beside = { .is_started = false };
+    char pragma[64];
 
-    if (!run(import, derive_sql, err) || !run(import, "COMMIT; BEGIN", err))
+    snprintf(pragma, sizeof(pragma), "PRAGMA cache_size = -%d", SORT_CACHE_KIB);
+    if (!run(import, "COMMIT", err) || !beside_begin(import->path, &beside, err)
+        || !run(import, pragma, err) || !run(import, "BEGIN", err)
+        || !bulk_build_others(&import->bulk, err)
+        || !beside_end(&beside, import->summary->digest, err))
         return false;
-    if (pthread_create(&digester.thread, NULL, digest_file, &digester) != 0)
-        return error_set(err, ERR_INTERNAL, NULL, "no thread for the digest");
-    is_built = build_indexes(import, err);
-    pthread_join(digester.thread, NULL);
-    if (!is_built)
-        return false;
-    if (!digester.is_right) {
-        *err = digester.err;
-        return false;
-    }
-    memcpy(import->summary->digest, digester.digest, sizeof(digester.digest));
-    return keep_digest(import, err) && run(import, "COMMIT", err);
-}
-
-static bool finish_small(struct import *import, struct error *err)
-{
-    return run(import, derive_sql, err) && digest_compute(import->db, import->summary->digest, err)
-           && keep_digest(import, err) && run(import, "COMMIT", err) && check_keys(import, err);
+    return keep_digest(import, err);
 }
 
 static bool finish_file(struct import *import, struct error *err)
 {
+    bool is_bulk = import->bulk.is_on;
+
     for (size_t i = 0; i < TARGET_SQL__MAX; i++)
         reset(&import->sql[i]);
-    return (import->is_bulk ? finish_bulk(import, err) : finish_small(import, err))
+    return run(import, derive_sql, err)
+           && (is_bulk ? finish_bulk(import, err) : write_digest(import, err))
+           && run(import, "COMMIT", err) && check_keys(import, is_bulk, err)
            && run(import, "PRAGMA analysis_limit = 1000; ANALYZE", err);
 }
 
 static void close_database(struct import *import)
 {
+    bulk_done(&import->bulk);
     for (size_t i = 0; i < TARGET_SQL__MAX; i++)
         finalize(&import->sql[i]);
     finalize(&import->next_of_row);
@@ -1574,8 +1580,6 @@ static void import_done(struct import *import)
     lookup_done(&import->lookup);
     text_memory_done(&import->memory);
     buffer_done(&import->links_json);
-    for (size_t i = 0; i < import->n_indexes; i++)
-        sqlite3_free(import->indexes[i]);
     free(import->seen);
     free(import->held);
     free(import->held_rows);
@@ -1630,11 +1634,15 @@ static bool import_into(struct import *import, const char *path, struct error *e
     return report_close(&import->report, err) && is_filled;
 }
 
-bool import_run(const struct import_options *options, struct import_summary *ret, struct error *err)
+/* Imports into the empty file at `path`. *ret_double: in vain, and the careful way is due. */
+static bool try_import(const struct import_options *options, const struct import_kind *kind,
+                       int old, const char *path, bool is_careful, bool *ret_double,
+                       struct import_summary *ret, struct error *err)
 {
-    defer(temporary_done) struct temporary temporary = { 0 };
-    defer(close_file) int old = -1;
-    defer(import_done) struct import import = { .options = options, .summary = ret };
+    defer(import_done) struct import import = {
+        .options = options, .kind = kind, .path = path, .summary = ret, .is_careful = is_careful
+    };
+    bool is_done;
 
     *ret = (struct import_summary){ 0 };
     import.links_json = BUFFER_INIT(1 << 16);
@@ -1644,21 +1652,51 @@ bool import_run(const struct import_options *options, struct import_summary *ret
     else
         snprintf(import.report_path, sizeof(import.report_path), "%s-import-report.csv",
                  options->dataset);
-    if (!find_kind(options->kind, &import.kind, err))
+    if (options->report == NULL)
+        unlink(import.report_path); /* of an import before: it would be taken for this one's */
+    is_done = (old >= 0 ? copy_dataset(options->dataset, old, path, err) : build_base(path, err))
+              && import_into(&import, path, err);
+    *ret_double = import.is_double;
+    return is_done;
+}
+
+/* The same, twice if need be. */
+static bool import_to(const struct import_options *options, const struct import_kind *kind, int old,
+                      const char *path, struct import_summary *ret, struct error *err)
+{
+    struct error first = { .code = ERR_NONE };
+    bool is_double;
+
+    if (try_import(options, kind, old, path, false, &is_double, ret, &first))
+        return true;
+    if (!is_double) {
+        *err = first;
+        return false;
+    }
+    if (truncate(path, 0) != 0 || (old >= 0 && lseek(old, 0, SEEK_SET) != 0))
+        return error_set(err, ERR_INPUT, NULL, "%s cannot be written: %s.", options->dataset,
+                         strerror(errno));
+    return try_import(options, kind, old, path, true, &is_double, ret, err);
+}
+
+bool import_run(const struct import_options *options, struct import_summary *ret, struct error *err)
+{
+    defer(temporary_done) struct temporary temporary = { 0 };
+    defer(close_file) int old = -1;
+    const struct import_kind *kind;
+
+    *ret = (struct import_summary){ 0 };
+    if (!find_kind(options->kind, &kind, err))
         return false;
     if (!date_is_day(options->known_from))
         return error_set(err, ERR_INPUT, NULL,
                          "'%.40s' is no day; the day of the state, as 2025-04-04, would be right.",
                          options->known_from);
-    if (options->report == NULL)
-        unlink(import.report_path); /* of an import before: it would be taken for this one's */
     reader_set_guess(guess_kind);
     temporary_sweep(options->dataset);
     if (!lock_dataset(options->dataset, &old, err)
         || !temporary_make(options->dataset, &temporary, err)
-        || (old >= 0 ? !copy_dataset(options->dataset, old, temporary.path, err)
-                     : !build_base(temporary.path, err))
-        || !import_into(&import, temporary.path, err))
+        || !import_to(options, kind, old, temporary.path, ret, err))
         return false;
     if (!ret->is_changed || options->is_dry_run)
         return true;

@@ -16,10 +16,11 @@ enum { KIND_SERIES = 8 /* most series of a kind, with the NULL behind them */ };
 
 struct import;
 
-/** What is said of the data set in `sources`. %s stands for the day of the state. NULL: not said.
- */
+/** What is said of the data set in `sources`. %s stands for the day of the state, or (a field
+ * is_version) for "version 25.1". NULL: not said. */
 struct import_origin {
-    const char *id; /* without the day, which is added; NULL: each row names its own source */
+    const char *id; /* without the day or version, which is added; NULL: each row names its own
+                       source */
     const char *title;
     const char *publisher;
     const char *kind; /* code list source_kind */
@@ -91,6 +92,9 @@ struct lookup *import_lookup(struct import *import);
 /** The day of the state. */
 const char *import_day(const struct import *import);
 
+/** The day of the next known state of the set, and its source; NULL: there is none. */
+const char *import_next(const struct import *import, const char **ret_source);
+
 /** The id of the source that the state is; NULL: each row names its own. */
 const char *import_source(const struct import *import);
 
@@ -100,7 +104,7 @@ sqlite3 *import_database(struct import *import);
 /** What the kind keeps between its functions; NULL at first. */
 void **import_data(struct import *import);
 
-/** Tells whether the row under way was rejected. */
+/** Tells whether the row under way was rejected. Records that are put after that are dropped. */
 bool import_is_rejected(const struct import *import);
 
 /** Memory that lives as long as the import, for texts of held records. */

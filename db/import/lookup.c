@@ -81,9 +81,15 @@ static bool grow(struct lookup *lookup)
 
 static size_t make_key(char ret[KEY_MOST], char what, const char *kind, const char *words)
 {
-    int len = snprintf(ret, KEY_MOST, "%c%s\x1F%s", what, kind, words);
+    size_t n_kind = strlen(kind), n_words = strlen(words), len = n_kind + n_words + 2;
 
-    return len < KEY_MOST ? (size_t)len : 0;
+    if (len >= KEY_MOST)
+        return 0;
+    ret[0] = what;
+    memcpy(ret + 1, kind, n_kind);
+    ret[n_kind + 1] = '\x1F';
+    memcpy(ret + n_kind + 2, words, n_words + 1);
+    return len;
 }
 
 /* Puts a key; a second thing under it makes it nobody's, unless the first one is to keep it. */

@@ -75,6 +75,11 @@ bool fields_match(const struct import_field *fields, const char *const *header, 
     return true;
 }
 
+size_t reader_fields(const struct reader *reader)
+{
+    return reader->n_fields;
+}
+
 const char *reader_column(const struct reader *reader, size_t field)
 {
     return !reader->is_json && reader->column_of[field] >= 0
@@ -180,13 +185,6 @@ static void on_row(int terminator, void *data)
     reader->is_ended = true;
 }
 
-/* Blanks are content to libcsv: it must not trim inside what it hands over. */
-static int is_space(unsigned char c)
-{
-    (void)c;
-    return 0;
-}
-
 static bool parse_failed(struct reader *reader, struct error *err)
 {
     if (csv_error(&reader->parser) != CSV_EPARSE)
@@ -249,8 +247,10 @@ static bool read_csv(struct reader *reader, struct error *err)
     return true;
 }
 
-static bool refuse_header(struct reader *reader, const char *missing, struct error *err)
+static bool refuse_header(struct reader *reader, const struct import_field *field,
+                          struct error *err)
 {
+    const char *missing = field->name;
     const char *const *header = (const char *const *)reader->header;
     const char *kind = guess_header != NULL ? guess_header(header, reader->n_columns) : NULL;
     char near[64] = "";
@@ -262,6 +262,9 @@ static bool refuse_header(struct reader *reader, const char *missing, struct err
                   reader->input.file, missing, kind, kind);
         return false;
     }
+    if (field->without != NULL)
+        return error_set(err, ERR_INPUT, NULL, "%s:1: no column '%s', %s.", reader->input.file,
+                         missing, field->without);
     for (size_t i = 0; i < reader->n_columns; i++) {
         if (nearest_is_closer(missing, header[i], near))
             snprintf(near, sizeof(near), "%s", header[i]);
@@ -319,7 +322,7 @@ static bool read_header(struct reader *reader, struct error *err)
     }
     for (size_t i = 0; i < reader->n_fields; i++) {
         if (reader->fields[i].is_required && reader->column_of[i] < 0)
-            return refuse_header(reader, reader->fields[i].name, err);
+            return refuse_header(reader, &reader->fields[i], err);
     }
     for (size_t i = 0; reader->is_closed && i < reader->n_columns; i++) {
         if (reader->field_of[i] == NO_FIELD)
@@ -608,7 +611,6 @@ static bool begin(struct reader *reader, struct error *err)
     if (csv_init(&reader->parser, CSV_STRICT | CSV_STRICT_FINI) != 0)
         return out_of_memory(err);
     reader->is_ready = true;
-    csv_set_space_func(&reader->parser, is_space);
     return read_header(reader, err);
 }
 

@@ -16,9 +16,13 @@ enum {
 
 /** A column that a kind of file has. */
 struct import_field {
-    const char *name; /* as in the file; case does not matter. NULL: no more */
-    bool is_required; /* a file without it is not of this kind */
-    bool is_date;     /* JSON: a number is a day in milliseconds since 1970 */
+    const char *name;  /* as in the file; case does not matter. NULL: no more */
+    bool is_required;  /* a file without it is not of this kind */
+    bool is_date;      /* JSON: a number is a day in milliseconds since 1970 */
+    bool is_version;   /* the publisher's version of the set, of which the source's id is made; the
+                          same in every row */
+    const char *without; /* what a file without the column is, and what would be right; NULL: not of
+                            this kind */
 };
 
 /** One row of a file. Its texts live until the next one is read. */
@@ -53,6 +57,9 @@ bool reader_open(const char *file, const struct import_field *fields, bool is_cl
  * beyond ROW_BYTES_MOST, an end in the middle of a row; ERR_INTERNAL.
  */
 bool reader_next(struct reader *reader, const struct import_row **ret, struct error *err);
+
+/** How many fields each row has. */
+size_t reader_fields(const struct reader *reader);
 
 /** The name of a field as the file has it. */
 const char *reader_column(const struct reader *reader, size_t field);

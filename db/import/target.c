@@ -56,6 +56,29 @@ const struct target target_casualties = {
     .kind = "actor",
     .links_column = CASUALTY_PERPETRATORS,
     .initial = casualty_initial,
+    .references = { { CASUALTY_SERIES, "series" },
+                    { CASUALTY_PLACE, "places" },
+                    { CASUALTY_NATIONALITY, "places" },
+                    { CASUALTY_DEFINITION, "definitions" } },
+};
+
+static const char *const actor_columns[ACTOR__MAX] = {
+    [ACTOR_NAME] = "name", [ACTOR_TYPE] = "type", [ACTOR_ISO3] = "iso3", [ACTOR_UCDP_ID] = "ucdp_id",
+    [ACTOR_NOTE] = "note",
+};
+
+static const char *const actor_initial[ACTOR__MAX] = { [ACTOR_NAME] = NULL };
+
+const struct target target_actors = {
+    .table = "actors",
+    .columns = actor_columns,
+    .n_columns = ACTOR__MAX,
+    .is_source_linked = true,
+    .links = "actor_sources",
+    .self = "actor",
+    .linked = "source",
+    .kind = "source",
+    .initial = actor_initial,
 };
 
 static const char *const strength_columns[STRENGTH__MAX] = {
@@ -79,6 +102,7 @@ const struct target target_strengths = {
     .n_columns = STRENGTH__MAX,
     .source = "source",
     .initial = strength_initial,
+    .references = { { STRENGTH_DEFINITION, "definitions" } },
 };
 
 static const char *const claim_columns[CLAIM__MAX] = {
@@ -214,6 +238,44 @@ const char *record_format(struct record *record, const char *fmt, ...)
     return room;
 }
 
+const char *record_join(struct record *record, const char *first, ...)
+{
+    size_t room = SCRATCH_SIZE - record->n_scratch, len = 0;
+    char *ret = record->scratch + record->n_scratch;
+    va_list args;
+
+    va_start(args, first);
+    for (const char *text = first; text != NULL; text = va_arg(args, const char *)) {
+        size_t n = strlen(text);
+
+        if (len + n >= room) {
+            va_end(args);
+            return "";
+        }
+        memcpy(ret + len, text, n);
+        len += n;
+    }
+    va_end(args);
+    ret[len] = '\0';
+    record->n_scratch += len + 1;
+    return ret;
+}
+
+const char *record_number(struct record *record, int64_t number)
+{
+    enum { DIGITS = 20 }; /* of 2^63, and the NUL */
+    char *ret = lend(record, DIGITS);
+    size_t at = DIGITS - 1;
+
+    if (ret == NULL)
+        return "";
+    ret[at] = '\0';
+    do
+        ret[--at] = (char)('0' + number % 10);
+    while ((number /= 10) > 0);
+    return ret + at;
+}
+
 const char *record_slug(struct record *record, const char *words)
 {
     char folded[1024];
@@ -270,8 +332,14 @@ void value_bind(const struct value *value, sqlite3_stmt *stmt, int parameter)
 
 static void add_columns(const struct target *target, struct buffer *sql)
 {
-    buffer_format(sql, "known_from, known_to, %s",
-                  target->source != NULL ? target->source : "NULL");
+    buffer_text(sql, "known_from, known_to, ");
+    if (target->is_source_linked)
+        buffer_format(sql,
+                      "(SELECT \"%s\" FROM %s l WHERE l.\"%s\" = id AND l.version = %s.version"
+                      " ORDER BY l.position LIMIT 1)",
+                      target->linked, target->links, target->self, target->table);
+    else
+        buffer_text(sql, target->source != NULL ? target->source : "NULL");
     for (size_t i = 0; i < target->n_columns; i++)
         buffer_format(sql, ", \"%s\"", target->columns[i]);
 }

@@ -32,10 +32,16 @@ static int digits(const char *text, size_t n)
 
 static void day_text(char ret[DATE_DAY_SIZE], int year, int month, int day)
 {
-    /* The modulo is for the compiler, which does not know that the callers have checked the ranges.
-     */
-    snprintf(ret, DATE_DAY_SIZE, "%04d-%02d-%02d", (int)((unsigned)year % 10000),
-             (int)((unsigned)month % 100), (int)((unsigned)day % 100));
+    const int numbers[] = { year / 100, year % 100, month, day };
+    char *to = ret;
+
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+        *to++ = (char)('0' + numbers[i] / 10);
+        *to++ = (char)('0' + numbers[i] % 10);
+        if (i == 1 || i == 2)
+            *to++ = '-';
+    }
+    *to = '\0';
 }
 
 /* Reads year, year-month or day of exactly len characters. */

@@ -89,7 +89,7 @@ static const struct tamper_case cases[] = {
       "UPDATE casualties SET text = NULL WHERE id = 'unfix-2019'", true,
       "casualties unfix-2019: a number without qualifier, unit or text" },
     { "bounds_the_wrong_way_round_are_found",
-      "UPDATE casualties SET low = 50 WHERE id = 'unfix-2019'", true,
+      "UPDATE casualties SET low = 50, flags_json = '[]' WHERE id = 'unfix-2019'", true,
       "casualties unfix-2019: low is greater than high" },
     { "best_outside_its_bounds_is_found",
       "UPDATE casualties SET flags_json = '[]' WHERE id = 'unfix-2019'", true,

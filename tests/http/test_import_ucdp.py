@@ -1,0 +1,439 @@
+"""`bluehelm import` of what the Uppsala Conflict Data Program publishes: every quirk of its files by name."""
+
+import csv
+import io
+import sqlite3
+import subprocess
+import sys
+from collections import Counter
+
+import pytest
+
+from harness import ROOT, Client, Server
+from test_import import check, content, counts, query, sha, shared, take
+
+DAY, LATER = "2025-06-13", "2026-06-13"
+WORLD = ("ucdp-ged", "ucdp-organised-violence", "ucdp-state-based", "ucdp-one-sided", "ucdp-non-state", "ucdp-one-sided-government")
+EVENT = {"id": "7", "country": "Mali", "type_of_violence": "1", "date_start": "2013-01-10", "date_end": "2013-01-10", "low": "1",
+         "best": "2", "high": "3", "latitude": "14.94", "longitude": "-3.84", "where_coordinates": "Konna town",
+         "dyad_name": "Government of Mali - Ansar Dine"}
+ACTOR = {"ActorId": "9001", "NameData": "Band of Tests", "NameOrig": "", "NameOrigFull": "", "NameOrigFullEng": "", "NewName": "",
+         "NewNameFullMotherTongue": "", "NewNameFullEng": "", "Org": "1", "ActorIdPrev": "", "ActorIdSplitTemp": "",
+         "ActorIdAlliance": "", "ActorIdGroup": "", "Location": "Mali", "Version": "22.1"}
+
+
+@pytest.fixture
+def base(dataset, tmp_path):
+    """A dataset of one's own, with what we ship."""
+    file = tmp_path / "own.db"
+    file.write_bytes(dataset.read_bytes())
+    return file
+
+
+@pytest.fixture(scope="module")
+def imported(dataset, tmp_path_factory):
+    """What we ship, with the three files of UCDP."""
+    file = tmp_path_factory.mktemp("ucdp") / "ucdp.db"
+    file.write_bytes(dataset.read_bytes())
+    take("ucdp-country-year", shared("ucdp", "organizedviolencecy_v25_1.csv"), file, DAY, "--strict")
+    take("ucdp-ged", shared("ucdp", "ged_hxl_sample_BGD.csv"), file, DAY, "--strict")
+    take("ucdp-actors", shared("ucdp", "ucdp-actor-221.csv"), file, "2022-06-20", "--strict")
+    return file
+
+
+@pytest.fixture(scope="module")
+def api(imported):
+    server = Server(imported)
+    yield Client(server)
+    server.stop()
+
+
+def write(file, rows, newline="\n", head=""):
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator=newline)
+    writer.writeheader()
+    writer.writerows(rows)
+    file.write_bytes((head + text.getvalue()).encode())
+    return file
+
+
+def events(*changes):
+    return [EVENT | {"id": str(i + 7)} | change for i, change in enumerate(changes)]
+
+
+def report_of(base):
+    with open(f"{base}-import-report.csv", encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def published(name, encoding="utf-8-sig"):
+    with open(shared("ucdp", name), encoding=encoding, newline="") as file:
+        return list(csv.DictReader(file))
+
+
+# ---- events ----
+
+
+def test_the_row_of_hxl_tags_is_no_event(imported):
+    assert query(imported, "SELECT count(*), sum(best) FROM casualties WHERE series = 'ucdp-ged'") == [(601, 1362)]
+
+
+def test_the_same_events_without_the_row_of_tags_are_the_same(base, tmp_path, imported):
+    rows = published("ged_hxl_sample_BGD.csv", "utf-8")
+    plain = write(tmp_path / "plain.csv", rows[1:])
+    assert take("ucdp-ged", plain, base, DAY) == counts(read=601, inserted=601)
+    sql = "SELECT * FROM casualties WHERE series = 'ucdp-ged' ORDER BY id"
+    assert query(base, sql) == query(imported, sql)
+
+
+def test_line_breaks_inside_quotes_end_no_event(base, tmp_path):
+    file = write(tmp_path / "ged.csv", events({"dyad_name": "Government of Mali -\nAnsar Dine"}, {"low": "x"}))
+    assert take("ucdp-ged", file, base, DAY) == counts(read=2, inserted=1, rejected=1)
+    # Line 1 is the header, 2 and 3 the first event.
+    assert [(row["line"], row["column"]) for row in report_of(base)] == [("4", "low")]
+
+
+def test_an_event_keeps_place_days_and_estimates(base, tmp_path):
+    file = write(tmp_path / "ged.csv", events({"date_end": "2013-01-12"}))
+    take("ucdp-ged", file, base, DAY)
+    assert query(base, "SELECT id, place, latitude, longitude, location, date, end, end_max, low, best, high, qualifier, text, victim_group,"
+                 " cause, harm, definition, source, note FROM casualties WHERE series = 'ucdp-ged'") == [
+        ("ucdp-ged-7", "mli", 14.94, -3.84, "Konna town", "2013-01-10", "2013-01-12", "2013-01-12", 1, 2, 3, "estimated",
+         "best 2, low 1, high 3", "people", "armed_conflict", "killed", "ucdp-event-deaths", f"ucdp-ged-{DAY}",
+         "State-based conflict: Government of Mali - Ansar Dine.")]
+    check(base)
+
+
+def test_an_event_of_one_day_has_no_end(base, tmp_path):
+    take("ucdp-ged", write(tmp_path / "ged.csv", events({})), base, DAY)
+    assert query(base, "SELECT date, end, end_min, end_max FROM casualties WHERE series = 'ucdp-ged'") == [
+        ("2013-01-10", None, "2013-01-10", "2013-01-10")]
+
+
+def test_days_with_a_midnight_are_days(base, tmp_path):
+    file = write(tmp_path / "ged.csv", events({"date_start": "2013-01-10 00:00:00.000", "date_end": "2013-01-11 00:00:00.000"}))
+    assert take("ucdp-ged", file, base, DAY) == counts(read=1, inserted=1)
+    assert query(base, "SELECT date, end FROM casualties WHERE series = 'ucdp-ged'") == [("2013-01-10", "2013-01-11")]
+
+
+def test_numbers_that_a_table_program_wrote_with_a_point_are_whole(base, tmp_path):
+    file = write(tmp_path / "ged.csv", events({"low": "1.0", "best": "2.0", "high": "3.0", "type_of_violence": "3.0"}))
+    assert take("ucdp-ged", file, base, DAY) == counts(read=1, inserted=1)
+    assert query(base, "SELECT text FROM casualties WHERE series = 'ucdp-ged'") == [("best 2, low 1, high 3",)]
+
+
+def test_a_best_figure_outside_its_bounds_is_kept_and_flagged(base, tmp_path):
+    file = write(tmp_path / "ged.csv", events({"low": "5", "best": "4", "high": "3"}, {"best": "9"}))
+    assert take("ucdp-ged", file, base, DAY) == counts(read=2, inserted=2)
+    assert query(base, "SELECT low, best, high, flags_json FROM casualties WHERE series = 'ucdp-ged' ORDER BY id") == [
+        (5, 4, 3, '["bounds_inconsistent"]'), (1, 9, 3, '["bounds_inconsistent"]')]
+    check(base)
+
+
+@pytest.mark.parametrize(("name", "place"), [
+    ("Russia (Soviet Union)", "rus"), ("Yemen (North Yemen)", "yem"), ("DR Congo (Zaire)", "cod"), ("Serbia (Yugoslavia)", "srb"),
+    ("Ivory Coast", "civ"), ("Zimbabwe (Rhodesia)", "zwe"), ("Kingdom of eSwatini (Swaziland)", "swz")])
+def test_countries_are_found_by_ucdps_names(base, tmp_path, name, place):
+    take("ucdp-ged", write(tmp_path / "ged.csv", events({"country": name})), base, DAY, "--strict")
+    assert query(base, "SELECT place FROM casualties WHERE series = 'ucdp-ged'") == [(place,)]
+
+
+def test_a_country_without_a_known_name_is_found_by_its_code(base, tmp_path):
+    take("ucdp-ged", write(tmp_path / "ged.csv", events({"country": "Elsewhere", "iso3": "MLI"})), base, DAY, "--strict")
+    assert query(base, "SELECT place FROM casualties WHERE series = 'ucdp-ged'") == [("mli",)]
+
+
+@pytest.mark.parametrize(("change", "column", "words"), [
+    ({"id": ""}, "id", "id '' is no number"),
+    ({"id": "7a"}, "id", "id '7a' is no number"),
+    ({"country": "Malli"}, "country", "no place is called 'Malli'"),
+    ({"country": ""}, "country", "the country is empty"),
+    ({"date_start": "2013-02-30"}, "date_start", "is no day"),
+    ({"date_end": "2013"}, "date_end", "is no day"),
+    ({"date_end": "2013-01-09"}, "date_end", "before the event began"),
+    ({"latitude": "14,94"}, "latitude", "nowhere on Earth"),
+    ({"latitude": "94"}, "latitude", "nowhere on Earth"),
+    ({"longitude": "-181"}, "longitude", "nowhere on Earth"),
+    ({"latitude": "nan"}, "latitude", "nowhere on Earth"),
+    ({"type_of_violence": "4"}, "type_of_violence", "none of UCDP's"),
+    ({"best": ""}, "best", "no number of people"),
+    ({"best": "2.5"}, "best", "no number of people"),
+    ({"high": "-1"}, "high", "no number of people"),
+    ({"low": "9999999999"}, "low", "no number of people"),
+    ({"id": "8"}, "", "stands in a row above already"),
+])
+def test_an_event_that_cannot_be_used_is_rejected_with_its_cell(base, tmp_path, change, column, words):
+    file = write(tmp_path / "ged.csv", [EVENT | {"id": "8"}, EVENT | {"id": "9"} | change])
+    assert take("ucdp-ged", file, base, DAY) == counts(read=2, inserted=1, rejected=1)
+    row = report_of(base)[0]
+    assert (row["file"], row["line"], row["column"]) == (str(file), "3", column) and words in row["reason"] and row["hint"]
+
+
+def test_the_extract_without_ids_is_refused_as_one(base):
+    before = sha(base)
+    said = take("ucdp-ged", shared("ucdp", "ged201_extract.csv"), base, DAY, status=1)
+    assert ":1: no column 'id', so it is an extract" in said and sha(base) == before
+
+
+def test_a_later_state_revises_withdraws_and_both_stay_answerable(base, tmp_path):
+    first = write(tmp_path / "a.csv", events({}, {}, {}))
+    second = write(tmp_path / "b.csv", events({}, {"best": "3"}) + [EVENT | {"id": "20"}])
+    other = base.with_name("other.db")
+    other.write_bytes(base.read_bytes())
+    assert take("ucdp-ged", first, base, DAY) == counts(read=3, inserted=3)
+    assert take("ucdp-ged", second, base, LATER) == counts(read=3, inserted=1, unchanged=1, revised=1, withdrawn=1)
+    take("ucdp-ged", second, other, LATER)
+    take("ucdp-ged", first, other, DAY)
+    sql = "SELECT * FROM casualties WHERE series = 'ucdp-ged' ORDER BY id, version"
+    assert query(base, sql) == query(other, sql)
+    assert query(base, "SELECT count(*) FROM casualties WHERE series = 'ucdp-ged' AND known_from <= ?1 AND (known_to IS NULL OR known_to > ?1)",
+                 DAY) == [(3,)]
+    check(base)
+
+
+# ---- a large load ----
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory):
+    """Synthetic events of more than the eight megabytes from which a file is loaded at once."""
+    file = tmp_path_factory.mktemp("large") / "ged.csv"
+    with open(file, "wb") as out:
+        subprocess.run([sys.executable, ROOT / "scripts" / "make-ged", "20000"], stdout=out, check=True)
+    assert file.stat().st_size > 8 << 20
+    return file
+
+
+def test_the_generator_is_deterministic(large):
+    made = subprocess.run([sys.executable, ROOT / "scripts" / "make-ged", "20000"], capture_output=True, check=True).stdout
+    assert made == large.read_bytes()
+
+
+def test_a_large_load_is_what_the_same_events_in_small_files_are(base, tmp_path, large):
+    other = base.with_name("other.db")
+    other.write_bytes(base.read_bytes())
+    with open(large, encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    needed = list(EVENT)
+    small = write(tmp_path / "small.csv", [{name: row[name] for name in needed} for row in rows])
+    assert small.stat().st_size < 8 << 20
+    assert take("ucdp-ged", large, base, DAY) == counts(read=20000, inserted=20000)
+    assert take("ucdp-ged", small, other, DAY) == counts(read=20000, inserted=20000)
+    # Digests too: the way of the rows into the file leaves no trace.
+    assert content(base) == content(other)
+    check(base)
+    before = sha(base)
+    assert take("ucdp-ged", large, base, DAY) == counts(read=20000, unchanged=20000)
+    assert sha(base) == before
+
+
+def test_the_indexes_of_a_large_load_are_all_there(base, dataset, large):
+    take("ucdp-ged", large, base, DAY)
+    sql = "SELECT name, sql FROM sqlite_schema WHERE type = 'index' ORDER BY name"
+    assert query(base, sql) == query(dataset, sql)
+
+
+def test_a_row_that_stands_twice_in_a_large_load_is_told_by_its_line(base, tmp_path, large):
+    lines = large.read_bytes().split(b"\n")
+    single = [i for i in range(1, 200) if lines[i].count(b'"') % 2 == 0]
+    twice = tmp_path / "twice.csv"
+    twice.write_bytes(large.read_bytes() + lines[single[0]] + b"\n")
+    assert take("ucdp-ged", twice, base, DAY) == counts(read=20001, inserted=20000, rejected=1)
+    row = report_of(base)[0]
+    assert row["line"] == str(len(lines)) and "stands in a row above already" in row["reason"]
+    check(base)
+
+
+def test_a_large_load_that_is_broken_off_leaves_the_old_dataset(base, tmp_path, large):
+    before = sha(base)
+    broken = tmp_path / "broken.csv"
+    broken.write_bytes(large.read_bytes() + b'20001,"never closed')
+    said = take("ucdp-ged", broken, base, DAY, status=1)
+    assert f"{broken}:" in said and sha(base) == before
+    assert not list(base.parent.glob("*.tmp-*"))
+
+
+# ---- country-years ----
+
+
+def test_totals_of_country_years_are_the_publishers(imported):
+    rows = published("organizedviolencecy_v25_1.csv")
+    for series, column in {"ucdp-organised-violence": "cumulative_total_deaths_in_orgvio", "ucdp-state-based": "sb_total_deaths",
+                           "ucdp-non-state": "ns_total_deaths", "ucdp-one-sided": "os_total_deaths",
+                           "ucdp-one-sided-government": "os_main_govt_killings"}.items():
+        expected = tuple(sum(int(row[f"{column}_{bound}_cy"]) for row in rows) for bound in ("low", "best", "high"))
+        assert query(imported, "SELECT count(*), sum(low), sum(best), sum(high) FROM casualties WHERE series = ?", series) == [
+            (len(rows), *expected)]
+
+
+def test_mali_2022_is_3656_from_3540_to_4462(imported):
+    assert query(imported, "SELECT low, best, high, source FROM casualties WHERE id = 'ucdp-cy-mli-2022'") == [
+        (3540, 3656, 4462, "ucdp-ov-25-1")]
+
+
+def test_country_years_say_what_the_shipped_ones_of_mali_say(imported):
+    same = "SELECT date, low, best, high, qualifier, text, unit, definition, source, victim_group, cause FROM casualties WHERE series = ? AND place = 'mli' ORDER BY date"
+    for series in ("organised-violence", "state-based", "non-state", "one-sided", "one-sided-government"):
+        assert query(imported, same, f"ucdp-{series}") == query(imported, same, f"ucdp-{series}-mali")
+
+
+def test_seven_country_years_with_broken_bounds_are_kept_and_flagged(imported):
+    assert query(imported, "SELECT place || ' ' || date FROM casualties WHERE series = 'ucdp-organised-violence' AND"
+                 " flags_json = '[\"bounds_inconsistent\"]' ORDER BY 1") == [
+        ("arm 2022",), ("col 2020",), ("eri 1998",), ("lka 1998",), ("mli 1995",), ("rus 2024",), ("tur 1990",)]
+    check(imported)
+
+
+def test_a_dyad_that_is_none_does_no_harm(imported):
+    assert any(row["sb_dyad_names_cy"] == "NO_DYAD" for row in published("organizedviolencecy_v25_1.csv"))
+    assert query(imported, "SELECT count(*) FROM casualties WHERE note LIKE '%NO_DYAD%'") == [(0,)]
+
+
+def test_years_without_a_death_are_zeros_and_not_unknown(imported):
+    assert query(imported, "SELECT low, best, high, text FROM casualties WHERE id = 'ucdp-cy-isl-2000'") == [(0, 0, 0, "0")]
+
+
+def test_two_versions_in_one_file_are_rejected(base, tmp_path):
+    rows = published("organizedviolencecy_v25_1.csv")[:3]
+    rows[2]["version"] = "24.1"
+    file = write(tmp_path / "cy.csv", rows, newline="\r\n")
+    assert take("ucdp-country-year", file, base, DAY) == counts(read=3, inserted=2, rejected=1)
+    assert report_of(base)[0]["column"] == "version"
+
+
+def test_country_years_without_a_version_are_known_by_their_day(base, tmp_path):
+    rows = [{key: value for key, value in row.items() if key != "version"} for row in published("organizedviolencecy_v25_1.csv")[:1]]
+    take("ucdp-country-year", write(tmp_path / "cy.csv", rows), base, DAY)
+    assert query(base, "SELECT DISTINCT source FROM casualties WHERE series = 'ucdp-organised-violence'") == [(f"ucdp-ov-{DAY}",)]
+
+
+# ---- actors ----
+
+
+def actors(tmp_path, *changes, name="actors.csv"):
+    rows = [ACTOR | {"ActorId": str(9001 + i), "NameData": f"Band {i}"} | change for i, change in enumerate(changes)]
+    return write(tmp_path / name, rows, newline="\r\n", head="\ufeff")
+
+
+def test_every_actor_is_there_once(imported):
+    rows = published("ucdp-actor-221.csv")
+    assert query(imported, "SELECT id FROM actors WHERE ucdp_id = 937") == [("ucdp-937",)]  # our tuareg is another actor
+    numbers = Counter(number for (number,) in query(imported, "SELECT ucdp_id FROM actors WHERE note GLOB 'From the UCDP Actor Dataset*'"))
+    assert set(numbers.values()) == {1} and len(rows) == 1725
+    ours = {number for (number,) in query(imported, "SELECT ucdp_id FROM actors WHERE coalesce(note, '') NOT GLOB 'From the UCDP*' AND ucdp_id IS NOT NULL")}
+    assert set(numbers) | ours == {int(row["ActorId"]) for row in rows} and not set(numbers) & ours
+
+
+def test_an_actor_of_ours_gets_no_second_row(imported):
+    assert query(imported, "SELECT id FROM actors WHERE ucdp_id = 72 ORDER BY id") == [("mali-army",), ("mali-gov",), ("mali-junta",)]
+    assert query(imported, "SELECT name FROM actors WHERE id = 'russia'") == [("Russia",)]
+    assert query(imported, "SELECT name FROM actors WHERE ucdp_id = 1158") == [("Tuareg rebels and separatists",)]
+
+
+def test_two_actors_of_one_name_have_two_ids(imported):
+    assert query(imported, "SELECT id, ucdp_id FROM actors WHERE name = 'PLA' ORDER BY id") == [("pla", 161), ("ucdp-314", 314)]
+
+
+def test_blanks_and_line_breaks_inside_names_are_single_blanks(imported):
+    for column, field in (("aliases_json", "Congo- Kinshasa"), ("aliases_json", "for national revival\"")):
+        assert query(imported, f"SELECT count(*) FROM actors WHERE {column} LIKE ?", f"%{field}%") == [(1,)]
+    assert query(imported, "SELECT count(*) FROM actors WHERE name <> trim(name) OR name GLOB '*\n*'") == [(0,)]
+    assert query(imported, "SELECT count(*) FROM aliases WHERE alias <> trim(alias) OR alias GLOB '*\n*' OR alias IN ('n/a', '')") == [(0,)]
+
+
+def test_a_renamed_actor_is_found_by_all_its_names(api):
+    for name in ("IS", "ISIS", "TQJBR"):
+        assert [row["id"] for row in api.get(f"/v1/actors?id={name}").json["data"]] == ["is"]
+
+
+def test_lists_of_ids_in_quotes_are_edges(imported):
+    assert query(imported, "SELECT type, to_actor, sign, status FROM relationships WHERE from_actor = 'pflp' ORDER BY type, to_actor") == [
+        ("joined", "plo", "+", "asserted"), ("joined", "rejectionist-front", "+", "asserted"),
+        ("splintered_from", "plo", "0", "asserted"), ("splintered_from", "rejectionist-front", "0", "asserted")]
+
+
+def test_edges_have_no_date_and_a_source(imported):
+    assert query(imported, "SELECT DISTINCT start, start_min, start_max, end, end_min, end_max, json_extract(sources_json, '$[0].id')"
+                 " FROM relationships WHERE type IN ('splintered_from', 'split_temporarily_from', 'entered_alliance', 'joined')") == [
+        (None, "0001-01-01", "9999-12-31", None, "0001-01-01", "9999-12-31", "ucdp-actor-22-1")]
+
+
+def test_nobody_is_his_own_splinter_and_ids_that_are_not_there_are_left_out(imported):
+    assert query(imported, "SELECT count(*) FROM relationships WHERE from_actor = to_actor") == [(0,)]
+    assert query(imported, "SELECT count(*) FROM relationships WHERE id GLOB 'ucdp-*-7610' OR id GLOB 'ucdp-*-2658'") == [(0,)]
+
+
+def test_actors_and_edges_of_two_states_in_any_order(base, tmp_path):
+    other = base.with_name("other.db")
+    other.write_bytes(base.read_bytes())
+    first = actors(tmp_path, {}, {"ActorIdPrev": "9001"}, {"ActorIdGroup": "9001, 9002"}, name="a.csv")
+    second = actors(tmp_path, {"NameOrig": "Old Band", "Org": "3", "Version": "23.1"}, {"Version": "23.1"},
+                    {"ActorIdGroup": "9002", "ActorIdAlliance": "9001", "Version": "23.1"}, name="b.csv")
+    assert take("ucdp-actors", first, base, DAY) == counts(read=3, inserted=3)
+    assert take("ucdp-actors", second, base, LATER) == counts(read=3, unchanged=2, revised=1)
+    take("ucdp-actors", second, other, LATER)
+    take("ucdp-actors", first, other, DAY)
+    for table in ("actors", "actor_sources", "relationships", "relationship_sources"):
+        assert content(base)[table] == content(other)[table]
+    sql = "SELECT id, known_from, known_to FROM relationships WHERE id GLOB 'ucdp-90*' ORDER BY id"
+    assert query(base, sql) == [("ucdp-9002-splintered-from-9001", DAY, LATER), ("ucdp-9003-entered-alliance-9001", LATER, None),
+                                ("ucdp-9003-joined-9001", DAY, LATER), ("ucdp-9003-joined-9002", DAY, None)]
+    check(base)
+    before = sha(base)
+    assert take("ucdp-actors", second, base, LATER) == counts(read=3, unchanged=3)
+    assert sha(base) == before
+
+
+def test_an_actor_that_vanished_is_withdrawn(base, tmp_path):
+    take("ucdp-actors", actors(tmp_path, {}, {}), base, DAY)
+    assert take("ucdp-actors", actors(tmp_path, {}), base, LATER) == counts(read=1, unchanged=1, withdrawn=1)
+    assert query(base, "SELECT known_from, known_to FROM actors WHERE ucdp_id = 9002") == [(DAY, LATER)]
+    check(base)
+
+
+@pytest.mark.parametrize(("change", "column"), [
+    ({"ActorId": "x"}, "ActorId"), ({"NameData": "n/a"}, "NameData"), ({"Org": "5"}, "Org"), ({"Org": ""}, "Org"),
+    ({"ActorIdPrev": "1; 2"}, "ActorIdPrev")])
+def test_an_actor_that_cannot_be_used_is_rejected_with_its_cell(base, tmp_path, change, column):
+    assert take("ucdp-actors", actors(tmp_path, {}, change), base, DAY) == counts(read=2, inserted=1, rejected=1)
+    assert report_of(base)[0]["column"] == column
+
+
+# ---- sums ----
+
+
+def test_sums_of_events_by_year_are_the_files_own(api):
+    expected = Counter()
+    for row in published("ged_hxl_sample_BGD.csv", "utf-8")[1:]:
+        assert row["date_start"][:4] == row["date_end"][:4] == row["year"]
+        expected[row["year"]] += int(row["best"])
+    reply = api.get("/v1/casualties/stats?place=bangladesh&group_by=year(date)&limit=1000").json
+    assert {row["year"]: row["best"] for row in reply["data"]} == dict(expected)
+
+
+def test_events_and_country_years_are_not_added(api):
+    reply = api.get("/v1/casualties/stats?place=bangladesh").json
+    assert [row["best"] for row in reply["data"]] == [1362]
+    excluded = {left["series"]["id"]: left["reason"] for left in reply["meta"]["excluded"]}
+    assert excluded == dict.fromkeys(WORLD[1:], "overlaps")
+
+
+def test_country_years_of_the_world_and_of_mali_are_not_added(api):
+    reply = api.get("/v1/casualties/stats?place=mali&from=2022-01-01&to=2022-12-31").json
+    assert [row["best"] for row in reply["data"]] == [3656]
+
+
+def test_series_that_overlap_are_refused_together(api):
+    reply = api.get("/v1/casualties/stats?series=ucdp-ged&series=ucdp-organised-violence", status=400)
+    assert "never added" in reply.json["detail"]
+
+
+def test_each_ucdp_series_and_its_overlaps_say_so_of_each_other(imported):
+    with sqlite3.connect(imported) as db:
+        pairs = set(db.execute("SELECT series, other FROM series_overlaps"))
+    assert {(b, a) for a, b in pairs} == pairs
+    with sqlite3.connect(imported) as db:
+        others = {name for (name,) in db.execute("SELECT id FROM series WHERE id <> 'ucdp-ged'")}
+    assert {("ucdp-ged", other) for other in others} <= pairs
+    # What fell in fighting between groups is none of what a state did.
+    assert ("ucdp-non-state", "ucdp-state-based-mali") not in pairs and ("ucdp-non-state", "ucdp-non-state-mali") in pairs
