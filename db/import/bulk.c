@@ -59,7 +59,8 @@ bool bulk_begin(sqlite3 *db, const struct target *target, struct bulk *ret, stru
 {
     static const char list[] =
         "SELECT name, sql, sql LIKE 'CREATE UNIQUE %' FROM sqlite_schema"
-        " WHERE type = 'index' AND sql IS NOT NULL AND tbl_name IN (?1, ?2) ORDER BY rowid";
+        " WHERE type = 'index' AND tbl_name = ?1 AND sql IS NOT NULL AND sql NOT LIKE '% WHERE %'"
+        " ORDER BY rowid";
     defer(finalize) sqlite3_stmt *stmt = NULL;
     char *drops[BULK_INDEXES_MOST];
     size_t n = 0;
@@ -69,7 +70,6 @@ bool bulk_begin(sqlite3 *db, const struct target *target, struct bulk *ret, stru
     if (!prepare(ret, list, &stmt, err))
         return false;
     sqlite3_bind_text(stmt, 1, target->table, -1, SQLITE_STATIC);
-    sqlite3_bind_text(stmt, 2, target->links, -1, SQLITE_STATIC);
     while (n < BULK_INDEXES_MOST && sqlite3_step(stmt) == SQLITE_ROW) {
         char *sql = sqlite3_mprintf("%s", (const char *)sqlite3_column_text(stmt, 1));
 

@@ -3,7 +3,7 @@
 /* The first, large load of a set: what a row costs less when a million of them come at once.
  *
  * The indexes of the table are dropped and built behind the last row, each by one sort instead of a
- * million searches; the rules of the schema that a mapping keeps by itself are not tried on every
+ * million searches (partial ones stay: the rows of such a set lack what they ask for); the rules of the schema that a mapping keeps by itself are not tried on every
  * row; and references are looked up once for each value. */
 
 #include <stdbool.h>
@@ -15,7 +15,7 @@
 #include "server/base/error.h"
 
 enum {
-    BULK_INDEXES_MOST = 16,       /* indexes of a table and its link table */
+    BULK_INDEXES_MOST = 16,       /* indexes of a table */
     BULK_KNOWN = 1024,            /* values of which it is remembered that they refer to something */
     BULK_KNOWN_SIZE = 48,         /* bytes of such a value and its NUL */
 };

@@ -27,8 +27,8 @@
 
 enum {
     SQL_MOST = 16384,
-    CACHE_KIB = 32768,       /* page cache: with it an import stays far below 100 MiB */
-    SORT_CACHE_KIB = 8192,   /* while indexes are built: sorts by what fits a processor's cache */
+    CACHE_KIB = 16384,       /* page cache: with it an import stays far below 100 MiB */
+    BULK_CACHE_KIB = 8192,   /* of a large load, which only adds: its sorts fit a processor's cache */
     STATEMENTS_MOST = 32,    /* statements of import_execute() that are kept */
     HELD_MOST = 1000000,     /* records that a kind may hold */
     REASON_SIZE = 512,       /* bytes of the reason for a rejection */
@@ -1308,8 +1308,13 @@ static bool prepare_target(struct import *import, struct error *err)
 /* A set that was never read, from large files, is loaded at once. */
 static bool begin_bulk(struct import *import, struct error *err)
 {
-    return !import->is_empty || import->is_careful || size_of_files(import->options) < BULK_BYTES
-           || bulk_begin(import->db, import->kind->target, &import->bulk, err);
+    char pragma[64];
+
+    if (!import->is_empty || import->is_careful || size_of_files(import->options) < BULK_BYTES)
+        return true;
+    snprintf(pragma, sizeof(pragma), "PRAGMA cache_size = -%d", BULK_CACHE_KIB);
+    return run(import, pragma, err)
+           && bulk_begin(import->db, import->kind->target, &import->bulk, err);
 }
 
 /* Where a row stands there twice, the load was in vain: only the ordinary way can tell its line. */
@@ -1534,11 +1539,9 @@ static bool fill(struct import *import, struct error *err)
 static bool finish_bulk(struct import *import, struct error *err)
 {
     defer(beside_done) struct beside beside = { .is_started = false };
-    char pragma[64];
 
-    snprintf(pragma, sizeof(pragma), "PRAGMA cache_size = -%d", SORT_CACHE_KIB);
     if (!run(import, "COMMIT", err) || !beside_begin(import->path, &beside, err)
-        || !run(import, pragma, err) || !run(import, "BEGIN", err)
+        || !run(import, "BEGIN", err)
         || !bulk_build_others(&import->bulk, err)
         || !beside_end(&beside, import->summary->digest, err))
         return false;
