@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "db/dataset.h"
@@ -340,16 +341,87 @@ static json_t *response_ref(const char *name)
     return ref_new("#/components/responses", name);
 }
 
+static void skip_blanks(const char **at)
+{
+    *at += strspn(*at, " ");
+}
+
+static json_t *read_value(const char **at);
+
+/* Fills an object, or an array, from what stands between its brackets. False without memory. */
+static bool read_members(const char **at, json_t *into)
+{
+    char close = json_is_object(into) ? '}' : ']';
+
+    for (skip_blanks(at); **at != close; skip_blanks(at)) {
+        char key[NAME_SIZE] = "";
+        json_t *value;
+
+        *at += **at == ',' ? 1 : 0;
+        skip_blanks(at);
+        if (json_is_object(into)) {
+            size_t len = strcspn(++*at, "'");
+
+            snprintf(key, sizeof(key), "%.*s", (int)len, *at);
+            *at += len + 1;
+            skip_blanks(at);
+            ++*at; /* the colon */
+        }
+        value = read_value(at);
+        if ((json_is_object(into) ? json_object_set_new(into, key, value)
+                                  : json_array_append_new(into, value))
+            != 0)
+            return false;
+    }
+    ++*at;
+    return true;
+}
+
+/* Reads one value of the literals above. NULL without memory. */
+static json_t *read_value(const char **at)
+{
+    static const struct {
+        const char *word;
+        json_t *(*make)(void);
+    } words[] = { { "true", json_true }, { "false", json_false }, { "null", json_null } };
+    json_t *value;
+    char *end;
+    size_t len;
+
+    skip_blanks(at);
+    switch (**at) {
+    case '{':
+    case '[':
+        value = **at == '{' ? json_object() : json_array();
+        ++*at;
+        if (value == NULL || read_members(at, value))
+            return value;
+        json_decref(value);
+        return NULL;
+    case '\'':
+        len = strcspn(++*at, "'");
+        value = json_stringn(*at, len);
+        *at += len + 1;
+        return value;
+    }
+    for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
+        if (strncmp(*at, words[i].word, strlen(words[i].word)) == 0) {
+            *at += strlen(words[i].word);
+            return words[i].make();
+        }
+    }
+    value = json_integer(strtoll(*at, &end, 10));
+    *at = end;
+    return value;
+}
+
+/*
+ * Not by json_loads(): where its memory runs out, jansson 2.14 leaves characters out and says
+ * nothing, and without a string's last quote it writes behind its buffer.
+ */
 static json_t *literal_new(const char *text)
 {
-    char json[LITERAL_SIZE];
-    size_t len = strlen(text);
-
-    if (len >= sizeof(json))
-        return NULL;
-    for (size_t i = 0; i <= len; i++)
-        json[i] = text[i] == '\'' ? '"' : text[i];
-    return json_loads(json, 0, NULL);
+    return read_value(&text);
 }
 
 static void add_shared(struct draft *draft, json_t *components)
@@ -627,14 +699,14 @@ static json_t *row_new(struct draft *draft, const struct resource *resource)
                      "properties", properties, "required", "id", "additionalProperties", 0);
 }
 
-/* Rows sent along, by collection; NULL where include= has no choice. */
-static json_t *included_new(struct draft *draft, const struct resource *resource)
+/* Rows sent along, by collection, where include= has a choice. */
+static void add_included(struct draft *draft, json_t *envelope, const struct resource *resource)
 {
     json_t *properties;
     const char *name;
 
     if (resource_include(resource, 0) == NULL)
-        return NULL;
+        return;
     properties = json_object();
     for (size_t i = 0; (name = resource_include(resource, i)) != NULL; i++) {
         const struct resource *other = resource_find(draft->catalogue, name);
@@ -644,9 +716,10 @@ static json_t *included_new(struct draft *draft, const struct resource *resource
             add(draft, properties, name,
                 json_pack("{s:s, s:o}", "type", "array", "items", schema_ref(other->item)));
     }
-    return json_pack("{s:s, s:s, s:o, s:b}", "type", "object", "description",
-                     "Rows that the data names, by collection, each once; only with include=.",
-                     "properties", properties, "additionalProperties", 0);
+    add(draft, envelope, "included",
+        json_pack("{s:s, s:s, s:o, s:b}", "type", "object", "description",
+                  "Rows that the data names, by collection, each once; only with include=.",
+                  "properties", properties, "additionalProperties", 0));
 }
 
 /* The row of an item: with history=, a withdrawn one is null. */
@@ -673,15 +746,16 @@ static void add_history(struct draft *draft, json_t *item, const struct resource
 static void add_list_envelope(struct draft *draft, const struct resource *resource)
 {
     json_t *list = json_pack(
-        "{s:{s:s, s:o}, s:{s:[s, s], s:s}, s:{s:[s, s], s:s}, s:{s:s, s:s}, s:o, s:o*}", "data",
-        "type", "array", "items", schema_ref(resource->item), "next", "type", "string", "null",
+        "{s:{s:s, s:o}, s:{s:[s, s], s:s}, s:{s:[s, s], s:s}, s:{s:s, s:s}, s:o}", "data", "type",
+        "array", "items", schema_ref(resource->item), "next", "type", "string", "null",
         "description", "Cursor of the next page; null: this is the last.", "next_url", "type",
         "string", "null", "description", "Path of the next page; null: this is the last.",
         "truncated", "type", "boolean", "description",
         "Whether the page ended before its limit, because it grew too large.", "meta",
-        schema_ref("Meta"), "included", included_new(draft, resource));
+        schema_ref("Meta"));
     char name[NAME_SIZE];
 
+    add_included(draft, list, resource);
     snprintf(name, sizeof(name), "%sList", resource->item);
     add(draft, draft->schemas, name,
         json_pack("{s:s, s:o, s:[s, s, s, s, s], s:b}", "type", "object", "properties", list,
@@ -691,10 +765,11 @@ static void add_list_envelope(struct draft *draft, const struct resource *resour
 
 static void add_item_envelope(struct draft *draft, const struct resource *resource)
 {
-    json_t *item = json_pack("{s:o, s:o, s:o*}", "data", item_row_new(resource), "meta",
-                             schema_ref("Meta"), "included", included_new(draft, resource));
+    json_t *item =
+        json_pack("{s:o, s:o}", "data", item_row_new(resource), "meta", schema_ref("Meta"));
     char name[NAME_SIZE];
 
+    add_included(draft, item, resource);
     if (resource_has_versions(resource))
         add_history(draft, item, resource);
     snprintf(name, sizeof(name), "%sItem", resource->item);

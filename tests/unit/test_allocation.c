@@ -104,6 +104,15 @@ static void ask(const struct world *world, const char *target, struct reply *ret
     plan.is_on = false;
 }
 
+static size_t first_difference(const struct reply *a, const struct reply *b)
+{
+    size_t i = 0;
+
+    while (a->body != NULL && i < a->len && i < b->len && a->body[i] == b->body[i])
+        i++;
+    return i;
+}
+
 /* A reply may fail, but one that says it did not is the whole one. */
 static void assert_sound(const struct reply *reply, const struct reply *whole, const char *target,
                          size_t n)
@@ -112,8 +121,10 @@ static void assert_sound(const struct reply *reply, const struct reply *whole, c
         if (whole->status < 300
             && (reply->body == NULL || reply->len != whole->len
                 || memcmp(reply->body, whole->body, whole->len) != 0))
-            fail_msg("%s: the reply without allocation %zu is %d and not whole: %.*s", target, n,
-                     reply->status, (int)reply->len, reply->body != NULL ? reply->body : "");
+            fail_msg(
+                "%s: the reply without allocation %zu is %d and not whole, from byte %zu on: %.*s",
+                target, n, reply->status, first_difference(reply, whole), 300,
+                reply->body != NULL ? reply->body + first_difference(reply, whole) : "");
     } else if (reply->status != 500 && reply->status != 503) {
         fail_msg("%s: the reply without allocation %zu is %d and not %d", target, n, reply->status,
                  whole->status);
