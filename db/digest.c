@@ -14,17 +14,17 @@
 
 enum {
     SQL_MOST = 16384,
-    ROW_MOST = 64 << 20,       /* bytes of one row */
-    APART_FROM = 1 << 14,      /* rows from which a table is hashed in the order of its storage */
-    HASHES_AT_ONCE = 1024,     /* hashes of rows that are written at once */
-    IN_MEMORY_MOST = 1200000,  /* hashes that are kept in memory, 32 bytes each */
-    SPREAD_MOST = 4,           /* times as many rowids as rows that such a table may have */
+    ROW_MOST = 64 << 20,      /* bytes of one row */
+    APART_FROM = 1 << 14,     /* rows from which a table is hashed in the order of its storage */
+    HASHES_AT_ONCE = 1024,    /* hashes of rows that are written at once */
+    IN_MEMORY_MOST = 1200000, /* hashes that are kept in memory, 32 bytes each */
+    SPREAD_MOST = 4,          /* times as many rowids as rows that such a table may have */
 };
 
 /** Hashes of the rows of a table, by rowid. */
 struct hashes {
-    uint8_t *memory; /* all of them, where they are few; NULL: they are in `file` */
-    FILE *file;      /* disappears when it is closed; NULL: there is none */
+    uint8_t *memory;        /* all of them, where they are few; NULL: they are in `file` */
+    FILE *file;             /* disappears when it is closed; NULL: there is none */
     sqlite3_int64 first, n; /* first rowid, and how many there may be */
     sqlite3_int64 at;       /* rowid of the first hash in `block` */
     size_t len;             /* hashes in it */
@@ -166,7 +166,8 @@ static bool add_in_order(sqlite3 *db, const char *table, struct sha256_ctx *cont
     return status == SQLITE_DONE || fail(db, err);
 }
 
-/* ---- Large tables: the rows as they are stored, and then their hashes in the order of the key --- */
+/* ---- Large tables: the rows as they are stored, and then their hashes in the order of the key ---
+ */
 
 /* Looks whether a table is large and has rowids that lie close together; *ret_n is 0 otherwise. */
 static bool look_at(sqlite3 *db, const char *table, struct hashes *ret, struct error *err)
@@ -281,7 +282,7 @@ static bool add_table(sqlite3 *db, const char *table, struct sha256_ctx *context
     if (hashes.n > 0 && hashes.memory == NULL)
         hashes.file = tmpfile();
     if (!(hashes.memory != NULL || hashes.file != NULL ? add_apart(db, table, &hashes, &rows, err)
-                              : add_in_order(db, table, &rows, err)))
+                                                       : add_in_order(db, table, &rows, err)))
         return false;
     sha256_digest(&rows, sizeof(hash), hash);
     sha256_update(context, strlen(table) + 1, (const uint8_t *)table);
@@ -312,8 +313,7 @@ bool digest_begin(sqlite3 *db, struct digest *ret, struct error *err)
         != SQLITE_OK)
         return fail(db, err);
     while ((status = sqlite3_step(tables)) == SQLITE_ROW && ret->n < DIGEST_TABLES) {
-        ret->tables[ret->n] =
-            sqlite3_mprintf("%s", (const char *)sqlite3_column_text(tables, 0));
+        ret->tables[ret->n] = sqlite3_mprintf("%s", (const char *)sqlite3_column_text(tables, 0));
         if (ret->tables[ret->n++] == NULL)
             return no_memory(err);
     }

@@ -29,8 +29,7 @@ static void finalize(sqlite3_stmt **stmt)
     *stmt = NULL;
 }
 
-static bool prepare(const struct bulk *bulk, const char *sql, sqlite3_stmt **ret,
-                    struct error *err)
+static bool prepare(const struct bulk *bulk, const char *sql, sqlite3_stmt **ret, struct error *err)
 {
     return sqlite3_prepare_v3(bulk->db, sql, -1, SQLITE_PREPARE_PERSISTENT, ret, NULL) == SQLITE_OK
            || fail(bulk, err);
@@ -85,7 +84,8 @@ bool bulk_begin(sqlite3 *db, const struct target *target, struct bulk *ret, stru
         is_dropped = is_dropped && drops[i] != NULL && run(ret, drops[i], err);
         sqlite3_free(drops[i]);
     }
-    /* A mapping gives what the CHECKs ask for; tried a million times, they cost more than the rows. */
+    /* A mapping gives what the CHECKs ask for; tried a million times, they cost more than the rows.
+     */
     if (!is_dropped || !run(ret, "PRAGMA ignore_check_constraints = ON", err)
         || !prepare_statements(ret, err))
         return false;

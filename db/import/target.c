@@ -63,8 +63,8 @@ const struct target target_casualties = {
 };
 
 static const char *const actor_columns[ACTOR__MAX] = {
-    [ACTOR_NAME] = "name", [ACTOR_TYPE] = "type", [ACTOR_ISO3] = "iso3", [ACTOR_UCDP_ID] = "ucdp_id",
-    [ACTOR_NOTE] = "note",
+    [ACTOR_NAME] = "name",       [ACTOR_TYPE] = "type", [ACTOR_ISO3] = "iso3",
+    [ACTOR_UCDP_ID] = "ucdp_id", [ACTOR_NOTE] = "note",
 };
 
 static const char *const actor_initial[ACTOR__MAX] = { [ACTOR_NAME] = NULL };
