@@ -46,7 +46,7 @@ static bool prepare_statements(struct bulk *bulk, struct error *err)
         return false;
     for (size_t i = 0; i < TARGET_REFERENCES && target->references[i].table != NULL; i++) {
         buffer_clear(&sql);
-        if (!buffer_format(&sql, "SELECT 1 FROM \"%s\" WHERE id = ?1", target->references[i].table))
+        if (!target_reference_sql(target, i, &sql))
             return error_set(err, ERR_INTERNAL, NULL, "no memory for a statement");
         if (!prepare(bulk, sql.data, &bulk->references[i], err))
             return false;
@@ -57,8 +57,8 @@ static bool prepare_statements(struct bulk *bulk, struct error *err)
 bool bulk_begin(sqlite3 *db, const struct target *target, struct bulk *ret, struct error *err)
 {
     static const char list[] =
-        "SELECT name, sql, sql LIKE 'CREATE UNIQUE %' FROM sqlite_schema"
-        " WHERE type = 'index' AND tbl_name = ?1 AND sql IS NOT NULL AND sql NOT LIKE '% WHERE %'"
+        "SELECT name, sql, sql GLOB 'CREATE UNIQUE *' FROM sqlite_schema"
+        " WHERE type = 'index' AND tbl_name = ?1 AND sql IS NOT NULL AND sql NOT GLOB '* WHERE *'"
         " ORDER BY rowid";
     defer(finalize) sqlite3_stmt *stmt = NULL;
     char *drops[BULK_INDEXES_MOST];

@@ -394,3 +394,8 @@ bool target_sql(const struct target *target, enum target_sql which, struct buffe
     }
     return !sql->broken;
 }
+
+bool target_reference_sql(const struct target *target, size_t i, struct buffer *sql)
+{
+    return buffer_format(sql, "SELECT 1 FROM \"%s\" WHERE id = ?1", target->references[i].table);
+}

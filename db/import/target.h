@@ -228,3 +228,6 @@ enum target_sql {
     TARGET_SQL__MAX,
 };
 bool target_sql(const struct target *target, enum target_sql which, struct buffer *sql);
+
+/** The statement that finds what reference i refers to, by its id ?1. False as above. */
+bool target_reference_sql(const struct target *target, size_t i, struct buffer *sql);
