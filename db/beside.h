@@ -20,7 +20,7 @@ struct beside {
     sqlite3 *db;           /* the thread's */
     struct digest digest;
     char hex[DIGEST_SIZE];
-    bool is_done;          /* `hex` is the digest; else `err` says why not */
+    bool is_done; /* `hex` is the digest; else `err` says why not */
     struct error err;
 };
 

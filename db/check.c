@@ -52,7 +52,8 @@ struct invariant {
 #define NO_SUCH_ACTOR "no such actor; the id of one that is there would be right."
 
 /* A publisher's best figure may lie outside its bounds, and these may then be in any order. */
-#define IS_FLAGGED "EXISTS (SELECT 1 FROM json_each(flags_json) WHERE value = 'bounds_inconsistent')"
+#define IS_FLAGGED                                                                                 \
+    "EXISTS (SELECT 1 FROM json_each(flags_json) WHERE value = 'bounds_inconsistent')"
 
 /* All of a pair of claims that an answer may show. */
 #define PAIR                                                                                       \
@@ -100,8 +101,9 @@ static const struct invariant invariants[] = {
       .query = "SELECT id FROM $table WHERE low > high AND NOT " IS_FLAGGED,
       .text = "low is greater than high; low at most high would be right." },
     { .with = "flags",
-      .query = "SELECT id FROM $table WHERE (low > best OR best > high) AND NOT coalesce(low > high, 0)"
-               " AND NOT " IS_FLAGGED,
+      .query =
+          "SELECT id FROM $table WHERE (low > best OR best > high) AND NOT coalesce(low > high, 0)"
+          " AND NOT " IS_FLAGGED,
       .text = "best lies outside its bounds; the flag 'bounds_inconsistent' would be right." },
     { .with = "qualifier",
       .query = "SELECT id FROM $table WHERE " NUMBER_IS_SAID " AND CASE qualifier"

@@ -133,22 +133,23 @@ UPDATE events SET sources_json = (
                                  ELSE json_object('id', id, 'name', name, 'iso3', iso3) END) FROM (
         SELECT p.id, p.name, p.iso3 FROM event_places l JOIN places p ON p.id = l.place
         WHERE l.event = events.id ORDER BY l.position));
+-- CROSS JOIN keeps the order: no index of a million rows has statistics while they are being loaded.
 UPDATE casualties SET perpetrators_json = (
     SELECT json_group_array(json_object('id', id, 'name', name)) FROM (
         SELECT b.id, b.name FROM casualty_perpetrators l JOIN labels b ON b.kind = 'actor' AND b.id = l.actor
         WHERE l.casualty = casualties.id AND l.version = casualties.version ORDER BY l.position))
 WHERE rowid IN (
-    SELECT c.rowid FROM casualty_perpetrators l JOIN casualties c ON c.id = l.casualty AND c.version = l.version WHERE c.perpetrators_json = '[]'
-    UNION SELECT c.rowid FROM labels b JOIN labels_before o ON o.kind = b.kind AND o.id = b.id AND o.name <> b.name
-    JOIN casualty_perpetrators l ON l.actor = b.id JOIN casualties c ON c.id = l.casualty AND c.version = l.version WHERE b.kind = 'actor');
+    SELECT c.rowid FROM casualty_perpetrators l CROSS JOIN casualties c ON c.id = l.casualty AND c.version = l.version WHERE c.perpetrators_json = '[]'
+    UNION SELECT c.rowid FROM labels_before o CROSS JOIN labels b ON b.kind = o.kind AND b.id = o.id AND b.name <> o.name
+    CROSS JOIN casualty_perpetrators l ON l.actor = b.id CROSS JOIN casualties c ON c.id = l.casualty AND c.version = l.version WHERE o.kind = 'actor');
 UPDATE casualties SET claims_json = (
     SELECT json_group_array(json_object('id', id, 'name', name)) FROM (
         SELECT b.id, b.name FROM casualty_claims l JOIN labels b ON b.kind = 'claim' AND b.id = l.claim
         WHERE l.casualty = casualties.id AND l.version = casualties.version ORDER BY l.position))
 WHERE rowid IN (
-    SELECT c.rowid FROM casualty_claims l JOIN casualties c ON c.id = l.casualty AND c.version = l.version WHERE c.claims_json = '[]'
-    UNION SELECT c.rowid FROM labels b JOIN labels_before o ON o.kind = b.kind AND o.id = b.id AND o.name <> b.name
-    JOIN casualty_claims l ON l.claim = b.id JOIN casualties c ON c.id = l.casualty AND c.version = l.version WHERE b.kind = 'claim');
+    SELECT c.rowid FROM casualty_claims l CROSS JOIN casualties c ON c.id = l.casualty AND c.version = l.version WHERE c.claims_json = '[]'
+    UNION SELECT c.rowid FROM labels_before o CROSS JOIN labels b ON b.kind = o.kind AND b.id = o.id AND b.name <> o.name
+    CROSS JOIN casualty_claims l ON l.claim = b.id CROSS JOIN casualties c ON c.id = l.casualty AND c.version = l.version WHERE o.kind = 'claim');
 UPDATE relationships SET sources_json = (
     SELECT json_group_array(json_object('id', id, 'name', name)) FROM (
         SELECT b.id, b.name FROM relationship_sources l JOIN labels b ON b.kind = 'source' AND b.id = l.source

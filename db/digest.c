@@ -3,6 +3,7 @@
 
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -13,15 +14,17 @@
 
 enum {
     SQL_MOST = 16384,
-    ROW_MOST = 64 << 20,       /* bytes of one row */
-    APART_FROM = 1 << 14,      /* rows from which a table is hashed in the order of its storage */
-    HASHES_AT_ONCE = 1024,     /* hashes of rows that are written at once */
-    SPREAD_MOST = 4,           /* times as many rowids as rows that such a table may have */
+    ROW_MOST = 64 << 20,      /* bytes of one row */
+    APART_FROM = 1 << 14,     /* rows from which a table is hashed in the order of its storage */
+    HASHES_AT_ONCE = 1024,    /* hashes of rows that are written at once */
+    IN_MEMORY_MOST = 1200000, /* hashes that are kept in memory, 32 bytes each */
+    SPREAD_MOST = 4,          /* times as many rowids as rows that such a table may have */
 };
 
 /** Hashes of the rows of a table, by rowid. */
 struct hashes {
-    FILE *file; /* disappears when it is closed; NULL: there is none */
+    uint8_t *memory;        /* all of them, where they are few; NULL: they are in `file` */
+    FILE *file;             /* disappears when it is closed; NULL: there is none */
     sqlite3_int64 first, n; /* first rowid, and how many there may be */
     sqlite3_int64 at;       /* rowid of the first hash in `block` */
     size_t len;             /* hashes in it */
@@ -35,6 +38,7 @@ static void finalize(sqlite3_stmt **stmt)
 
 static void close_hashes(struct hashes *hashes)
 {
+    free(hashes->memory);
     if (hashes->file != NULL)
         fclose(hashes->file);
 }
@@ -162,7 +166,8 @@ static bool add_in_order(sqlite3 *db, const char *table, struct sha256_ctx *cont
     return status == SQLITE_DONE || fail(db, err);
 }
 
-/* ---- Large tables: the rows as they are stored, and then their hashes in the order of the key --- */
+/* ---- Large tables: the rows as they are stored, and then their hashes in the order of the key ---
+ */
 
 /* Looks whether a table is large and has rowids that lie close together; *ret_n is 0 otherwise. */
 static bool look_at(sqlite3 *db, const char *table, struct hashes *ret, struct error *err)
@@ -203,6 +208,10 @@ static bool write_block(struct hashes *hashes, struct error *err)
     off_t at = (off_t)(hashes->at - hashes->first) * SHA256_DIGEST_SIZE;
 
     hashes->len = 0;
+    if (hashes->memory != NULL) {
+        memcpy(hashes->memory + at, hashes->block, len);
+        return true;
+    }
     return len == 0 || pwrite(fileno(hashes->file), hashes->block, len, at) == (ssize_t)len
            || error_set(err, ERR_INPUT, NULL, "digest: no room for a temporary file.");
 }
@@ -212,6 +221,10 @@ static bool read_hash(const struct hashes *hashes, sqlite3_int64 rowid,
 {
     off_t at = (off_t)(rowid - hashes->first) * SHA256_DIGEST_SIZE;
 
+    if (hashes->memory != NULL) {
+        memcpy(ret, hashes->memory + at, SHA256_DIGEST_SIZE);
+        return true;
+    }
     return pread(fileno(hashes->file), ret, SHA256_DIGEST_SIZE, at) == SHA256_DIGEST_SIZE
            || error_set(err, ERR_INTERNAL, NULL, "digest: a temporary file cannot be read");
 }
@@ -264,10 +277,12 @@ static bool add_table(sqlite3 *db, const char *table, struct sha256_ctx *context
     sha256_init(&rows);
     if (!look_at(db, table, &hashes, err))
         return false;
-    if (hashes.n > 0)
+    if (hashes.n > 0 && hashes.n <= IN_MEMORY_MOST)
+        hashes.memory = calloc((size_t)hashes.n, SHA256_DIGEST_SIZE);
+    if (hashes.n > 0 && hashes.memory == NULL)
         hashes.file = tmpfile();
-    if (!(hashes.file != NULL ? add_apart(db, table, &hashes, &rows, err)
-                              : add_in_order(db, table, &rows, err)))
+    if (!(hashes.memory != NULL || hashes.file != NULL ? add_apart(db, table, &hashes, &rows, err)
+                                                       : add_in_order(db, table, &rows, err)))
         return false;
     sha256_digest(&rows, sizeof(hash), hash);
     sha256_update(context, strlen(table) + 1, (const uint8_t *)table);
@@ -298,8 +313,7 @@ bool digest_begin(sqlite3 *db, struct digest *ret, struct error *err)
         != SQLITE_OK)
         return fail(db, err);
     while ((status = sqlite3_step(tables)) == SQLITE_ROW && ret->n < DIGEST_TABLES) {
-        ret->tables[ret->n] =
-            sqlite3_mprintf("%s", (const char *)sqlite3_column_text(tables, 0));
+        ret->tables[ret->n] = sqlite3_mprintf("%s", (const char *)sqlite3_column_text(tables, 0));
         if (ret->tables[ret->n++] == NULL)
             return no_memory(err);
     }

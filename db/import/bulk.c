@@ -29,8 +29,7 @@ static void finalize(sqlite3_stmt **stmt)
     *stmt = NULL;
 }
 
-static bool prepare(const struct bulk *bulk, const char *sql, sqlite3_stmt **ret,
-                    struct error *err)
+static bool prepare(const struct bulk *bulk, const char *sql, sqlite3_stmt **ret, struct error *err)
 {
     return sqlite3_prepare_v3(bulk->db, sql, -1, SQLITE_PREPARE_PERSISTENT, ret, NULL) == SQLITE_OK
            || fail(bulk, err);
@@ -47,7 +46,7 @@ static bool prepare_statements(struct bulk *bulk, struct error *err)
         return false;
     for (size_t i = 0; i < TARGET_REFERENCES && target->references[i].table != NULL; i++) {
         buffer_clear(&sql);
-        if (!buffer_format(&sql, "SELECT 1 FROM \"%s\" WHERE id = ?1", target->references[i].table))
+        if (!target_reference_sql(target, i, &sql))
             return error_set(err, ERR_INTERNAL, NULL, "no memory for a statement");
         if (!prepare(bulk, sql.data, &bulk->references[i], err))
             return false;
@@ -58,8 +57,9 @@ static bool prepare_statements(struct bulk *bulk, struct error *err)
 bool bulk_begin(sqlite3 *db, const struct target *target, struct bulk *ret, struct error *err)
 {
     static const char list[] =
-        "SELECT name, sql, sql LIKE 'CREATE UNIQUE %' FROM sqlite_schema"
-        " WHERE type = 'index' AND sql IS NOT NULL AND tbl_name IN (?1, ?2) ORDER BY rowid";
+        "SELECT name, sql, sql GLOB 'CREATE UNIQUE *' FROM sqlite_schema"
+        " WHERE type = 'index' AND tbl_name = ?1 AND sql IS NOT NULL AND sql NOT GLOB '* WHERE *'"
+        " ORDER BY rowid";
     defer(finalize) sqlite3_stmt *stmt = NULL;
     char *drops[BULK_INDEXES_MOST];
     size_t n = 0;
@@ -69,7 +69,6 @@ bool bulk_begin(sqlite3 *db, const struct target *target, struct bulk *ret, stru
     if (!prepare(ret, list, &stmt, err))
         return false;
     sqlite3_bind_text(stmt, 1, target->table, -1, SQLITE_STATIC);
-    sqlite3_bind_text(stmt, 2, target->links, -1, SQLITE_STATIC);
     while (n < BULK_INDEXES_MOST && sqlite3_step(stmt) == SQLITE_ROW) {
         char *sql = sqlite3_mprintf("%s", (const char *)sqlite3_column_text(stmt, 1));
 
@@ -85,7 +84,8 @@ bool bulk_begin(sqlite3 *db, const struct target *target, struct bulk *ret, stru
         is_dropped = is_dropped && drops[i] != NULL && run(ret, drops[i], err);
         sqlite3_free(drops[i]);
     }
-    /* A mapping gives what the CHECKs ask for; tried a million times, they cost more than the rows. */
+    /* A mapping gives what the CHECKs ask for; tried a million times, they cost more than the rows.
+     */
     if (!is_dropped || !run(ret, "PRAGMA ignore_check_constraints = ON", err)
         || !prepare_statements(ret, err))
         return false;

@@ -3,8 +3,9 @@
 /* The first, large load of a set: what a row costs less when a million of them come at once.
  *
  * The indexes of the table are dropped and built behind the last row, each by one sort instead of a
- * million searches; the rules of the schema that a mapping keeps by itself are not tried on every
- * row; and references are looked up once for each value. */
+ * million searches (partial ones stay: the rows of such a set lack what they ask for); the rules of
+ * the schema that a mapping keeps by itself are not tried on every row; and references are looked
+ * up once for each value. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -15,21 +16,21 @@
 #include "server/base/error.h"
 
 enum {
-    BULK_INDEXES_MOST = 16,       /* indexes of a table and its link table */
-    BULK_KNOWN = 1024,            /* values of which it is remembered that they refer to something */
-    BULK_KNOWN_SIZE = 48,         /* bytes of such a value and its NUL */
+    BULK_INDEXES_MOST = 16, /* indexes of a table */
+    BULK_KNOWN = 1024,      /* values of which it is remembered that they refer to something */
+    BULK_KNOWN_SIZE = 48,   /* bytes of such a value and its NUL */
 };
 
 /** A load. Zeroed: none. */
 struct bulk {
-    bool is_on;   /* the table has no indexes now */
-    sqlite3 *db;  /* borrowed */
+    bool is_on;  /* the table has no indexes now */
+    sqlite3 *db; /* borrowed */
     const struct target *target;
     sqlite3_stmt *insert;
-    bool is_bound;                     /* what is the same for all rows is bound to it */
-    struct value bound[CONTENT_MOST];  /* what is bound to it now */
-    char *indexes[BULK_INDEXES_MOST];  /* SQL that builds each */
-    char *key;                         /* SQL that builds the one of the key; NULL: none */
+    bool is_bound;                    /* what is the same for all rows is bound to it */
+    struct value bound[CONTENT_MOST]; /* what is bound to it now */
+    char *indexes[BULK_INDEXES_MOST]; /* SQL that builds each */
+    char *key;                        /* SQL that builds the one of the key; NULL: none */
     size_t n_indexes;
     sqlite3_stmt *references[TARGET_REFERENCES];
     struct {

@@ -27,15 +27,15 @@
 
 enum {
     SQL_MOST = 16384,
-    CACHE_KIB = 32768,       /* page cache: with it an import stays far below 100 MiB */
-    SORT_CACHE_KIB = 8192,   /* while indexes are built: sorts by what fits a processor's cache */
-    STATEMENTS_MOST = 32,    /* statements of import_execute() that are kept */
-    HELD_MOST = 1000000,     /* records that a kind may hold */
-    REASON_SIZE = 512,       /* bytes of the reason for a rejection */
-    PROGRESS_ROWS = 1024,    /* rows between two looks at the clock */
-    BULK_BYTES = 8 << 20,    /* files from this size on are large: they are read in a second thread,
-                                and indexes are built once, at the end */
-    COPY_MOST = 1 << 30,     /* bytes of the dataset that are copied by one call */
+    CACHE_KIB = 16384,     /* page cache: with it an import stays far below 100 MiB */
+    BULK_CACHE_KIB = 8192, /* of a large load, which only adds: its sorts fit a processor's cache */
+    STATEMENTS_MOST = 32,  /* statements of import_execute() that are kept */
+    HELD_MOST = 1000000,   /* records that a kind may hold */
+    REASON_SIZE = 512,     /* bytes of the reason for a rejection */
+    PROGRESS_ROWS = 1024,  /* rows between two looks at the clock */
+    BULK_BYTES = 8 << 20,  /* files from this size on are large: they are read in a second thread,
+                              and indexes are built once, at the end */
+    COPY_MOST = 1 << 30,   /* bytes of the dataset that are copied by one call */
 };
 
 /** A statement that import_execute() keeps. */
@@ -71,9 +71,9 @@ struct import {
     bool is_careful;          /* no such load: one found a row twice */
     bool is_double;           /* this one did */
 
-    struct reader *reader;        /* the file under way; NULL: none */
-    struct prefetch *prefetch;    /* who reads it; NULL: nobody else */
-    const struct import_row *row; /* under way; NULL: none */
+    struct reader *reader;               /* the file under way; NULL: none */
+    struct prefetch *prefetch;           /* who reads it; NULL: nobody else */
+    const struct import_row *row;        /* under way; NULL: none */
     size_t n_put, n_inserted, n_revised; /* records of the row under way */
     bool is_rejected;                    /* the row under way is */
     struct record record;
@@ -972,9 +972,15 @@ static bool add_source(struct import *import, struct error *err)
     const char *day = import_day(import);
     char title[512], citation[512], state[64], slug[SCRATCH_SIZE];
     struct record record = { .scratch = slug };
-    const char *texts[] = { import->source, title,           origin->publisher,
-                            origin->kind,   day,             origin->url,
-                            origin->licence, origin->language, origin->citation != NULL ? citation : NULL,
+    const char *texts[] = { import->source,
+                            title,
+                            origin->publisher,
+                            origin->kind,
+                            day,
+                            origin->url,
+                            origin->licence,
+                            origin->language,
+                            origin->citation != NULL ? citation : NULL,
                             origin->note };
 
     if (origin->id == NULL)
@@ -1014,7 +1020,7 @@ static bool check_version(struct import *import, const struct import_row *row, s
 static bool next_row(struct import *import, const struct import_row **ret, struct error *err)
 {
     return import->prefetch != NULL ? prefetch_next(import->prefetch, ret, err)
-                                 : reader_next(import->reader, ret, err);
+                                    : reader_next(import->reader, ret, err);
 }
 
 static bool read_rows(struct import *import, long long before, long long size, struct error *err)
@@ -1308,8 +1314,13 @@ static bool prepare_target(struct import *import, struct error *err)
 /* A set that was never read, from large files, is loaded at once. */
 static bool begin_bulk(struct import *import, struct error *err)
 {
-    return !import->is_empty || import->is_careful || size_of_files(import->options) < BULK_BYTES
-           || bulk_begin(import->db, import->kind->target, &import->bulk, err);
+    char pragma[64];
+
+    if (!import->is_empty || import->is_careful || size_of_files(import->options) < BULK_BYTES)
+        return true;
+    snprintf(pragma, sizeof(pragma), "PRAGMA cache_size = -%d", BULK_CACHE_KIB);
+    return run(import, pragma, err)
+           && bulk_begin(import->db, import->kind->target, &import->bulk, err);
 }
 
 /* Where a row stands there twice, the load was in vain: only the ordinary way can tell its line. */
@@ -1534,12 +1545,9 @@ static bool fill(struct import *import, struct error *err)
 static bool finish_bulk(struct import *import, struct error *err)
 {
     defer(beside_done) struct beside beside = { .is_started = false };
-    char pragma[64];
 
-    snprintf(pragma, sizeof(pragma), "PRAGMA cache_size = -%d", SORT_CACHE_KIB);
     if (!run(import, "COMMIT", err) || !beside_begin(import->path, &beside, err)
-        || !run(import, pragma, err) || !run(import, "BEGIN", err)
-        || !bulk_build_others(&import->bulk, err)
+        || !run(import, "BEGIN", err) || !bulk_build_others(&import->bulk, err)
         || !beside_end(&beside, import->summary->digest, err))
         return false;
     return keep_digest(import, err);

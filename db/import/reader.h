@@ -16,11 +16,11 @@ enum {
 
 /** A column that a kind of file has. */
 struct import_field {
-    const char *name;  /* as in the file; case does not matter. NULL: no more */
-    bool is_required;  /* a file without it is not of this kind */
-    bool is_date;      /* JSON: a number is a day in milliseconds since 1970 */
-    bool is_version;   /* the publisher's version of the set, of which the source's id is made; the
-                          same in every row */
+    const char *name; /* as in the file; case does not matter. NULL: no more */
+    bool is_required; /* a file without it is not of this kind */
+    bool is_date;     /* JSON: a number is a day in milliseconds since 1970 */
+    bool is_version;  /* the publisher's version of the set, of which the source's id is made; the
+                         same in every row */
     const char *without; /* what a file without the column is, and what would be right; NULL: not of
                             this kind */
 };

@@ -63,8 +63,8 @@ const struct target target_casualties = {
 };
 
 static const char *const actor_columns[ACTOR__MAX] = {
-    [ACTOR_NAME] = "name", [ACTOR_TYPE] = "type", [ACTOR_ISO3] = "iso3", [ACTOR_UCDP_ID] = "ucdp_id",
-    [ACTOR_NOTE] = "note",
+    [ACTOR_NAME] = "name",       [ACTOR_TYPE] = "type", [ACTOR_ISO3] = "iso3",
+    [ACTOR_UCDP_ID] = "ucdp_id", [ACTOR_NOTE] = "note",
 };
 
 static const char *const actor_initial[ACTOR__MAX] = { [ACTOR_NAME] = NULL };
@@ -393,4 +393,9 @@ bool target_sql(const struct target *target, enum target_sql which, struct buffe
         break;
     }
     return !sql->broken;
+}
+
+bool target_reference_sql(const struct target *target, size_t i, struct buffer *sql)
+{
+    return buffer_format(sql, "SELECT 1 FROM \"%s\" WHERE id = ?1", target->references[i].table);
 }

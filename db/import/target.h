@@ -13,9 +13,9 @@
 #include "server/base/error.h"
 
 enum {
-    CONTENT_MOST = 40,    /* content columns of a table */
-    LINKS_MOST = 16,      /* things that one row is linked to */
-    SCRATCH_SIZE = 4096,  /* bytes of texts made for one row */
+    CONTENT_MOST = 40,     /* content columns of a table */
+    LINKS_MOST = 16,       /* things that one row is linked to */
+    SCRATCH_SIZE = 4096,   /* bytes of texts made for one row */
     TARGET_REFERENCES = 6, /* content columns that refer to rows, with the NULL behind them */
 };
 
@@ -27,10 +27,10 @@ struct target {
     const char *source; /* column with the state that said it first; NULL: none, or it is content */
     bool is_source_linked; /* that state stands in the link table instead, and nothing else does */
     const char *links;     /* link table; NULL: none */
-    const char *self;   /* its column for the row's id */
-    const char *linked; /* its column for what is linked */
-    const char *kind;   /* kind of thing that is linked */
-    size_t links_column;        /* content column with the links, ready to send */
+    const char *self;      /* its column for the row's id */
+    const char *linked;    /* its column for what is linked */
+    const char *kind;      /* kind of thing that is linked */
+    size_t links_column;   /* content column with the links, ready to send */
     const char *const *initial; /* texts that columns have when nothing else is said; NULL: NULL */
     struct {
         size_t column;     /* content column that refers to a row */
@@ -199,9 +199,9 @@ void record_span(struct record *record, size_t column, const char *text, const c
 const char *record_format(struct record *record, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
-/** Joins texts, up to a NULL, into one that lives as long as the record; "" when there is no room. */
-const char *record_join(struct record *record, const char *first, ...)
-    __attribute__((sentinel));
+/** Joins texts, up to a NULL, into one that lives as long as the record; "" when there is no room.
+ */
+const char *record_join(struct record *record, const char *first, ...) __attribute__((sentinel));
 
 /** The digits of a number from 0, as a text that lives as long as the record. */
 const char *record_number(struct record *record, int64_t number);
@@ -228,3 +228,6 @@ enum target_sql {
     TARGET_SQL__MAX,
 };
 bool target_sql(const struct target *target, enum target_sql which, struct buffer *sql);
+
+/** The statement that finds what reference i refers to, by its id ?1. False as above. */
+bool target_reference_sql(const struct target *target, size_t i, struct buffer *sql);

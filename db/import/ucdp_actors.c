@@ -86,9 +86,9 @@ enum {
 /* Names of the lookup that nobody else uses. */
 #define TAKEN "ucdp-taken"   /* ids of actors, by themselves */
 #define NUMBER "ucdp-number" /* ids of actors, by ActorId */
-#define OURS "ucdp-ours"     /* ids of actors that are not of this set, by themselves and by NAMED */
-#define NAMED "="            /* before a name, so that it is never taken for an id */
-#define SAID "ucdp-said"     /* ids of edges that the file says */
+#define OURS "ucdp-ours" /* ids of actors that are not of this set, by themselves and by NAMED */
+#define NAMED "="        /* before a name, so that it is never taken for an id */
+#define SAID "ucdp-said" /* ids of edges that the file says */
 
 /** An edge that the file says, until all actors are known. */
 struct edge {
@@ -141,8 +141,7 @@ static bool load_actors(struct import *import, struct error *err)
         snprintf(named, sizeof(named), NAMED "%s", (const char *)sqlite3_column_text(stmt, 1));
         if (!lookup_add(lookup, TAKEN, id, id)
             || (number != NULL && !lookup_add(lookup, NUMBER, id, number))
-            || (sqlite3_column_int(stmt, 3) == 0
-                && !lookup_add(lookup, OURS, id, named)))
+            || (sqlite3_column_int(stmt, 3) == 0 && !lookup_add(lookup, OURS, id, named)))
             return no_memory(err);
     }
     return code == SQLITE_DONE || fail(import, err);
@@ -330,8 +329,8 @@ static bool map_row(struct import *import, const struct import_row *row, struct 
     record_integer(record, ACTOR_UCDP_ID, strtol(number, NULL, 10));
     record_text(record, ACTOR_NOTE,
                 record_join(record, NOTE, orgs[org[0] - '1'].words,
-                            location != NULL ? "; location " : "", location != NULL ? location : "", ".",
-                            NULL));
+                            location != NULL ? "; location " : "", location != NULL ? location : "",
+                            ".", NULL));
     return add_aliases(import, row, record, name, err) && import_put(import, record, err);
 }
 
@@ -369,10 +368,9 @@ static bool load_versions(struct import *import, const char *id, struct versions
         return fail(import, err);
     sqlite3_bind_text(stmt, 1, id, -1, SQLITE_STATIC);
     while ((code = sqlite3_step(stmt)) == SQLITE_ROW && ret->n < VERSIONS_MOST)
-        ret->list[ret->n++] =
-            (struct timeline_version){ .from = keep_column(import, stmt, 0),
-                                       .to = keep_column(import, stmt, 1),
-                                       .source = keep_column(import, stmt, 2) };
+        ret->list[ret->n++] = (struct timeline_version){ .from = keep_column(import, stmt, 0),
+                                                         .to = keep_column(import, stmt, 1),
+                                                         .source = keep_column(import, stmt, 2) };
     return code == SQLITE_DONE || fail(import, err);
 }
 
@@ -398,8 +396,7 @@ static bool add_edge(struct import *import, const char *id, const struct edge *e
     static const char sql[] =
         "INSERT OR IGNORE INTO relationships (id, version, from_actor, type, to_actor, sign,"
         " start_min, start_max, end_min, end_max, status, known_from) VALUES (?1, 1, ?2, ?3, ?4, "
-        "?5, '" DATE_FIRST "', '" DATE_LAST "', '" DATE_FIRST "', '" DATE_LAST
-        "', 'asserted', ?6)";
+        "?5, '" DATE_FIRST "', '" DATE_LAST "', '" DATE_FIRST "', '" DATE_LAST "', 'asserted', ?6)";
     const char *texts[] = {
         id, from, edges[edge->kind].type, to, edges[edge->kind].sign, import_day(import),
     };

@@ -29,7 +29,10 @@ enum field {
     BY_GOVERNMENT_LOW,
 };
 
-#define NEEDED(column) { .name = column, .is_required = true }
+#define NEEDED(column)                                                                             \
+    {                                                                                              \
+        .name = column, .is_required = true                                                        \
+    }
 
 static const struct import_field fields[] = {
     [COUNTRY] = NEEDED("country_cy"),
@@ -91,9 +94,7 @@ static const struct part parts[] = {
       .id = "ucdp-cy-one-sided-government-",
       .victim_group = "civilians",
       .definition = "one-sided-government-country-year",
-      .cells = { .low = BY_GOVERNMENT_LOW,
-                 .best = BY_GOVERNMENT_BEST,
-                 .high = BY_GOVERNMENT_HIGH },
+      .cells = { .low = BY_GOVERNMENT_LOW, .best = BY_GOVERNMENT_BEST, .high = BY_GOVERNMENT_HIGH },
       .is_by_government = true },
 };
 

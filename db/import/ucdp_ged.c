@@ -134,8 +134,8 @@ static bool put_count(struct import *import, const struct import_row *row, struc
     text = record_join(record, "best ", record_number(record, estimate.best), ", low ",
                        record_number(record, estimate.low), ", high ",
                        record_number(record, estimate.high), NULL);
-    note = record_join(record, types[type[0] - '1'], dyad != NULL ? ": " : "", word(dyad), ".",
-                       NULL);
+    note =
+        record_join(record, types[type[0] - '1'], dyad != NULL ? ": " : "", word(dyad), ".", NULL);
     ucdp_put(record, &estimate, text, note);
     return true;
 }
