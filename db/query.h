@@ -102,6 +102,8 @@ struct query {
     bool is_definite;                  /* certainty=definite */
     bool is_counted;                   /* count= is not none */
     bool is_pretty;
+    const struct field *unindexed; /* a condition on it is no way to find rows: most meet it; NULL:
+                                      none is like that */
     struct keyset keyset;
     uint32_t limit;
     uint32_t offset;

@@ -140,12 +140,12 @@ static void add_named(struct buffer *sql, const struct term *term, const char *c
 }
 
 /* "The row's thing is one that a value names", from .match or as <sql> IN @ids. */
-static void add_match(struct buffer *sql, const struct term *term)
+static void add_match(struct buffer *sql, const struct term *term, bool is_indexed)
 {
     const char *at = term->field->match;
 
     if (at == NULL) {
-        buffer_format(sql, "%s IN ", term->field->sql);
+        buffer_format(sql, "%s%s IN ", is_indexed ? "" : "+", term->field->sql);
         add_named(sql, term, "id");
         return;
     }
@@ -336,7 +336,7 @@ static bool is_by_name(const struct term *term)
            && term->op != OPERATOR_STARTSWITH;
 }
 
-static void add_term(struct buffer *sql, const struct term *term, bool definite)
+static void add_term(struct buffer *sql, const struct term *term, bool definite, bool is_indexed)
 {
     /* What is certainly not so is what is not even possibly so, and the other way round. */
     bool negated = term->op == OPERATOR_NOT || term->op == OPERATOR_NOTIN;
@@ -354,7 +354,7 @@ static void add_term(struct buffer *sql, const struct term *term, bool definite)
         buffer_format(sql, "%s IS NOT NULL AND ", term->field->sql);
     buffer_text(sql, negated ? "NOT (" : "(");
     if (is_by_name(term)) {
-        add_match(sql, term);
+        add_match(sql, term, is_indexed);
     } else {
         for (size_t i = 0; i < term->n_values; i++) {
             buffer_text(sql, i > 0 ? " OR " : "");
@@ -520,7 +520,8 @@ void select_rows(struct buffer *sql, const struct query *query)
                       resource->end);
     for (size_t i = 0; i < query->n_terms; i++) {
         buffer_text(sql, " AND ");
-        add_term(sql, &query->terms[i], query->is_definite);
+        add_term(sql, &query->terms[i], query->is_definite,
+                 query->terms[i].field != query->unindexed);
     }
     if (query->key != NULL)
         buffer_format(sql, " AND %s = :key", resource->key);
@@ -531,7 +532,7 @@ static void add_certain(struct buffer *sql, bool *is_any, const struct term *ter
 {
     buffer_text(sql, *is_any ? " AND " : "");
     *is_any = true;
-    add_term(sql, term, true);
+    add_term(sql, term, true, true);
 }
 
 bool select_certain(struct buffer *sql, const struct query *query)

@@ -117,7 +117,8 @@ static void add_picked(struct buffer *sql, const struct stats *stats,
         buffer_byte(sql, '1');
     buffer_text(sql, " AS is_certain");
     add_rows(sql, stats);
-    buffer_format(sql, " AND (%s, %s) IN (VALUES ", field_of(stats, "series")->sql,
+    /* Without an index: most rows may be of one series, and then the table is read faster. */
+    buffer_format(sql, " AND (+%s, +%s) IN (VALUES ", field_of(stats, "series")->sql,
                   field_of(stats, "definition")->sql);
     for (size_t i = 0; i < choice->n; i++) {
         if (choice->candidates[i].verdict != STATS_ANSWERS)
@@ -143,8 +144,7 @@ static void add_keys(struct buffer *sql, const struct stats *stats, const char *
 }
 
 /*
- * `cells`: sums for each group, series, definition, source and list of flags; then `sums`, one row
- * a group. Two steps, because lists of names are dear and the first step leaves few rows.
+ * `sums`, one row a group.
  *
  * A row that only possibly meets the conditions on time may count for nothing: its low is 0, and it
  * has no best. A low that is not said is 0 as well where another row says one, since nobody counts
@@ -152,39 +152,22 @@ static void add_keys(struct buffer *sql, const struct stats *stats, const char *
  */
 static void add_sums(struct buffer *sql, const struct stats *stats)
 {
-    const char *by = stats->n_groups > 0 ? ", " : "";
-
-    buffer_text(sql, ", cells AS (SELECT ");
-    add_keys(sql, stats, "");
-    buffer_format(sql,
-                  "%sseries, definition, source, flags_json, count(*) AS n,"
-                  " sum(low IS NULL AND best IS NULL AND high IS NULL) AS n_unknown,"
-                  " count(low) AS n_low, sum(CASE WHEN is_certain THEN low WHEN low IS NOT NULL "
-                  "THEN 0 END) AS low,"
-                  " count(CASE WHEN is_certain THEN best END) AS n_best,"
-                  " sum(CASE WHEN is_certain THEN best END) AS best, count(high) AS n_high, "
-                  "sum(high) AS high",
-                  by);
-    add_from_picked(sql, stats);
-    buffer_text(sql, " GROUP BY ");
-    add_keys(sql, stats, "");
-    buffer_format(sql, "%sseries, definition, source, flags_json), sums AS (SELECT ", by);
+    buffer_text(sql, ", sums AS (SELECT ");
     add_keys(sql, stats, "");
     buffer_format(
         sql,
-        "%sCASE WHEN sum(n_low) > 0 THEN sum(coalesce(low, 0)) END AS low,"
-        " CASE WHEN sum(n_best) = sum(n) THEN sum(best) END AS best,"
-        " CASE WHEN sum(n_high) = sum(n) THEN sum(high) END AS high,"
-        " sum(n) AS records, sum(n_unknown) AS unknown,"
-        " CASE WHEN sum(n) = sum(n_unknown) THEN 'not_reported'"
-        " WHEN sum(n_best) = sum(n) AND sum(best) = 0 AND coalesce(sum(high), 0) = 0 THEN 'zero'"
-        " ELSE 'reported' END AS status,"
-        " json_group_array(DISTINCT series) AS series,"
-        " CASE WHEN count(DISTINCT definition) = 1 THEN max(definition) END AS definition,"
-        " json_group_array(DISTINCT source) AS sources, json_group_array(DISTINCT flags_json) AS "
-        "flags"
-        " FROM cells",
-        by);
+        "%ssum(CASE WHEN is_certain THEN low WHEN low IS NOT NULL THEN 0 END) AS low,"
+        " CASE WHEN count(CASE WHEN is_certain THEN best END) = count(*) THEN sum(best) END AS "
+        "best,"
+        " CASE WHEN count(high) = count(*) THEN sum(high) END AS high, count(*) AS records,"
+        " sum(low IS NULL AND best IS NULL AND high IS NULL) AS unknown,"
+        " CASE WHEN count(coalesce(low, best, high)) = 0 THEN 'not_reported'"
+        " WHEN count(CASE WHEN is_certain THEN best END) = count(*) AND sum(best) = 0"
+        " AND coalesce(sum(high), 0) = 0 THEN 'zero' ELSE 'reported' END AS status,"
+        " texts(series) AS series, CASE WHEN min(definition) = max(definition) THEN max(definition)"
+        " END AS definition, texts(source) AS sources, texts(flags_json) AS flags",
+        stats->n_groups > 0 ? ", " : "");
+    add_from_picked(sql, stats);
     if (stats->n_groups > 0) {
         buffer_text(sql, " GROUP BY ");
         add_keys(sql, stats, "");
@@ -431,7 +414,7 @@ bool stats_open_parts(struct conn *conn, const struct stats *stats,
     if (part == NULL)
         return true;
     add_picked(&sql, stats, choice);
-    buffer_format(&sql, " SELECT p.id, p.series FROM picked p WHERE %s ORDER BY p.id LIMIT %d",
+    buffer_format(&sql, " SELECT p.id, p.series FROM picked p WHERE %s ORDER BY +p.id LIMIT %d",
                   part, STATS_CANDIDATES);
     return open_sql(conn, stats, choice, &sql, ret, err);
 }
@@ -528,17 +511,15 @@ static bool read_candidates(struct conn *conn, const struct stats *stats, struct
         " (SELECT name FROM labels WHERE kind = 'definition' AND id = n.definition),"
         " n.definition = s.definition, n.records, n.best, t.known_on,"
         " (SELECT coalesce(origin, id) FROM sources WHERE id = t.source)"
-        " FROM (SELECT %s AS series, %s AS definition, count(*) AS records, total(%sbest) AS best",
+        " FROM (SELECT value ->> 0 AS series, value ->> 1 AS definition, value ->> 2 AS records,"
+        " value ->> 3 AS best FROM json_each((SELECT tally(%s, %s, %sbest)",
         field_of(stats, "series")->sql, field_of(stats, "definition")->sql, stats->measure->sql);
     add_rows(&sql, stats);
-    buffer_format(
-        &sql,
-        " GROUP BY %s, %s) n JOIN series s ON s.id = n.series LEFT JOIN series_states t ON "
-        "t.series = s.id"
-        " AND t.known_on = (SELECT max(o.known_on) FROM series_states o WHERE o.series = s.id"
-        " AND o.source IS NOT NULL AND o.known_on <= :as_of)"
-        " ORDER BY s.rank, s.id, n.definition <> s.definition, n.records DESC, n.definition",
-        field_of(stats, "series")->sql, field_of(stats, "definition")->sql);
+    buffer_text(
+        &sql, "))) n JOIN series s ON s.id = n.series LEFT JOIN series_states t ON t.series = s.id"
+              " AND t.known_on = (SELECT max(o.known_on) FROM series_states o WHERE o.series = s.id"
+              " AND o.source IS NOT NULL AND o.known_on <= :as_of)"
+              " ORDER BY s.rank, s.id, n.definition <> s.definition, n.records DESC, n.definition");
     if (!open_sql(conn, stats, NULL, &sql, &rows, err))
         return false;
     ret->n = 0;

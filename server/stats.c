@@ -491,8 +491,10 @@ bool stats_parse(const struct resource *const *catalogue, const struct state *st
         return false;
     if ((sort != NULL && !read_sort(&reader, sort)) || !check_fill(&reader))
         return false;
-    if (query_parse(catalogue, state, &rest, route, query, err))
+    if (query_parse(catalogue, state, &rest, route, query, err)) {
+        query->unindexed = resource_field(route->resource, "series");
         return true;
+    }
     if (err->code == ERR_PARAM_UNKNOWN) {
         for (size_t i = 0; i < N_PARAMS; i++)
             error_allow(err, err->param, params[i].name);

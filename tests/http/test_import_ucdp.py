@@ -407,15 +407,31 @@ def test_sums_of_events_by_year_are_the_files_own(api):
     for row in published("ged_hxl_sample_BGD.csv", "utf-8")[1:]:
         assert row["date_start"][:4] == row["date_end"][:4] == row["year"]
         expected[row["year"]] += int(row["best"])
-    reply = api.get("/v1/casualties/stats?place=bangladesh&group_by=year(date)&limit=1000").json
+    reply = api.get("/v1/casualties/stats?place=bangladesh&group_by=year(date)&series=ucdp-ged").json
     assert {row["year"]: row["best"] for row in reply["data"]} == dict(expected)
+
+
+def test_events_answer_where_country_years_cannot(api):
+    reply = api.get("/v1/casualties/stats?place=bangladesh&group_by=month(date)").json
+    assert [entry["series"]["id"] for entry in reply["meta"]["series"]] == ["ucdp-ged"]
+    by_year = Counter()
+    for row in published("ged_hxl_sample_BGD.csv", "utf-8")[1:]:
+        by_year[row["year"]] += int(row["best"])
+    months = Counter()
+    for row in reply["data"]:
+        if row["month"] is not None:  # an event over the end of a month is of neither
+            months[row["month"][:4]] += row["best"]
+    spread = sum(row["best"] for row in reply["data"] if row["month"] is None)
+    assert sum(months.values()) + spread == sum(by_year.values()) == 1362
+    assert all(months[year] <= by_year[year] for year in months)
 
 
 def test_events_and_country_years_are_not_added(api):
     reply = api.get("/v1/casualties/stats?place=bangladesh").json
-    assert [row["best"] for row in reply["data"]] == [1362]
+    assert [entry["series"]["id"] for entry in reply["meta"]["series"]] == ["ucdp-organised-violence"], "the whole before a part"
+    assert [row["best"] for row in reply["data"]] == [1808]
     excluded = {left["series"]["id"]: left["reason"] for left in reply["meta"]["excluded"]}
-    assert excluded == dict.fromkeys(WORLD[1:], "overlaps")
+    assert excluded == {series: "overlaps" for series in WORLD if series != "ucdp-organised-violence"}
 
 
 def test_country_years_of_the_world_and_of_mali_are_not_added(api):
