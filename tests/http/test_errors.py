@@ -386,7 +386,7 @@ UNSEEN = pytest.mark.xfail(strict=True, reason="libmicrohttpd hides it from the 
                  b"0\r\n\r\n", id="length-and-coding"),
 ])
 def test_a_malformed_head_has_one_answer_and_the_end(fixture_server, head):
-    reply = fixture_server.send(head)
+    reply = fixture_server.send(head, timeout=4)
     assert reply.count(b"HTTP/1.") == 1, reply[:300]
     status = int(reply.split(b" ", 2)[1])
     assert 400 <= status < 600, reply[:300]
