@@ -714,6 +714,23 @@ static bool read_derivation(struct conn *conn, const struct stats *stats,
     }
 }
 
+/* The number of groups, where a page lies behind the last of them and so no row tells it. */
+static bool count_groups(struct conn *conn, const struct stats *stats,
+                         const struct stats_choice *choice, int64_t *ret, struct error *err)
+{
+    defer(stmt_return) sqlite3_stmt *rows = NULL;
+    struct stats first = *stats;
+    bool is_row;
+
+    first.offset = 0;
+    first.limit = 1;
+    if (!stats_open(conn, &first, choice, &rows, err) || !stmt_step(rows, &is_row, err))
+        return false;
+    if (is_row)
+        *ret = sqlite3_column_int64(rows, (int)stats->n_groups * STATS_KEY_WIDTH + STATS_AT_TOTAL);
+    return true;
+}
+
 bool stats_render(struct conn *conn, const struct stats_request *request, size_t most,
                   struct buffer *body, struct stats_result *ret, struct error *err)
 {
@@ -736,6 +753,10 @@ bool stats_render(struct conn *conn, const struct stats_request *request, size_t
     for (;;) {
         if (!stmt_step(rows, &is_row, err))
             return false;
+        if (!is_row && ret->n == 0 && stats->offset > 0) {
+            stmt_return(&rows); /* the same statement counts */
+            return count_groups(conn, stats, &ret->choice, &ret->total, err);
+        }
         if (!is_row || ret->n == stats->limit)
             return true;
         if (body->len > most) {

@@ -211,6 +211,13 @@ def test_a_walk_by_five_groups_sees_each_once(api):
         assert api.problem(STATS, 400, group_by="mission,cause", cursor=cursor)["param"] == "cursor"
 
 
+def test_behind_the_last_group_the_total_is_still_told(api):
+    beyond = api.get(STATS, group_by="mission", offset=1000)
+    assert beyond.data == [] and beyond.json["next"] is None
+    assert beyond.meta["total"] == api.get(STATS, group_by="mission").meta["total"] > 50
+    assert api.get(STATS, mission="unef-i", offset=5).meta["total"] == 0
+
+
 @pytest.mark.parametrize("query, param", [
     ("group_by=colour", "group_by"), ("group_by=cause,cause", "group_by"), ("group_by=year(cause)", "group_by"),
     ("group_by=date", "group_by"), ("group_by=decade(date)", "group_by"), ("group_by=year(date", "group_by"),
