@@ -15,6 +15,7 @@
 #include <sqlite3.h>
 
 #include "db/base.h"
+#include "db/finalize.h"
 #include "db/publish.h"
 #include "db/schema.h"
 #include "db/sql_fold.h"
@@ -972,12 +973,6 @@ static void check_cell(const struct cell *cell, const char *text)
         cell_kinds[cell->column->kind].check(cell, text);
     else if (cell->column->is_required)
         cell_fault(cell, "%s is empty; a value would be right.", cell->column->name);
-}
-
-static void finalize(sqlite3_stmt **stmt)
-{
-    sqlite3_finalize(*stmt);
-    *stmt = NULL;
 }
 
 static void close_database(sqlite3 **db)

@@ -40,13 +40,11 @@ static size_t parts_of(const struct field *field)
 static void add_part(struct buffer *sql, const struct field *field, size_t part,
                      const struct side *side)
 {
-    static const char *const numbers[] = { "low", "best", "high", "qualifier", "text", "unit" };
-
     if (field->type == FIELD_NUMBER && field->only != NULL)
         buffer_format(sql, "CASE WHEN %s THEN ", field->only);
     add_then(sql, part == 1 && field->type == FIELD_REF ? field->kind_sql : field->sql, side);
     if (field->type == FIELD_NUMBER)
-        buffer_text(sql, numbers[part]);
+        buffer_text(sql, select_number_parts[part]);
     if (field->type == FIELD_NUMBER && field->only != NULL)
         buffer_text(sql, " END");
 }

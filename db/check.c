@@ -9,6 +9,7 @@
 
 #include <sqlite3.h>
 
+#include "db/finalize.h"
 #include "db/schema.h"
 #include "db/tables.h"
 #include "server/base/buffer.h"
@@ -264,22 +265,10 @@ static const struct invariant invariants[] = {
       .text = "it is not the newest release; its id would be right." },
 };
 
-static void finalize(sqlite3_stmt **stmt)
-{
-    sqlite3_finalize(*stmt);
-    *stmt = NULL;
-}
-
 static void close_database(sqlite3 **db)
 {
     sqlite3_close_v2(*db);
     *db = NULL;
-}
-
-static void close_file(int *fd)
-{
-    if (*fd >= 0)
-        close(*fd);
 }
 
 static bool fail(struct check *check, struct error *err)

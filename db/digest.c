@@ -9,6 +9,7 @@
 
 #include <nettle/sha2.h>
 
+#include "db/finalize.h"
 #include "server/base/buffer.h"
 #include "server/base/cleanup.h"
 
@@ -30,11 +31,6 @@ struct hashes {
     size_t len;             /* hashes in it */
     uint8_t block[HASHES_AT_ONCE][SHA256_DIGEST_SIZE];
 };
-
-static void finalize(sqlite3_stmt **stmt)
-{
-    sqlite3_finalize(*stmt);
-}
 
 static void close_hashes(struct hashes *hashes)
 {

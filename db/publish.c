@@ -15,12 +15,6 @@
 
 #define TEMPORARY_INFIX ".tmp-"
 
-static void close_file(int *fd)
-{
-    if (*fd >= 0)
-        close(*fd);
-}
-
 static void close_directory(DIR **dir)
 {
     if (*dir != NULL)

@@ -13,8 +13,8 @@
 enum { SELECT_SQL = 128 << 10 /* most bytes of one statement */ };
 
 /* The parts of a claimed number, in the order of the columns. */
-static const char *const number_parts[] = { "low", "best", "high", "qualifier", "text", "unit" };
-enum { NUMBER_PARTS = 6 };
+const char *const select_number_parts[SELECT_NUMBER_PARTS] = { "low",       "best", "high",
+                                                               "qualifier", "text", "unit" };
 
 static bool is_place(const struct field *field)
 {
@@ -24,7 +24,7 @@ static bool is_place(const struct field *field)
 size_t select_width(const struct field *field)
 {
     if (field->type == FIELD_NUMBER)
-        return NUMBER_PARTS;
+        return SELECT_NUMBER_PARTS;
     if (field->type == FIELD_REF)
         return is_place(field) || field->kind_sql != NULL ? 3 : 2;
     return 1;
@@ -91,9 +91,9 @@ static void add_columns(struct buffer *sql, const struct query *query, const str
 {
     switch (field->type) {
     case FIELD_NUMBER:
-        for (size_t i = 0; i < NUMBER_PARTS; i++) {
+        for (size_t i = 0; i < SELECT_NUMBER_PARTS; i++) {
             buffer_text(sql, i > 0 ? ", " : "");
-            add_part(sql, field, number_parts[i]);
+            add_part(sql, field, select_number_parts[i]);
         }
         break;
     case FIELD_REF:
@@ -320,7 +320,7 @@ static void add_is_null(struct buffer *sql, const struct field *field)
         buffer_text(sql, "coalesce(");
         for (size_t i = 0; i < 3; i++) {
             buffer_text(sql, i > 0 ? ", " : "");
-            add_part(sql, field, number_parts[i]);
+            add_part(sql, field, select_number_parts[i]);
         }
         buffer_text(sql, ") IS NULL");
     } else if (field->type == FIELD_REFS || field->type == FIELD_TEXTS) {

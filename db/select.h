@@ -16,6 +16,11 @@ struct conn;
 
 enum { SELECT_ID_SIZE = 256 /* bytes of an id and its NUL */ };
 
+enum { SELECT_NUMBER_PARTS = 6 /* columns of a claimed number */ };
+
+/** The parts of a claimed number, in the order of their columns: low, best, high, ... */
+extern const char *const select_number_parts[SELECT_NUMBER_PARTS];
+
 /** Columns that a field takes up in a row: 1, 2 or 3 for references, 6 for numbers. */
 size_t select_width(const struct field *field);
 

@@ -10,6 +10,11 @@
 
 enum { STATS_SQL = 128 << 10 /* most bytes of one statement */ };
 
+static const char *const column_names[STATS_COLUMN__MAX] = {
+    [STATS_LOW] = "low",         [STATS_BEST] = "best",       [STATS_HIGH] = "high",
+    [STATS_RECORDS] = "records", [STATS_UNKNOWN] = "unknown",
+};
+
 static const char *const bucket_names[STATS_BUCKET__MAX] = {
     [STATS_YEAR] = "year", [STATS_QUARTER] = "quarter", [STATS_MONTH] = "month"
 };
@@ -18,6 +23,11 @@ static const char *const bucket_names[STATS_BUCKET__MAX] = {
 static const int bucket_parts[STATS_BUCKET__MAX] = {
     [STATS_YEAR] = 1, [STATS_QUARTER] = 4, [STATS_MONTH] = 12
 };
+
+const char *stats_column_name(enum stats_column column)
+{
+    return column_names[column];
+}
 
 const char *stats_bucket_name(enum stats_bucket bucket)
 {
@@ -242,11 +252,6 @@ static void add_filled(struct buffer *sql, const struct stats *stats)
     }
     buffer_text(sql, "))");
 }
-
-static const char *const column_names[STATS_COLUMN__MAX] = {
-    [STATS_LOW] = "low",         [STATS_BEST] = "best",       [STATS_HIGH] = "high",
-    [STATS_RECORDS] = "records", [STATS_UNKNOWN] = "unknown",
-};
 
 static void add_conditions(struct buffer *sql, const struct stats *stats)
 {

@@ -168,7 +168,7 @@ bool stats_source_day(struct conn *conn, const char *source, char ret[DATE_DAY_S
 /** Columns that a group key takes up in stats_open(). */
 enum { STATS_KEY_WIDTH = 3 };
 
-/** The columns behind the group keys. */
+/** The columns behind the group keys: first those of enum stats_column, in its order. */
 enum stats_place {
     STATS_AT_LOW,
     STATS_AT_BEST,
@@ -211,6 +211,9 @@ enum { STATS_BUCKET_SIZE = 32 /* bytes of the text of any bucket and its NUL */ 
 
 /** Writes a bucket of time: 2013, 2013-Q2, 2013-04. */
 void stats_bucket_text(enum stats_bucket bucket, int64_t value, char ret[STATS_BUCKET_SIZE]);
+
+/** What a sum is called: low, best, ... Literal. */
+const char *stats_column_name(enum stats_column column);
 
 /** What a bucket is called: year, quarter, month; NULL for a plain value. Literal. */
 const char *stats_bucket_name(enum stats_bucket bucket);

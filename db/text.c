@@ -88,6 +88,16 @@ void *text_alloc(struct text_memory *memory, size_t len)
     return block->bytes + memory->left;
 }
 
+const char *text_keep(struct text_memory *memory, const char *text)
+{
+    size_t len = strlen(text);
+    char *kept = text_alloc(memory, len + 1);
+
+    if (kept != NULL)
+        memcpy(kept, text, len);
+    return kept;
+}
+
 void text_memory_done(struct text_memory *memory)
 {
     if (memory == NULL)
@@ -215,12 +225,6 @@ static int is_space(unsigned char c)
 static int is_line_end(unsigned char c)
 {
     return c == '\n';
-}
-
-static void close_file(int *fd)
-{
-    if (*fd >= 0)
-        close(*fd);
 }
 
 /* Reads the whole file; what prevents it is a fault of the file. */

@@ -44,6 +44,9 @@ struct text_memory {
  * without memory. */
 void *text_alloc(struct text_memory *memory, size_t len);
 
+/** Lends a copy of a text until text_memory_done(). NULL (and `failed`) without memory. */
+const char *text_keep(struct text_memory *memory, const char *text);
+
 /** Frees everything. Takes NULL and zeroed ones. */
 void text_memory_done(struct text_memory *memory);
 

@@ -994,23 +994,23 @@ static void add_group_params(struct draft *draft, json_t *list, const struct res
 /* Conditions on sums: best__gte and the like. */
 static void add_condition_params(struct draft *draft, json_t *list, const struct resource *resource)
 {
-    static const char *const columns[] = { "low", "best", "high", "records", "unknown" };
     static const enum operator ops[] = { OPERATOR_EQUAL, OPERATOR_NOT, OPERATOR_GT,    OPERATOR_GTE,
                                          OPERATOR_LT,    OPERATOR_LTE, OPERATOR_ISNULL };
 
-    for (size_t i = 0; i < sizeof(columns) / sizeof(*columns); i++) {
+    for (int i = 0; i < STATS_COLUMN__MAX; i++) {
+        const char *column = stats_column_name((enum stats_column)i);
+
         for (size_t j = 0; j < sizeof(ops) / sizeof(*ops); j++) {
             const char *suffix = operator_name(ops[j]);
 
-            add_param(draft, list, resource,
-                      json_pack("{s:s++, s:s, s:o, s:{s:s}}", "name", columns[i],
-                                *suffix ? "__" : "", suffix, "in", "query", "description",
-                                ops[j] == OPERATOR_EQUAL
-                                    ? json_sprintf("Groups whose %s is that.", columns[i])
-                                    : json_sprintf("Groups whose %s %s", columns[i],
-                                                   conditions[ops[j]].text),
-                                "schema", "type",
-                                ops[j] == OPERATOR_ISNULL ? "boolean" : "integer"));
+            add_param(
+                draft, list, resource,
+                json_pack("{s:s++, s:s, s:o, s:{s:s}}", "name", column, *suffix ? "__" : "", suffix,
+                          "in", "query", "description",
+                          ops[j] == OPERATOR_EQUAL
+                              ? json_sprintf("Groups whose %s is that.", column)
+                              : json_sprintf("Groups whose %s %s", column, conditions[ops[j]].text),
+                          "schema", "type", ops[j] == OPERATOR_ISNULL ? "boolean" : "integer"));
         }
     }
 }

@@ -41,7 +41,8 @@ struct work {
     struct route route;
     struct conn *conn;
     struct query query;
-    struct buffer fields; /* what query.fields_json points to */
+    struct stats_request stats; /* of ROUTE_STATS alone */
+    struct buffer fields;       /* what query.fields_json points to */
     char etag[FINGERPRINT_SIZE + 2];
     struct reply *reply;
     struct error *err;
@@ -492,8 +493,9 @@ static void free_result(struct stats_result **result)
     free(*result);
 }
 
-static bool answer_stats(struct work *work, const struct stats_request *request)
+static bool serve_stats(struct work *work)
 {
+    const struct stats_request *request = &work->stats;
     defer(buffer_done) struct buffer body = BUFFER_INIT(work->service->body_limit);
     defer(buffer_done) struct buffer more = BUFFER_INIT(work->service->body_limit);
     defer(free_result) struct stats_result *result = malloc(sizeof(*result));
@@ -522,27 +524,6 @@ static bool answer_stats(struct work *work, const struct stats_request *request)
     snprintf(total, sizeof(total), "%lld", (long long)result->total);
     reply_header(work->reply, "X-Total-Count", total);
     return send_text(work, &body);
-}
-
-static bool serve_stats(struct work *work)
-{
-    struct stats_request request;
-
-    if (!stats_parse(work->service->catalogue, conn_state(work->conn), &work->target, &work->route,
-                     &work->query, &request, work->err)
-        || !stats_resolve(work->conn, &work->query, &request, work->err) || !set_etag(work))
-        return false;
-    if (is_not_modified(work)) {
-        work->reply->status = 304;
-        add_validators(work);
-        return true;
-    }
-    if (!answer_stats(work, &request))
-        return false;
-    add_validators(work);
-    if (is_any_enough(work))
-        drop_body(work);
-    return true;
 }
 
 /* ---- one item ---- */
@@ -703,21 +684,39 @@ static bool bind_fields(struct work *work)
     return true;
 }
 
+/* What the parameters ask for, proved against the dataset. */
+static bool read_request(struct work *work)
+{
+    const struct state *state = conn_state(work->conn);
+
+    if (work->route.kind == ROUTE_STATS)
+        return stats_parse(work->service->catalogue, state, &work->target, &work->route,
+                           &work->query, &work->stats, work->err)
+               && stats_resolve(work->conn, &work->query, &work->stats, work->err);
+    return query_parse(work->service->catalogue, state, &work->target, &work->route, &work->query,
+                       work->err)
+           && (work->route.kind != ROUTE_CHILD || check_parent(work))
+           && query_resolve(work->conn, &work->query, work->err);
+}
+
+static bool make_answer(struct work *work)
+{
+    if (work->route.kind == ROUTE_STATS)
+        return serve_stats(work);
+    return bind_fields(work)
+           && (work->route.kind == ROUTE_ITEM ? serve_item(work) : serve_page(work));
+}
+
 static bool serve_rows(struct work *work)
 {
-    if (!query_parse(work->service->catalogue, conn_state(work->conn), &work->target, &work->route,
-                     &work->query, work->err)
-        || (work->route.kind == ROUTE_CHILD && !check_parent(work))
-        || !query_resolve(work->conn, &work->query, work->err) || !set_etag(work))
+    if (!read_request(work) || !set_etag(work))
         return false;
     if (is_not_modified(work)) {
         work->reply->status = 304;
         add_validators(work);
         return true;
     }
-    if (!bind_fields(work))
-        return false;
-    if (!(work->route.kind == ROUTE_ITEM ? serve_item(work) : serve_page(work)))
+    if (!make_answer(work))
         return false;
     add_validators(work);
     if (is_any_enough(work))
@@ -816,10 +815,8 @@ static bool run(struct work *work)
             return false;
         conn_deadline(work->conn, work->service->deadline_ms);
     }
-    if (work->route.kind == ROUTE_STATS)
-        return serve_stats(work);
-    return work->route.kind == ROUTE_COLLECTION || work->route.kind == ROUTE_ITEM
-                   || work->route.kind == ROUTE_CHILD
+    return work->route.kind == ROUTE_COLLECTION || work->route.kind == ROUTE_STATS
+                   || work->route.kind == ROUTE_ITEM || work->route.kind == ROUTE_CHILD
                ? serve_rows(work)
                : serve_document(work);
 }

@@ -34,11 +34,6 @@ struct reader {
     struct error *err;
 };
 
-static const char *const column_names[STATS_COLUMN__MAX] = {
-    [STATS_LOW] = "low",         [STATS_BEST] = "best",       [STATS_HIGH] = "high",
-    [STATS_RECORDS] = "records", [STATS_UNKNOWN] = "unknown",
-};
-
 static const char *const rule_names[STATS_RULE__MAX + 1] = {
     [STATS_PREFERRED] = "preferred",
     [STATS_OFFICIAL] = "official",
@@ -287,17 +282,18 @@ static bool read_sort(const struct reader *reader, const char *value)
         sort.is_group = i < stats->n_groups;
         sort.index = i;
         for (size_t j = 0; !sort.is_group && j < STATS_COLUMN__MAX; j++) {
-            if (strcmp(column_names[j], name) == 0)
+            if (strcmp(stats_column_name(j), name) == 0)
                 sort.index = j;
         }
         if (!sort.is_group
-            && (sort.index >= STATS_COLUMN__MAX || strcmp(column_names[sort.index], name) != 0)) {
+            && (sort.index >= STATS_COLUMN__MAX
+                || strcmp(stats_column_name(sort.index), name) != 0)) {
             error_set(reader->err, ERR_PARAM_INVALID, "sort", "Groups cannot be sorted by '%.60s'.",
                       name);
             for (i = 0; i < stats->n_groups; i++)
                 error_allow(reader->err, name, group_name(&stats->groups[i]));
             for (i = 0; i < STATS_COLUMN__MAX; i++)
-                error_allow(reader->err, name, column_names[i]);
+                error_allow(reader->err, name, stats_column_name(i));
             return false;
         }
         if (stats->n_sorts == QUERY_SORTS)
@@ -312,9 +308,9 @@ static bool read_sort(const struct reader *reader, const char *value)
 static bool is_condition(const char *name, enum stats_column *ret_column, const char **ret_op)
 {
     for (int i = 0; i < STATS_COLUMN__MAX; i++) {
-        size_t len = strlen(column_names[i]);
+        size_t len = strlen(stats_column_name(i));
 
-        if (strncmp(name, column_names[i], len) == 0
+        if (strncmp(name, stats_column_name(i), len) == 0
             && (name[len] == '\0' || strncmp(name + len, "__", 2) == 0)) {
             *ret_column = (enum stats_column)i;
             *ret_op = name[len] == '\0' ? "" : name + len + 2;
@@ -340,11 +336,12 @@ static bool read_condition(const struct reader *reader, const char *name, const 
     }
     if (!is_taken) {
         error_set(reader->err, ERR_PARAM_UNKNOWN, name, "'%.60s' is no condition on '%s'.", name,
-                  column_names[column]);
+                  stats_column_name(column));
         for (size_t i = 0; i < sizeof(taken) / sizeof(*taken); i++) {
             char right[NAME_SIZE];
 
-            snprintf(right, sizeof(right), "%s__%s", column_names[column], operator_name(taken[i]));
+            snprintf(right, sizeof(right), "%s__%s", stats_column_name(column),
+                     operator_name(taken[i]));
             error_allow(reader->err, name, right);
         }
         return false;
@@ -563,14 +560,23 @@ static const char *text_of(sqlite3_stmt *row, int column, struct buffer *into)
     return text != NULL ? text : "";
 }
 
-/* {"id", "name"} of two texts. */
-static void add_ref(const char *id, const char *name, struct buffer *body)
+/* {"id", "name"} of two texts, with "iso3" for a country; NULL: it is none. */
+static void add_place(const char *id, const char *name, const char *iso3, struct buffer *body)
 {
     buffer_text(body, "{\"id\":");
     buffer_literal(body, id);
     buffer_text(body, ",\"name\":");
     buffer_literal(body, name);
+    if (iso3 != NULL) {
+        buffer_text(body, ",\"iso3\":");
+        buffer_literal(body, iso3);
+    }
     buffer_byte(body, '}');
+}
+
+static void add_ref(const char *id, const char *name, struct buffer *body)
+{
+    add_place(id, name, NULL, body);
 }
 
 static void add_key(const struct stats_group *group, sqlite3_stmt *row, int column,
@@ -584,13 +590,9 @@ static void add_key(const struct stats_group *group, sqlite3_stmt *row, int colu
         stats_bucket_text(group->bucket, sqlite3_column_int64(row, column), bucket);
         buffer_literal(body, bucket);
     } else if (group->field->type == FIELD_REF) {
-        add_ref(text_of(row, column, body), text_of(row, column + 1, body), body);
-        if (!render_json_is_null(row, column + 2)) {
-            body->len--; /* the brace: iso3 stands before it */
-            buffer_text(body, ",\"iso3\":");
-            buffer_literal(body, text_of(row, column + 2, body));
-            buffer_byte(body, '}');
-        }
+        add_place(text_of(row, column, body), text_of(row, column + 1, body),
+                  render_json_is_null(row, column + 2) ? NULL : text_of(row, column + 2, body),
+                  body);
     } else {
         buffer_literal(body, text_of(row, column, body));
     }
@@ -598,14 +600,6 @@ static void add_key(const struct stats_group *group, sqlite3_stmt *row, int colu
 
 static void add_group(const struct stats *stats, sqlite3_stmt *row, struct buffer *body)
 {
-    static const struct {
-        const char *name;
-        int at;
-    } integers[] = { { "low", STATS_AT_LOW },
-                     { "best", STATS_AT_BEST },
-                     { "high", STATS_AT_HIGH },
-                     { "records", STATS_AT_RECORDS },
-                     { "unknown", STATS_AT_UNKNOWN } };
     int at = (int)stats->n_groups * STATS_KEY_WIDTH;
 
     buffer_byte(body, '{');
@@ -621,9 +615,9 @@ static void add_group(const struct stats *stats, sqlite3_stmt *row, struct buffe
         add_key(&stats->groups[i], row, (int)i * STATS_KEY_WIDTH, body);
         buffer_byte(body, ',');
     }
-    for (size_t i = 0; i < sizeof(integers) / sizeof(*integers); i++) {
-        buffer_format(body, "\"%s\":", integers[i].name);
-        render_json_integer(row, at + integers[i].at, body);
+    for (int column = 0; column < STATS_COLUMN__MAX; column++) {
+        buffer_format(body, "\"%s\":", stats_column_name((enum stats_column)column));
+        render_json_integer(row, at + column, body); /* they come first, in this order */
         buffer_byte(body, ',');
     }
     buffer_format(body, "\"status\":\"%s\",\"series\":%s,\"definition\":",

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "db/finalize.h"
 #include "server/base/buffer.h"
 #include "server/base/cleanup.h"
 
@@ -21,12 +22,6 @@ static bool fail(const struct bulk *bulk, struct error *err)
 static bool run(const struct bulk *bulk, const char *sql, struct error *err)
 {
     return sqlite3_exec(bulk->db, sql, NULL, NULL, NULL) == SQLITE_OK || fail(bulk, err);
-}
-
-static void finalize(sqlite3_stmt **stmt)
-{
-    sqlite3_finalize(*stmt);
-    *stmt = NULL;
 }
 
 static bool prepare(const struct bulk *bulk, const char *sql, sqlite3_stmt **ret, struct error *err)

@@ -13,6 +13,7 @@
 
 #include "db/beside.h"
 #include "db/build.h"
+#include "db/finalize.h"
 #include "db/import/bulk.h"
 #include "db/import/import.h"
 #include "db/import/prefetch.h"
@@ -116,12 +117,6 @@ static bool prepare(const struct import *import, const char *sql, sqlite3_stmt *
     return sqlite3_prepare_v3(import->db, sql, -1, SQLITE_PREPARE_PERSISTENT, ret, NULL)
                == SQLITE_OK
            || fail(import, err);
-}
-
-static void finalize(sqlite3_stmt **stmt)
-{
-    sqlite3_finalize(*stmt);
-    *stmt = NULL;
 }
 
 static void reset(sqlite3_stmt **stmt)
@@ -802,16 +797,6 @@ static bool put(struct import *import, struct record *record, struct error *err)
 
 /* ---- Held records ---- */
 
-static const char *keep_text(struct import *import, const char *text)
-{
-    size_t len = strlen(text);
-    char *kept = text_alloc(&import->memory, len + 1);
-
-    if (kept != NULL)
-        memcpy(kept, text, len);
-    return kept;
-}
-
 static bool hold(struct import *import, const struct record *record, struct error *err)
 {
     struct record *held;
@@ -839,13 +824,13 @@ static bool hold(struct import *import, const struct record *record, struct erro
     *held = *record;
     held->row = import->summary->n_read;
     held->scratch = NULL;
-    held->id = keep_text(import, record->id);
+    held->id = text_keep(&import->memory, record->id);
     for (size_t i = 0; i < record->target->n_columns; i++) {
         if (held->values[i].type == SQLITE_TEXT)
-            held->values[i].text = keep_text(import, held->values[i].text);
+            held->values[i].text = text_keep(&import->memory, held->values[i].text);
     }
     for (size_t i = 0; i < held->n_links; i++)
-        held->links[i] = keep_text(import, held->links[i]);
+        held->links[i] = text_keep(&import->memory, held->links[i]);
     import->n_put++;
     return !import->memory.failed || error_set(err, ERR_INTERNAL, NULL, "no memory for records");
 }
@@ -1400,12 +1385,6 @@ static bool open_dataset(struct import *import, const char *path, struct error *
                          "would be right.",
                          import->options->dataset, sqlite3_column_int(stmt, 1), SCHEMA_VERSION);
     return sql_fold_register(import->db) || fail(import, err);
-}
-
-static void close_file(int *fd)
-{
-    if (*fd >= 0)
-        close(*fd);
 }
 
 /* Copies the dataset: sharing its blocks where the file system can. */

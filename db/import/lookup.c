@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "db/finalize.h"
 #include "server/base/cleanup.h"
 #include "server/base/fold.h"
 #include "server/base/nearest.h"
@@ -46,16 +47,6 @@ static struct lookup_entry *place(const struct lookup *lookup, const char *key)
     while (lookup->entries[at].key != NULL && strcmp(lookup->entries[at].key, key) != 0)
         at = (at + 1) & (lookup->size - 1);
     return &lookup->entries[at];
-}
-
-static const char *keep(struct lookup *lookup, const char *text)
-{
-    size_t len = strlen(text);
-    char *kept = text_alloc(&lookup->memory, len + 1);
-
-    if (kept != NULL)
-        memcpy(kept, text, len);
-    return kept;
 }
 
 static bool grow(struct lookup *lookup)
@@ -110,8 +101,8 @@ static bool put(struct lookup *lookup, char what, const char *kind, const char *
             entry->value = NULL;
         return true;
     }
-    entry->value = id != NULL ? keep(lookup, id) : NULL;
-    entry->key = keep(lookup, key);
+    entry->value = id != NULL ? text_keep(&lookup->memory, id) : NULL;
+    entry->key = text_keep(&lookup->memory, key);
     lookup->n++;
     return entry->key != NULL && (id == NULL || entry->value != NULL);
 }
@@ -136,11 +127,6 @@ static bool put_name(struct lookup *lookup, const char *kind, const char *id, co
     snprintf(compact, sizeof(compact), "%s", folded);
     make_compact(compact);
     return put(lookup, KEY_NAME, kind, folded, id) && put(lookup, KEY_COMPACT, kind, compact, id);
-}
-
-static void finalize(sqlite3_stmt **stmt)
-{
-    sqlite3_finalize(*stmt);
 }
 
 static bool load(sqlite3 *db, const char *sql, struct lookup *lookup, bool is_label,

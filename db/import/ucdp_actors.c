@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "db/import/kinds.h"
+#include "db/finalize.h"
 #include "db/import/timeline.h"
 #include "db/import/ucdp.h"
 #include "server/base/cleanup.h"
@@ -101,11 +102,6 @@ struct kept {
     struct edge *edges;
     size_t n, size;
 };
-
-static void finalize(sqlite3_stmt **stmt)
-{
-    sqlite3_finalize(*stmt);
-}
 
 static bool fail(struct import *import, struct error *err)
 {

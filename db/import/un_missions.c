@@ -12,6 +12,7 @@
 #include <strings.h>
 
 #include "db/import/kinds.h"
+#include "db/finalize.h"
 #include "server/base/cleanup.h"
 #include "server/base/date.h"
 
@@ -41,11 +42,6 @@ static const struct {
 enum { DATES_N = sizeof(dates) / sizeof(dates[0]) };
 
 #define DAY_ONE_NOTE "Printed as %s; day 01 in this list mostly stands for the month alone."
-
-static void finalize(sqlite3_stmt **stmt)
-{
-    sqlite3_finalize(*stmt);
-}
 
 static bool fail(struct import *import, struct error *err)
 {
