@@ -16,7 +16,7 @@ enum {
     QUERY_SORTS = 6,    /* most sort keys */
     QUERY_FIELDS = 48,  /* most fields of a resource */
     QUERY_INCLUDES = 6, /* most collections that are included */
-    QUERY_PARAMS = 4,   /* most declared parameters of a resource */
+    QUERY_PARAMS = 8,   /* most declared parameters of a resource */
     QUERY_TEXT = 8192,  /* bytes for all decoded values */
     QUERY_LIMIT = 100,  /* rows of a page, where the request does not say */
     QUERY_LIMIT_MAX = 10000,
@@ -89,8 +89,10 @@ struct query {
     size_t n_fields;
     const struct resource *includes[QUERY_INCLUDES];
     size_t n_includes;
-    const char *params[QUERY_PARAMS]; /* value of each declared parameter, in the declared order */
-    const char *param_ids[QUERY_PARAMS]; /* the id behind it; NULL: none */
+    const char *params[QUERY_PARAMS];    /* value of each declared parameter, in the declared order;
+                                            NULL: not given, and no default */
+    const char *param_ids[QUERY_PARAMS]; /* CHOICE: the id behind it; DATE: its last day; NULL: none
+                                          */
     struct date_span world;              /* at=, during=, from=, to= */
     bool has_world;
     char as_of[DATE_DAY_SIZE]; /* "": as known now */

@@ -68,20 +68,40 @@ struct field {
 
 enum { PARAM_CHOICES = 8 /* most choices of one declared parameter */ };
 
-/** A parameter of one resource alone, bound as :name inside .from. */
+/** What a declared parameter takes, and what is bound for it. One that is not given, and has no
+ * default, is bound as NULL. */
+enum param_type {
+    PARAM_CHOICE, /* one of .choices, the first is the default; or .id_choice:ID, its id bound as
+                     :name_id */
+    PARAM_DATE,   /* an imprecise date: its first day as :name, its last as :name_last */
+    PARAM_REF,    /* an exact name of one thing of .kind: its id */
+    PARAM_COUNT,  /* a whole number from .least to .most; default .fallback */
+    PARAM_TEXT,   /* words, as they are: what becomes of them is for .from to say */
+};
+
+/** A parameter of one resource alone, bound as :name inside .from. It may bear a name of the
+ * engine's (from, to) that the resource does not take otherwise. */
 struct param {
     const char *name;
-    const char *choices[PARAM_CHOICES + 1]; /* NULL-terminated; the first is the default */
-    const char *id_choice; /* a choice written `choice:ID`, its id bound as :name_id; NULL: none */
-    const char *id_kind;   /* kind of that id in `names` */
-    const char *text;      /* one sentence */
+    enum param_type type;
+    bool is_required;
+    const char *choices[PARAM_CHOICES + 1]; /* CHOICE: NULL-terminated; the first is the default */
+    const char *id_choice; /* CHOICE: one written `choice:ID`, its id bound as :name_id; NULL: none
+                            */
+    const char *kind;      /* REF, and the id of .id_choice: kind of the thing in `names` */
+    const char *example;   /* a value that answers, for the documents and the tests; needed where
+                              is_required */
+    long least, most, fallback; /* COUNT */
+    const char *text;           /* one sentence */
 };
 
 /** The collection at /v1/{resource}/{id}/{name}: the collection `name` with the filter `filter` set
  * to the id. */
 struct child {
-    const char *name;   /* name of the collection */
-    const char *filter; /* its field that is set */
+    const char *name;              /* name of the collection; of .report where there is one */
+    const char *filter;            /* its field that is set; the declared parameter, of a report */
+    const struct resource *report; /* what stands there, and nowhere else; NULL: a collection of the
+                                      catalogue */
 };
 
 /**
@@ -99,6 +119,26 @@ struct sums {
 };
 
 struct resource;
+
+/** What a report tells of a graph (server/graph.h). */
+enum graph_report {
+    GRAPH_NETWORK, /* nodes and edges around one thing; edges as their collection tells them */
+    GRAPH_LINKS,   /* nodes and links: node-link JSON, GraphML, DOT */
+    GRAPH_NODES,   /* rows of nodes alone */
+    GRAPH_EDGES,   /* rows of links alone */
+    GRAPH_PATHS,   /* shortest chains of edges between two things */
+};
+
+/** A report on the rows of a collection as the edges of a graph. Its resource has fields, clocks
+ * and .from of that collection, so that every filter of it is one here. */
+struct graph {
+    enum graph_report report;
+    const struct resource *edges; /* the collection */
+    const char *from, *to;        /* columns of .edges: ids of the two ends */
+    const struct resource *nodes; /* rows of the nodes `w` of :nodes, each [id, depth, edges]; NULL:
+                                     none are told */
+    const struct resource *links; /* rows of the edges :edges, by rowid; NULL: .edges tells them */
+};
 
 /** The rows that stand at /v1/{resource}/{id} where an item is a list itself: those of `resource`
  * with the filter `filter` set to the id. */
@@ -131,8 +171,10 @@ struct resource {
     const struct members *members;            /* NULL: /v1/{resource}/{id} is one row */
     const struct resource *const *changes_of; /* its rows are what came to be known in these
                                                  collections, as `x` (db/changes.h); NULL: no */
-    const struct resource *const *fields_of;  /* :fields is the JSON of the fields of these
-                                                 collections; NULL: it is not used */
+    const struct graph
+        *graph; /* it is a report on a graph, without pages; NULL: it is a collection */
+    const struct resource *const *fields_of; /* :fields is the JSON of the fields of these
+                                                collections; NULL: it is not used */
 };
 
 /** The field of that name; NULL: there is none. */

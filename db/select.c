@@ -2,6 +2,7 @@
 
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "db/changes.h"
@@ -667,11 +668,16 @@ void select_bind(sqlite3_stmt *stmt, const struct query *query)
     bind_integer(stmt, ":offset", query->offset);
     for (size_t i = 0; query->resource->params != NULL && query->resource->params[i].name != NULL;
          i++) {
+        const struct param *param = &query->resource->params[i];
         char name[64];
 
-        snprintf(name, sizeof(name), ":%s", query->resource->params[i].name);
-        select_bind_text(stmt, name, query->params[i]);
-        snprintf(name, sizeof(name), ":%s_id", query->resource->params[i].name);
+        snprintf(name, sizeof(name), ":%s", param->name);
+        if (param->type == PARAM_COUNT)
+            bind_integer(stmt, name, query->params[i] != NULL ? atoll(query->params[i]) : 0);
+        else
+            select_bind_text(stmt, name, query->params[i]);
+        snprintf(name, sizeof(name), ":%s_%s", param->name,
+                 param->type == PARAM_DATE ? "last" : "id");
         select_bind_text(stmt, name, query->param_ids[i]);
     }
     for (size_t i = 0; i < query->n_terms; i++) {

@@ -219,7 +219,7 @@ static const struct param params[] = {
     { .name = "resolve",
       .choices = { "preferred", "official", "latest", "min", "max", "all", NULL },
       .id_choice = "source",
-      .id_kind = "source",
+      .kind = "source",
       .text = "Rule by which one of the rival claims answers; all: none does, they stand side by "
               "side." },
     { .name = "explain",

@@ -70,7 +70,8 @@ static const struct {
       "now.'}" },
     { "parameters", "since",
       "{'name': 'since', 'in': 'query', 'required': true, 'schema': {'type': 'string'},"
-      " 'description': 'Changes that came to be known after that day: a release, or a date; a "
+      " 'example': '2021-06-10', 'description': 'Changes that came to be known after that day: a "
+      "release, or a date; a "
       "month "
       "or year means its last day.'}" },
     { "parameters", "until",
@@ -610,10 +611,9 @@ static void add_include(struct draft *draft, json_t *list, const struct resource
                        json_pack("{s:s, s:o}", "type", "string", "enum", names)));
 }
 
-static json_t *declared_new(const struct param *param)
+static json_t *choices_new(const struct param *param)
 {
     json_t *choices = json_array();
-    json_t *schema;
 
     for (size_t i = 0; param->choices[i] != NULL; i++) {
         if (json_array_append_new(choices, json_string(param->choices[i])) != 0) {
@@ -622,14 +622,35 @@ static json_t *declared_new(const struct param *param)
         }
     }
     if (param->id_choice == NULL)
-        schema = json_pack("{s:s, s:o, s:s}", "type", "string", "enum", choices, "default",
-                           param->choices[0]);
+        return json_pack("{s:s, s:o, s:s}", "type", "string", "enum", choices, "default",
+                         param->choices[0]);
+    return json_pack("{s:s, s:[{s:o}, {s:o}], s:s}", "type", "string", "anyOf", "enum", choices,
+                     "pattern", json_sprintf("^%s:.+$", param->id_choice), "default",
+                     param->choices[0]);
+}
+
+static json_t *declared_new(const struct param *param)
+{
+    json_t *schema, *declared;
+
+    if (param->type == PARAM_CHOICE)
+        schema = choices_new(param);
+    else if (param->type == PARAM_COUNT)
+        schema = json_pack("{s:s, s:I, s:I, s:I}", "type", "integer", "minimum",
+                           (json_int_t)param->least, "maximum", (json_int_t)param->most, "default",
+                           (json_int_t)param->fallback);
     else
-        schema = json_pack("{s:s, s:[{s:o}, {s:o}], s:s}", "type", "string", "anyOf", "enum",
-                           choices, "pattern", json_sprintf("^%s:.+$", param->id_choice), "default",
-                           param->choices[0]);
-    return json_pack("{s:s, s:s, s:s, s:o}", "name", param->name, "in", "query", "description",
-                     param->text, "schema", schema);
+        schema = json_pack("{s:s}", "type", "string");
+    declared = json_pack("{s:s, s:s, s:s, s:o}", "name", param->name, "in", "query", "description",
+                         param->text, "schema", schema);
+    if (declared == NULL
+        || (param->is_required && json_object_set_new(declared, "required", json_true()) != 0)
+        || (param->example != NULL
+            && json_object_set_new(declared, "example", json_string(param->example)) != 0)) {
+        json_decref(declared);
+        return NULL;
+    }
+    return declared;
 }
 
 /* What both a list and one item take. */

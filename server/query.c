@@ -665,7 +665,13 @@ static bool read_filter(const struct reader *reader, const char *name)
 
 /* ---- declared parameters ---- */
 
-static bool read_declared(const struct reader *reader, size_t index, const char *value)
+static bool too_long(const struct reader *reader, const char *name)
+{
+    return error_set(reader->err, ERR_PARAM_INVALID, name,
+                     "The values of all parameters are too long together.");
+}
+
+static bool read_choice(const struct reader *reader, size_t index, const char *value)
 {
     const struct param *param = &reader->query->resource->params[index];
     struct query *query = reader->query;
@@ -698,6 +704,59 @@ static bool read_declared(const struct reader *reader, size_t index, const char 
         error_allow(reader->err, NULL, right);
     }
     return false;
+}
+
+static bool read_declared(const struct reader *reader, size_t index, const char *value)
+{
+    const struct param *param = &reader->query->resource->params[index];
+    struct query *query = reader->query;
+    char folded[SELECT_ID_SIZE];
+    struct date_span span;
+    uint32_t count;
+
+    switch (param->type) {
+    case PARAM_CHOICE:
+        return read_choice(reader, index, value);
+    case PARAM_DATE:
+        if (!read_date(reader, param->name, value, &span))
+            return false;
+        query->params[index] = keep(query, span.min, strlen(span.min));
+        query->param_ids[index] = keep(query, span.max, strlen(span.max));
+        return query->param_ids[index] != NULL || too_long(reader, param->name);
+    case PARAM_COUNT:
+        if (!param_count(param->name, value, param->least, param->most, &count, reader->err))
+            return false;
+        query->params[index] = keep(query, value, strlen(value));
+        break;
+    case PARAM_REF:
+        if (fold_name(value, folded, sizeof(folded)) == 0)
+            return error_set(reader->err, ERR_PARAM_INVALID, param->name,
+                             "'%s' takes an id or another exact name, not '%.60s'.", param->name,
+                             value);
+        query->params[index] = keep(query, folded, strlen(folded));
+        break;
+    case PARAM_TEXT:
+        query->params[index] = keep(query, value, strlen(value));
+        break;
+    }
+    return query->params[index] != NULL || too_long(reader, param->name);
+}
+
+/* What has to be given. */
+static bool check_required(const struct reader *reader)
+{
+    const struct query *query = reader->query;
+
+    for (size_t i = 0; query->resource->params != NULL && query->resource->params[i].name != NULL;
+         i++) {
+        const struct param *param = &query->resource->params[i];
+
+        if (param->is_required && query->params[i] == NULL)
+            return error_set(reader->err, ERR_PARAM_INVALID, param->name,
+                             "'%s' is missing, as in %s=%s: %s", param->name, param->name,
+                             param->example, param->text);
+    }
+    return true;
 }
 
 static bool find_declared(const struct resource *resource, const char *name, size_t *ret)
@@ -733,13 +792,32 @@ static bool read_param(const struct reader *reader, size_t index)
         if (strcmp(reserved[i].name, name) == 0)
             own = &reserved[i];
     }
-    if (own != NULL && !is_taken(own, reader))
+    if (find_declared(reader->query->resource, name, &declared))
+        own = NULL;
+    else if (own != NULL && !is_taken(own, reader))
         return misplaced_param(reader, own);
-    if (own == NULL && !find_declared(reader->query->resource, name, &declared))
+    else if (own == NULL)
         return !is_first(reader->target, index) || read_filter(reader, name);
     if (!is_first(reader->target, index))
         return error_set(reader->err, ERR_PARAM_REPEATED, name, "'%s' may stand only once.", name);
     return own != NULL ? own->read(reader, value) : read_declared(reader, declared, value);
+}
+
+/* What declared parameters are where they are not given. */
+static void set_params(struct query *query)
+{
+    const struct param *params = query->resource->params;
+
+    for (size_t i = 0; params != NULL && params[i].name != NULL; i++) {
+        char number[24];
+
+        if (params[i].type == PARAM_CHOICE)
+            query->params[i] = params[i].choices[0];
+        else if (params[i].type == PARAM_COUNT) {
+            snprintf(number, sizeof(number), "%ld", params[i].fallback);
+            query->params[i] = keep(query, number, strlen(number));
+        }
+    }
 }
 
 static void set_defaults(const struct reader *reader)
@@ -751,8 +829,7 @@ static void set_defaults(const struct reader *reader)
     query->is_counted = query->key == NULL;
     for (const struct field *field = resource->fields; field->name != NULL; field++)
         take_common_field(query, field);
-    for (size_t i = 0; resource->params != NULL && resource->params[i].name != NULL; i++)
-        query->params[i] = resource->params[i].choices[0];
+    set_params(query);
     if (query->key == NULL)
         read_sort(reader, resource->order);
 }
@@ -921,7 +998,8 @@ bool query_parse(const struct resource *const *catalogue, const struct state *st
         if (!read_param(&reader, i))
             return false;
     }
-    if (!ask_fields(&reader) || !check_includes(&reader) || !check_times(&reader))
+    if (!check_required(&reader) || !ask_fields(&reader) || !check_includes(&reader)
+        || !check_times(&reader))
         return false;
     if (cursor == NULL)
         return true;
@@ -985,14 +1063,15 @@ bool query_resolve(struct conn *conn, struct query *query, struct error *err)
     for (size_t i = 0; query->resource->params != NULL && query->resource->params[i].name != NULL;
          i++) {
         const struct param *param = &query->resource->params[i];
+        const char **name = param->type == PARAM_REF ? &query->params[i] : &query->param_ids[i];
         char id[SELECT_ID_SIZE];
 
-        if (query->param_ids[i] == NULL)
+        if (*name == NULL || param->kind == NULL)
             continue;
-        if (!resolve_value(conn, param->name, param->id_kind, query->param_ids[i], id, err))
+        if (!resolve_value(conn, param->name, param->kind, *name, id, err))
             return false;
-        query->param_ids[i] = keep(query, id, strlen(id));
-        if (query->param_ids[i] == NULL)
+        *name = keep(query, id, strlen(id));
+        if (*name == NULL)
             return error_set(err, ERR_PARAM_INVALID, param->name,
                              "The values of all parameters are too long together.");
     }
@@ -1007,6 +1086,5 @@ void query_included(const struct resource *resource, const struct query *query, 
     memcpy(ret->as_of, query->as_of, sizeof(ret->as_of));
     for (const struct field *field = resource->fields; field->name != NULL; field++)
         take_common_field(ret, field);
-    for (size_t i = 0; resource->params != NULL && resource->params[i].name != NULL; i++)
-        ret->params[i] = resource->params[i].choices[0];
+    set_params(ret);
 }

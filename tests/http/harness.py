@@ -103,9 +103,8 @@ class Document:
 
     def needed(self, path):
         """What the query of a path must hold, with values that it takes."""
-        values = {"since": "2021-06-10"}
         parameters = map(self.resolve, self.document["paths"][path]["get"]["parameters"])
-        return {one["name"]: values[one["name"]] for one in parameters if one.get("required") and one["in"] == "query"}
+        return {one["name"]: one["example"] for one in parameters if one.get("required") and one["in"] == "query"}
 
     def parts(self, template):
         """Validators of an envelope and, for a list, of its rows."""

@@ -142,7 +142,7 @@ static const struct param params[] = {
     { .name = "resolve",
       .choices = { "preferred", "latest", NULL },
       .id_choice = "source",
-      .id_kind = "source",
+      .kind = "source",
       .text = "Rule." },
     { .name = "explain", .choices = { "0", "1", NULL }, .text = "Explained." },
     { 0 },
