@@ -1089,7 +1089,7 @@ static void add_resource(struct draft *draft, const struct resource *resource)
 
     add(draft, draft->schemas, resource->item, row_new(draft, resource));
     add_list_envelope(draft, resource);
-    if (resource->members == NULL)
+    if (resource->members == NULL && !resource->is_list)
         add_item_envelope(draft, resource);
 
     snprintf(path, sizeof(path), "/v1/%s", resource->name);
@@ -1101,6 +1101,8 @@ static void add_resource(struct draft *draft, const struct resource *resource)
     if (resource->sums != NULL) /* before {id}, which would match it as well */
         add_stats(draft, resource);
 
+    if (resource->is_list)
+        return;
     if (resource->members != NULL) {
         add_members(draft, resource);
         return;

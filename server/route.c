@@ -113,6 +113,8 @@ static bool find_row(const struct resource *const *catalogue, const struct targe
         ret->kind = ROUTE_STATS;
         return true;
     }
+    if (n > 0 && ret->resource->is_list)
+        return unknown(target->segments[at], err);
     if (n > 0) {
         ret->id = target->segments[at];
         ret->id_segment = at;
