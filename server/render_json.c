@@ -125,22 +125,19 @@ static void add_reference(const struct field *field, sqlite3_stmt *row, int colu
     buffer_byte(body, '}');
 }
 
-/* A row of another collection; the buffer is broken where there is no telling it. */
-static void add_row(const struct mentions *mentions, sqlite3_stmt *row, int column,
-                    struct buffer *body)
+bool render_json_row_of(sqlite3_stmt *row, int column, const struct row_source *rows,
+                        struct buffer *body)
 {
     char day[DATE_DAY_SIZE], collection[64], id[SELECT_ID_SIZE];
     const char *text;
 
-    if (render_json_is_null(row, column)) {
-        buffer_text(body, "null");
-        return;
-    }
+    if (render_json_is_null(row, column))
+        return false;
     text = (const char *)sqlite3_column_text(row, column);
-    if (text == NULL || mentions == NULL || mentions->rows == NULL
-        || sscanf(text, "%10s %63s %255s", day, collection, id) != 3
-        || !mentions->rows->write(mentions->rows->context, day, collection, id, body))
+    if (text == NULL || rows == NULL || sscanf(text, "%10s %63s %255s", day, collection, id) != 3
+        || !rows->write(rows->context, day, collection, id, body))
         body->broken = true;
+    return true;
 }
 
 static void add_value(const struct field *field, sqlite3_stmt *row, int column,
@@ -153,7 +150,8 @@ static void add_value(const struct field *field, sqlite3_stmt *row, int column,
                                                                  : "false");
         break;
     case FIELD_ROW:
-        add_row(mentions, row, column, body);
+        if (!render_json_row_of(row, column, mentions != NULL ? mentions->rows : NULL, body))
+            buffer_text(body, "null");
         break;
     case FIELD_INTEGER:
         render_json_integer(row, column, body);

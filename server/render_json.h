@@ -58,6 +58,11 @@ bool render_json_document(const json_t *document, size_t flags, struct buffer *b
 /** Columns that the fields of a query take up: where the sort keys begin. */
 int render_width(const struct query *query);
 
+/** Writes the row of another collection that a column of FIELD_ROW names; false: it names none. The
+ * buffer is broken where there is no telling it. */
+bool render_json_row_of(sqlite3_stmt *row, int column, const struct row_source *rows,
+                        struct buffer *body);
+
 /** Tells whether a column of a row is NULL. */
 bool render_json_is_null(sqlite3_stmt *row, int column);
 

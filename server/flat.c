@@ -1,0 +1,269 @@
+#include "server/flat.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "db/select.h"
+#include "server/base/buffer.h"
+#include "server/base/cleanup.h"
+#include "server/render_json.h"
+
+enum { VALUE_MOST = 8 << 20 /* most bytes of one value */ };
+
+/* ---- columns ---- */
+
+/* Adds a column of a field; suffix "": under the field's own name. */
+static void add_column(struct flat *flat, const struct field *field, const char *suffix,
+                       enum flat_type type, int at, bool is_nullable)
+{
+    struct flat_column *column = &flat->columns[flat->n];
+
+    if (flat->n == FLAT_COLUMNS)
+        return;
+    snprintf(column->name, sizeof(column->name), "%s%s%s", field->name, *suffix != '\0' ? "_" : "",
+             suffix);
+    column->type = type;
+    column->field = field;
+    column->at = at;
+    column->is_nullable = is_nullable;
+    flat->n++;
+}
+
+static enum flat_type type_of(const struct field *field)
+{
+    switch (field->type) {
+    case FIELD_INTEGER:
+        return FLAT_INTEGER;
+    case FIELD_REAL:
+        return FLAT_REAL;
+    case FIELD_BOOLEAN:
+        return FLAT_BOOLEAN;
+    case FIELD_REFS:
+    case FIELD_TEXTS:
+        return FLAT_LIST;
+    case FIELD_LIST:
+    case FIELD_OBJECT:
+        return FLAT_JSON;
+    case FIELD_ROW:
+        return FLAT_ROW;
+    default:
+        return FLAT_TEXT;
+    }
+}
+
+/* Adds the columns of a field that begins at a column of the statement. */
+static void add_field(struct flat *flat, const struct field *field, int at)
+{
+    bool is_nullable = (field->flags & FIELD_NULLABLE) != 0;
+
+    if (field->type == FIELD_NUMBER) {
+        /* Any part may be left open, whether there is a number or not. */
+        for (int i = 0; i < SELECT_NUMBER_PARTS; i++)
+            add_column(flat, field, select_number_parts[i], i < 3 ? FLAT_INTEGER : FLAT_TEXT,
+                       at + i, true);
+        return;
+    }
+    add_column(flat, field, "", type_of(field), at, is_nullable);
+    if (field->type != FIELD_REF)
+        return;
+    add_column(flat, field, "name", FLAT_TEXT, at + 1, is_nullable);
+    if (select_width(field) == 3)
+        add_column(flat, field, field->kind_sql != NULL ? "kind" : "iso3", FLAT_TEXT, at + 2,
+                   field->kind_sql == NULL || is_nullable);
+}
+
+void flat_of(const struct query *query, struct flat *ret)
+{
+    int at = 0;
+
+    ret->n = 0;
+    ret->scratch = BUFFER_INIT(VALUE_MOST);
+    for (size_t i = 0; i < query->n_fields; i++) {
+        add_field(ret, query->fields[i], at);
+        at += (int)select_width(query->fields[i]);
+    }
+}
+
+void flat_of_resource(const struct resource *resource, struct flat *ret)
+{
+    int at = 0;
+
+    ret->n = 0;
+    ret->scratch = BUFFER_INIT(VALUE_MOST);
+    for (const struct field *field = resource->fields; field->name != NULL; field++) {
+        if (field->flags & FIELD_HIDDEN)
+            continue;
+        add_field(ret, field, at);
+        at += (int)select_width(field);
+    }
+}
+
+void flat_done(struct flat *flat)
+{
+    buffer_done(&flat->scratch);
+}
+
+/* ---- values ---- */
+
+/* One character of a JSON string behind its backslash; gives what comes behind. */
+static const char *add_escape(const char *at, struct buffer *out)
+{
+    static const char codes[] = "\"\\/bfnrt";
+    static const char bytes[] = "\"\\/\b\f\n\r\t";
+    const char *code = strchr(codes, *at);
+    char digits[5] = "";
+    unsigned long number;
+
+    if (code != NULL && *at != '\0') {
+        buffer_byte(out, bytes[code - codes]);
+        return at + 1;
+    }
+    if (*at != 'u' || strlen(at) < 5) {
+        out->broken = true;
+        return at + strlen(at);
+    }
+    memcpy(digits, at + 1, 4);
+    number = strtoul(digits, NULL, 16);
+    /* SQLite escapes control characters alone in this way. */
+    if (number >= 0x80)
+        out->broken = true;
+    else
+        buffer_byte(out, (char)number);
+    return at + 5;
+}
+
+/* A JSON string from behind its first quote on; gives what comes behind its last. */
+static const char *add_string(const char *at, struct buffer *out)
+{
+    while (*at != '\0' && *at != '"') {
+        size_t len = strcspn(at, "\\\"");
+
+        buffer_add(out, at, len);
+        at += len;
+        if (*at == '\\')
+            at = add_escape(at + 1, out);
+    }
+    return at + (*at == '"');
+}
+
+/* The ids of a list of references, or the words of a list of texts. */
+static void add_list(const struct field *field, const char *json, struct buffer *out)
+{
+    static const char id[] = "{\"id\":\"";
+    bool is_first = true;
+
+    while (true) {
+        const char *at = strstr(json, field->type == FIELD_REFS ? id : "\"");
+
+        if (at == NULL)
+            return;
+        buffer_text(out, is_first ? "" : "; ");
+        json = add_string(at + (field->type == FIELD_REFS ? sizeof(id) - 1 : 1), out);
+        is_first = false;
+    }
+}
+
+/* A value as plain text; NULL: it is null. Breaks the scratch where it cannot be told. */
+static const char *words_of(struct flat *flat, const struct flat_column *column, sqlite3_stmt *row,
+                            const struct row_source *rows)
+{
+    const char *text;
+
+    if (column->type == FLAT_ROW) {
+        buffer_clear(&flat->scratch);
+        return render_json_row_of(row, column->at, rows, &flat->scratch) ? flat->scratch.data
+                                                                         : NULL;
+    }
+    if (render_json_is_null(row, column->at))
+        return NULL;
+    if (column->type == FLAT_BOOLEAN)
+        return sqlite3_column_int(row, column->at) != 0 ? "true" : "false";
+    text = (const char *)sqlite3_column_text(row, column->at);
+    if (text == NULL)
+        flat->scratch.broken = true; /* no memory for it: not to be told as a null */
+    if (text == NULL || column->type != FLAT_LIST)
+        return text;
+    buffer_clear(&flat->scratch);
+    add_list(column->field, text, &flat->scratch);
+    return flat->scratch.len > 0 ? flat->scratch.data : "";
+}
+
+static bool is_words(enum flat_type type)
+{
+    return type == FLAT_TEXT || type == FLAT_LIST || type == FLAT_JSON || type == FLAT_ROW;
+}
+
+/* ---- CSV ---- */
+
+static void add_cell(const char *text, bool is_safe, struct buffer *out)
+{
+    bool is_formula = is_safe && *text != '\0' && strchr("=+-@\t\r", *text) != NULL;
+    size_t len = strlen(text);
+
+    if (len > 0 && !is_formula && *text != ' ' && text[len - 1] != ' '
+        && strcspn(text, ",\"\r\n") == len) {
+        buffer_add(out, text, len);
+        return;
+    }
+    buffer_byte(out, '"');
+    buffer_text(out, is_formula ? "'" : "");
+    for (; *text != '\0'; text++) {
+        if (*text == '"')
+            buffer_byte(out, '"');
+        buffer_byte(out, *text);
+    }
+    buffer_byte(out, '"');
+}
+
+void flat_csv_head(const struct flat *flat, struct buffer *out)
+{
+    for (size_t i = 0; i < flat->n; i++) {
+        buffer_text(out, i > 0 ? "," : "");
+        buffer_text(out, flat->columns[i].name);
+    }
+    buffer_text(out, "\r\n");
+}
+
+void flat_csv_row(struct flat *flat, sqlite3_stmt *row, bool is_safe, const struct row_source *rows,
+                  struct buffer *out)
+{
+    for (size_t i = 0; i < flat->n; i++) {
+        const struct flat_column *column = &flat->columns[i];
+        const char *text = words_of(flat, column, row, rows);
+
+        /* At once: the next value clears it. */
+        out->broken = out->broken || flat->scratch.broken;
+        if (i > 0)
+            buffer_byte(out, ',');
+        if (text != NULL && is_words(column->type))
+            add_cell(text, is_safe, out);
+        else if (text != NULL)
+            buffer_text(out, text);
+    }
+    buffer_text(out, "\r\n");
+}
+
+/* ---- JSON ---- */
+
+void flat_json_row(struct flat *flat, sqlite3_stmt *row, const struct row_source *rows,
+                   struct buffer *out)
+{
+    for (size_t i = 0; i < flat->n; i++) {
+        const struct flat_column *column = &flat->columns[i];
+        const char *text = words_of(flat, column, row, rows);
+
+        /* At once: the next value clears it. */
+        out->broken = out->broken || flat->scratch.broken;
+        buffer_text(out, i > 0 ? ",\"" : "{\"");
+        buffer_text(out, column->name);
+        buffer_text(out, "\":");
+        if (text == NULL)
+            buffer_text(out, "null");
+        else if (is_words(column->type))
+            buffer_literal(out, text);
+        else
+            buffer_text(out, text);
+    }
+    buffer_byte(out, '}');
+}

@@ -1,0 +1,75 @@
+#pragma once
+
+/* Rows without anything inside them: each field as one or more columns, each of one type in every
+ * row. */
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <sqlite3.h>
+
+#include "db/query.h"
+#include "server/base/buffer.h"
+
+struct row_source;
+
+enum {
+    FLAT_COLUMNS = QUERY_FIELDS * 6, /* most columns of a row: a number has six */
+    FLAT_NAME = 96,                  /* bytes of a column's name and its NUL */
+};
+
+/** What a column holds. */
+enum flat_type {
+    FLAT_TEXT, /* words, codes, ids and dates as they are */
+    FLAT_INTEGER,
+    FLAT_REAL,
+    FLAT_BOOLEAN,
+    FLAT_LIST, /* ids or words of a list, "; " between them, "" where there are none */
+    FLAT_JSON, /* what has parts of its own: JSON text */
+    FLAT_ROW,  /* a row of another collection: JSON text */
+};
+
+/** One column. */
+struct flat_column {
+    char name[FLAT_NAME]; /* "deaths_low", "place_name" */
+    enum flat_type type;
+    const struct field *field; /* whose part it is */
+    int at;                    /* column of the statement that it shows */
+    bool is_nullable;
+};
+
+/** The columns of the rows of a query. flat_done() frees it. */
+struct flat {
+    struct flat_column columns[FLAT_COLUMNS];
+    size_t n;
+    struct buffer scratch; /* one value that is not told as it stands */
+};
+
+/** Frees the scratch. Takes one that was never used. */
+void flat_done(struct flat *flat);
+
+/**
+ * Lists the columns of a query's fields in their order: a number as _low, _best, _high, _qualifier,
+ * _text and _unit, a reference as its id and _name, with _iso3 for a place and _kind where it may
+ * be of several kinds; lists are one column.
+ */
+void flat_of(const struct query *query, struct flat *ret);
+
+/** Lists the columns that rows of a resource have, all fields together. */
+void flat_of_resource(const struct resource *resource, struct flat *ret);
+
+/** Writes the names of the columns as the first line of CSV. */
+void flat_csv_head(const struct flat *flat, struct buffer *out);
+
+/**
+ * Writes a row as a line of CSV after RFC 4180: what needs no quotes has none, so that an empty
+ * field is a null and "" an empty text.
+ *
+ * Shape: is_safe: texts that a spreadsheet would run as a formula have an apostrophe in front.
+ */
+void flat_csv_row(struct flat *flat, sqlite3_stmt *row, bool is_safe, const struct row_source *rows,
+                  struct buffer *out);
+
+/** Writes a row as a JSON object of plain values. */
+void flat_json_row(struct flat *flat, sqlite3_stmt *row, const struct row_source *rows,
+                   struct buffer *out);
