@@ -201,10 +201,34 @@ static bool load_actors(struct import *import, struct error *err)
     return code == SQLITE_DONE || fail(import, err);
 }
 
+/* An older dataset lacks codes of edges, and rows with a code that is not there are no dataset. */
+static bool check_codes(struct import *import, struct error *err)
+{
+    static const char sql[] = "SELECT count(*) FROM codes WHERE id = ?1 AND list IN "
+                              "('relationship_type', 'predicate')";
+    defer(finalize) sqlite3_stmt *stmt = NULL;
+
+    if (sqlite3_prepare_v2(import_database(import), sql, -1, &stmt, NULL) != SQLITE_OK)
+        return fail(import, err);
+    for (size_t i = 0; i < EDGES_N; i++) {
+        sqlite3_reset(stmt);
+        sqlite3_bind_text(stmt, 1, edges[i].type, -1, SQLITE_STATIC);
+        if (sqlite3_step(stmt) != SQLITE_ROW)
+            return fail(import, err);
+        if (sqlite3_column_int(stmt, 0) != 2)
+            return error_set(err, ERR_INPUT, NULL,
+                             "The dataset does not know the relationship '%s'; one that this "
+                             "version of bluehelm built would be right.",
+                             edges[i].type);
+    }
+    return true;
+}
+
 static bool begin(struct import *import, struct error *err)
 {
     *import_data(import) = calloc(1, sizeof(struct kept));
-    return *import_data(import) != NULL ? load_actors(import, err) : no_memory(err);
+    return *import_data(import) != NULL ? check_codes(import, err) && load_actors(import, err)
+                                        : no_memory(err);
 }
 
 static void end(struct import *import)
@@ -581,8 +605,8 @@ static bool write_version(struct import *import, const char *id, const char *num
         "CAST(?2 AS INTEGER), from_actor, type, to_actor, sign, start_min, start_max, end_min, "
         "end_max, status, known_from FROM relationships WHERE id = ?1 AND version = 1";
     static const char date[] =
-        "UPDATE relationships SET known_from = ?3, known_to = ?4 WHERE id = ?1 AND version = "
-        "CAST(?2 AS INTEGER)";
+        "UPDATE relationships SET known_from = ?3, known_to = ?4, claims_json = '[]',"
+        " sources_json = '[]' WHERE id = ?1 AND version = CAST(?2 AS INTEGER)";
     static const char claim[] =
         "INSERT INTO claims (id, version, fact, subject_kind, subject, predicate, object_kind,"
         " object, start_min, start_max, end_min, end_max, modality, reported_by, quote, status,"

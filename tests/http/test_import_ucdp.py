@@ -600,6 +600,14 @@ def test_an_actor_that_cannot_be_used_is_rejected_with_its_cell(base, tmp_path, 
     assert report_of(base)[0]["column"] == column
 
 
+def test_a_dataset_without_the_codes_of_edges_is_refused(base, tmp_path):
+    with sqlite3.connect(base) as db:
+        db.execute("DELETE FROM codes WHERE id = 'in_coalition_with' AND list = 'predicate'")
+    before = sha(base)
+    assert "does not know the relationship 'in_coalition_with'" in take("ucdp-actors", actors(tmp_path, {}), base, DAY, status=1)
+    assert sha(base) == before
+
+
 # ---- sums ----
 
 
