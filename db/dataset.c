@@ -294,6 +294,34 @@ bool dataset_conn(struct dataset *dataset, struct conn **ret, struct error *err)
     return true;
 }
 
+/* A loan is what a thread had open. */
+struct loan *dataset_take(struct dataset *dataset)
+{
+    struct local *local = pthread_getspecific(dataset->thread);
+
+    if (local == NULL || local->conn == NULL || pthread_setspecific(dataset->thread, NULL) != 0)
+        return NULL;
+    return (struct loan *)local;
+}
+
+struct conn *loan_conn(const struct loan *loan)
+{
+    return ((const struct local *)loan)->conn;
+}
+
+void dataset_give(struct dataset *dataset, struct loan *loan)
+{
+    struct local *local = (struct local *)loan;
+
+    if (local == NULL)
+        return;
+    if (local->serial == atomic_load_explicit(&dataset->serial, memory_order_acquire)
+        && pthread_getspecific(dataset->thread) == NULL
+        && pthread_setspecific(dataset->thread, local) == 0)
+        return;
+    local_free(local);
+}
+
 void dataset_leave(struct dataset *dataset)
 {
     struct local *local = pthread_getspecific(dataset->thread);
