@@ -268,6 +268,7 @@ CREATE INDEX claims_by_fact ON claims (fact);
 CREATE INDEX claims_by_subject ON claims (subject, subject_kind, predicate);
 CREATE INDEX claims_by_source ON claims (reported_by);
 CREATE INDEX claims_by_asserter ON claims (asserted_by);
+CREATE INDEX claims_by_object ON claims (object, object_kind) WHERE object IS NOT NULL;
 
 -- Something that happened on a date.
 CREATE TABLE events (

@@ -17,6 +17,9 @@
     X(actors)                                                                                      \
     X(relationships)                                                                               \
     X(events)                                                                                      \
+    X(timeline)                                                                                    \
+    X(annotations)                                                                                 \
+    X(series)                                                                                      \
     X(sources)                                                                                     \
     X(places)                                                                                      \
     X(releases)                                                                                    \

@@ -742,23 +742,6 @@ static bool read_declared(const struct reader *reader, size_t index, const char 
     return query->params[index] != NULL || too_long(reader, param->name);
 }
 
-/* What has to be given. */
-static bool check_required(const struct reader *reader)
-{
-    const struct query *query = reader->query;
-
-    for (size_t i = 0; query->resource->params != NULL && query->resource->params[i].name != NULL;
-         i++) {
-        const struct param *param = &query->resource->params[i];
-
-        if (param->is_required && query->params[i] == NULL)
-            return error_set(reader->err, ERR_PARAM_INVALID, param->name,
-                             "'%s' is missing, as in %s=%s: %s", param->name, param->name,
-                             param->example, param->text);
-    }
-    return true;
-}
-
 static bool find_declared(const struct resource *resource, const char *name, size_t *ret)
 {
     for (size_t i = 0; resource->params != NULL && resource->params[i].name != NULL; i++) {
@@ -768,6 +751,37 @@ static bool find_declared(const struct resource *resource, const char *name, siz
         }
     }
     return false;
+}
+
+/* Whether what may stand in place of a parameter does. */
+static bool is_replaced(const struct query *query, const struct param *param)
+{
+    size_t other;
+
+    return param->instead != NULL && find_declared(query->resource, param->instead, &other)
+           && query->params[other] != NULL;
+}
+
+/* What has to be given. */
+static bool check_required(const struct reader *reader)
+{
+    const struct query *query = reader->query;
+
+    for (size_t i = 0; query->resource->params != NULL && query->resource->params[i].name != NULL;
+         i++) {
+        const struct param *param = &query->resource->params[i];
+
+        if (!param->is_required || query->params[i] != NULL || is_replaced(query, param))
+            continue;
+        if (param->instead != NULL)
+            return error_set(reader->err, ERR_PARAM_INVALID, param->name,
+                             "'%s' or '%s' is missing, as in %s=%s: %s", param->name,
+                             param->instead, param->name, param->example, param->text);
+        return error_set(reader->err, ERR_PARAM_INVALID, param->name,
+                         "'%s' is missing, as in %s=%s: %s", param->name, param->name,
+                         param->example, param->text);
+    }
+    return true;
 }
 
 /* ---- the whole ---- */
@@ -1041,6 +1055,28 @@ static bool resolve_value(struct conn *conn, const char *param, const char *kind
     return false;
 }
 
+/* What stands in place of a parameter is bound as that parameter; both name the same, or the
+ * request asks for two things at once. */
+static bool resolve_instead(struct query *query, struct error *err)
+{
+    for (size_t i = 0; query->resource->params != NULL && query->resource->params[i].name != NULL;
+         i++) {
+        const struct param *param = &query->resource->params[i];
+        size_t other;
+
+        if (param->instead == NULL || !find_declared(query->resource, param->instead, &other)
+            || query->params[other] == NULL)
+            continue;
+        if (query->params[i] != NULL && strcmp(query->params[i], query->params[other]) != 0)
+            return error_set(err, ERR_PARAM_INVALID, param->instead,
+                             "'%s' names '%.60s' and '%s' '%.60s': one stands in place of the "
+                             "other.",
+                             param->name, query->params[i], param->instead, query->params[other]);
+        query->params[i] = query->params[other];
+    }
+    return true;
+}
+
 bool query_resolve(struct conn *conn, struct query *query, struct error *err)
 {
     for (size_t i = 0; i < query->n_terms; i++) {
@@ -1075,7 +1111,7 @@ bool query_resolve(struct conn *conn, struct query *query, struct error *err)
             return error_set(err, ERR_PARAM_INVALID, param->name,
                              "The values of all parameters are too long together.");
     }
-    return true;
+    return resolve_instead(query, err);
 }
 
 void query_included(const struct resource *resource, const struct query *query, struct query *ret)

@@ -16,7 +16,7 @@ enum route_kind {
     ROUTE_HEALTH,     /* "/healthz": the process answers */
     ROUTE_READY,      /* "/readyz": a dataset is open */
     ROUTE_COLLECTION, /* "/v1/missions" */
-    ROUTE_STATS,      /* "/v1/casualties/stats" */
+    ROUTE_STATS,      /* "/v1/casualties/stats", or "/v1/series" */
     ROUTE_ITEM,       /* "/v1/missions/{id}" */
     ROUTE_CHILD,      /* "/v1/missions/{id}/facts", "/v1/meta/codes/{id}" */
 };
@@ -25,6 +25,8 @@ enum route_kind {
 struct route {
     enum route_kind kind;
     const struct resource *resource; /* COLLECTION, STATS, ITEM: the one; CHILD: the child */
+    const struct resource *lines;    /* STATS: the resource that tells the sums as lines; NULL: they
+                                        are told in full */
     const struct resource *parent;   /* CHILD: whose */
     const struct field *filter;      /* CHILD: field of the child that is set */
     const char *id;                  /* ITEM, CHILD: id in the path */
