@@ -660,6 +660,25 @@ static void allow_groups(const struct stats_candidate *candidate, struct error *
     error_allow(err, NULL, right);
 }
 
+/* Whether that is allowed already: series that differ elsewhere tell the same buckets. */
+static bool is_allowed(const struct error *err, const char *right)
+{
+    size_t len = strlen(right);
+
+    for (const char *at = err->allowed; *at != '\0'; at += strspn(at, "\n")) {
+        if (strncmp(at, right, len) == 0 && (at[len] == '\n' || at[len] == '\0'))
+            return true;
+        at += strcspn(at, "\n");
+    }
+    return false;
+}
+
+static void allow_once(struct error *err, const char *right)
+{
+    if (!is_allowed(err, right))
+        error_allow(err, NULL, right);
+}
+
 /* The same for lines over time, of which one parameter asks for the bucket and one for the key. */
 static void allow_lines(const struct stats *stats, const struct stats_candidate *candidate,
                         struct error *err)
@@ -668,13 +687,16 @@ static void allow_lines(const struct stats *stats, const struct stats_candidate 
     char right[64];
 
     if (candidate->field == NULL && bucket != NULL)
-        error_allow(err, NULL, bucket);
+        allow_once(err, bucket);
     while (candidate->field != NULL && strcmp(err->param, stats->keys_param) == 0
            && (at = strchr(at, '"')) != NULL) {
         size_t len = strcspn(at + 1, "\"");
+        const struct field *field;
 
         snprintf(right, sizeof(right), "%.*s", (int)len, at + 1);
-        error_allow(err, NULL, right);
+        field = field_of(stats, right);
+        if (field != NULL && field->type != FIELD_REFS) /* nobody groups by a list */
+            allow_once(err, right);
         at += len + 2;
     }
 }

@@ -17,13 +17,13 @@
     X(actors)                                                                                      \
     X(relationships)                                                                               \
     X(events)                                                                                      \
-    X(timeline)                                                                                    \
-    X(annotations)                                                                                 \
-    X(series)                                                                                      \
     X(sources)                                                                                     \
     X(places)                                                                                      \
     X(releases)                                                                                    \
     X(changes)                                                                                     \
+    X(timeline)                                                                                    \
+    X(annotations)                                                                                 \
+    X(series)                                                                                      \
     X(meta_fields)                                                                                 \
     X(meta_codes)                                                                                  \
     X(meta_definitions)                                                                            \

@@ -65,7 +65,6 @@ const struct resource series = {
     .source = "The sums of /v1/casualties/stats",
     .from = "(SELECT NULL AS none WHERE 0) x", /* the sums tell the rows: there are no columns */
     .key = "x.none",
-    .order = "id",
     .is_list = true,
     .is_derived = true,
     .fields = fields,

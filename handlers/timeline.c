@@ -21,38 +21,34 @@
  */
 #define IS_OWN "(k.start IS NOT NULL OR k.end IS NOT NULL)"
 #define PERIOD(part) "CASE WHEN " IS_OWN " THEN k." part " ELSE f." part " END"
-#define HAS_START PERIOD("start") " IS NOT NULL"
-#define HAS_END PERIOD("end") " IS NOT NULL"
-#define BEGIN_DAY(day)                                                                             \
-    "CASE WHEN " HAS_START " THEN " PERIOD("start" day) " ELSE " PERIOD("end" day) " END"
-#define END_DAY(day)                                                                               \
-    "CASE WHEN " HAS_END " THEN " PERIOD("end" day) " ELSE " PERIOD("start" day) " END"
+#define FIRST PERIOD("start")
+#define LAST PERIOD("end")
+#define IS_BY_END "(" FIRST " IS NULL AND " LAST " IS NOT NULL)"
+#define BEGIN(day)                                                                                 \
+    "CASE WHEN " IS_BY_END " THEN " PERIOD("end" day) " ELSE " PERIOD("start" day) " END"
+#define END(day)                                                                                   \
+    "CASE WHEN " LAST " IS NOT NULL THEN " PERIOD("end" day) " ELSE " PERIOD("start" day) " END"
+#define CLAIM_DATE                                                                                 \
+    "coalesce(" FIRST ", " LAST                                                                    \
+    "), " BEGIN("_min") ", " BEGIN("_max") ", CASE WHEN " FIRST " IS NOT NULL THEN " LAST          \
+                                           " END, " END("_min") ", " END("_max")
 
 #define IS_SUBJECT "k.subject = :actor AND k.subject_kind = 'actor'"
 #define IS_OBJECT "k.object = :actor AND k.object_kind = 'actor'"
 #define IF_ACTOR(what) "CASE WHEN k." what "_kind = 'actor' THEN k." what " END"
 
-#define CLAIMS                                                                                                                                                                \
-    "SELECT 'claim-' || k.id, 'claim', CASE WHEN " IS_SUBJECT " THEN 'subject' WHEN " IS_OBJECT                                                                               \
-    " THEN 'object' ELSE 'asserter' END, 'claim', k.id, f.name,"                                                                                                              \
-    " coalesce(k.quote, k.object_text, k.text),"                                                                                                                              \
-    " coalesce(" PERIOD("start") ", " PERIOD("end") "), " BEGIN_DAY("_min") ", " BEGIN_DAY(                                                                                   \
-        "_max") ", CASE WHEN " HAS_START                                                                                                                                      \
-                " THEN " PERIOD("end") " END, " END_DAY("_min") ", " END_DAY(                                                                                                 \
-                    "_max") ", NULL, k.predicate, NULL, " COMMON_STATUS_THEN("k.") ", "                                                                                       \
-                                                                                   "k.modality, "                                                                             \
-                                                                                   "k.low, "                                                                                  \
-                                                                                   "k.best, "                                                                                 \
-                                                                                   "k.high,"                                                                                  \
-                                                                                   " k.qualifier,"                                                                            \
-                                                                                   " k.text, "                                                                                \
-                                                                                   "k.unit,"                                                                                  \
-                                                                                   " " IF_ACTOR("subject") ", " IF_ACTOR(                                                     \
-                                                                                       "object") ", k.asserted_by, NULL, NULL, k.reported_by, NULL, k.known_from, k.known_to" \
-                                                                                                 " FROM claims k JOIN facts f ON f.id = k.fact"                               \
-                                                                                                 " WHERE k.rowid IN (SELECT k.rowid FROM claims k WHERE " IS_SUBJECT          \
-                                                                                                 " UNION SELECT k.rowid FROM claims k WHERE " IS_OBJECT                       \
-                                                                                                 " UNION SELECT rowid FROM claims WHERE asserted_by = :actor)"
+#define CLAIMS                                                                                     \
+    "SELECT 'claim-' || k.id, 'claim', CASE WHEN " IS_SUBJECT " THEN 'subject' WHEN " IS_OBJECT    \
+    " THEN 'object' ELSE 'asserter' END, 'claim', k.id, f.name, coalesce(k.quote, "                \
+    "k.object_text), " CLAIM_DATE ", NULL, k.predicate, NULL, " COMMON_STATUS_THEN(                \
+        "k.") ", k.modality, k.low,"                                                               \
+              " k.best, k.high, k.qualifier, k.text, k.unit, " IF_ACTOR("subject") ", " IF_ACTOR(  \
+                  "object") ", k.asserted_by, NULL, NULL, k.reported_by, NULL, k.known_from, "     \
+                            "k.known_to"                                                           \
+                            " FROM claims k JOIN facts f ON f.id = k.fact"                         \
+                            " WHERE k.rowid IN (SELECT k.rowid FROM claims k WHERE " IS_SUBJECT    \
+                            " UNION SELECT k.rowid FROM claims k WHERE " IS_OBJECT                 \
+                            " UNION SELECT rowid FROM claims WHERE asserted_by = :actor)"
 
 #define RELATIONSHIPS(kind, column)                                                                \
     "SELECT 'relationship-' || r.id || '-" kind "', '" kind "', CASE WHEN r.from_actor = :actor"   \
@@ -77,10 +73,10 @@
 
 #define ROWS                                                                                       \
     EVENTS                                                                                         \
-        " UNION ALL " CLAIMS                                                                       \
-        " UNION ALL " RELATIONSHIPS("began", "start") " UNION ALL " RELATIONSHIPS(                 \
-            "ended", "end") " UNION ALL " MISSIONS("began",                                        \
-                                                   "start") " UNION ALL " MISSIONS("ended", "end")
+    " UNION ALL " CLAIMS                                                                           \
+    " UNION ALL " RELATIONSHIPS("began", "start") " UNION ALL " RELATIONSHIPS(                     \
+        "ended", "end") " UNION ALL " MISSIONS("began", "start") " UNION ALL " MISSIONS("ended",   \
+                                                                                        "end")
 
 #define NAME                                                                                       \
     "CASE x.thing_kind WHEN 'relationship' THEN " MOMENT_RELATIONSHIP(                             \
@@ -143,7 +139,8 @@ static const struct field fields[] = {
       .type = FIELD_TEXT,
       .flags = FIELD_FILTER | FIELD_NULLABLE,
       .sql = "x.words",
-      .text = "What happened; of a claim its decisive words, or what it says; of others the note. "
+      .text = "What happened; of a claim its decisive words, or what it says in words; of others "
+              "the note. "
               "Null: the title says all." },
     { .name = "role",
       .type = FIELD_CODE,

@@ -3,7 +3,7 @@
 import pytest
 
 NAMES = ["missions", "facts", "claims", "disagreements", "casualties", "reconcile", "coverage", "strengths", "actors", "relationships",
-         "events", "sources", "places", "releases", "meta/fields", "meta/codes", "meta/definitions", "meta/series"]
+         "events", "sources", "places", "releases", "annotations", "meta/fields", "meta/codes", "meta/definitions", "meta/series"]
 each = pytest.mark.parametrize("name", NAMES)
 
 

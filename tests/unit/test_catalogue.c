@@ -24,8 +24,11 @@ static void every_field_is_described_named_and_typed_soundly(void **state)
         assert_int_equal((*at)->fields[0].type, FIELD_ID);
         assert_string_equal((*at)->fields[0].name, "id");
         for (const struct field *field = (*at)->fields; field->name != NULL; field++, n++) {
-            assert_int_equal(strspn(field->name, "abcdefghijklmnopqrstuvwxyz0123456789_"),
+            /* Capitals are those of words that dashboards prescribe: timeEnd. */
+            assert_int_equal(strspn(field->name, "abcdefghijklmnopqrstuvwxyz0123456789_"
+                                                 "ABCDEFGHIJKLMNOPQRSTUVWXYZ"),
                              strlen(field->name));
+            assert_true(field->name[0] >= 'a' && field->name[0] <= 'z');
             assert_null(strstr(field->name, "__"));
             assert_ptr_equal(resource_field(*at, field->name), field); /* no name twice */
             assert_true(is_sentence(field->text));
@@ -58,7 +61,8 @@ static void every_resource_is_described_and_ordered(void **state)
         assert_true((*at)->item[0] >= 'A' && (*at)->item[0] <= 'Z');
         assert_non_null((*at)->source);
         assert_int_equal((*at)->start == NULL, (*at)->end == NULL);
-        snprintf(order, sizeof(order), "%s", (*at)->order);
+        assert_int_equal((*at)->lines == NULL, (*at)->order != NULL); /* lines go by time */
+        snprintf(order, sizeof(order), "%s", (*at)->order != NULL ? (*at)->order : "");
         for (char *key = strtok_r(order, ",", &save); key != NULL;
              key = strtok_r(NULL, ",", &save)) {
             const struct field *field = resource_field(*at, key + (key[0] == '-'));
@@ -186,6 +190,15 @@ static void no_declared_parameter_bears_the_name_of_anything_else(void **state)
             assert_true(param->type != PARAM_COUNT
                         || (param->least <= param->fallback && param->fallback <= param->most));
             assert_true(!param->is_required || param->example != NULL);
+            if (param->instead != NULL) {
+                const struct param *other = (*at)->params;
+
+                while (other->name != NULL && strcmp(other->name, param->instead) != 0)
+                    other++;
+                assert_non_null(other->name);
+                assert_true(other != param && !other->is_required && other->example != NULL);
+                assert_true(param->type == PARAM_REF && other->type == PARAM_REF);
+            }
             /* Unless it is the field that the parameter asks for, which is no filter. */
             if (resource_field(*at, param->name) != NULL) {
                 const struct field *field = resource_field(*at, param->name);
@@ -295,10 +308,33 @@ static const char *value_for(const struct field *field, struct conn *conn, char 
     return is_row ? text : NULL;
 }
 
-/* What has to be asked besides: changes are since some day. */
-static const char *besides(const char *name)
+/* What has to be asked besides: changes are since some day, a timeline is of somebody. */
+static const char *besides(const char *name, char *text, size_t size)
 {
-    return resource_find(catalogue, name)->changes_of != NULL ? "since=2000&" : "";
+    const struct resource *resource = resource_find(catalogue, name);
+    struct error err = { 0 };
+    struct conn *conn;
+    size_t len = 0;
+
+    assert_true(dataset_conn(dataset, &conn, &err));
+    text[0] = '\0';
+    if (resource->changes_of != NULL)
+        snprintf(text, size, "since=2000&");
+    for (const struct param *param = resource->params; param != NULL && param->name != NULL;
+         param++) {
+        const struct field thing = { .type = FIELD_REF, .kind = param->kind };
+        char id[256];
+        const char *value = param->example;
+
+        if (!param->is_required)
+            continue;
+        if (param->type == PARAM_REF) /* of this dataset, and not of the one that we ship */
+            value = value_for(&thing, conn, id, sizeof(id));
+        assert_non_null(value);
+        len = strlen(text);
+        snprintf(text + len, size - len, "%s=%s&", param->name, value);
+    }
+    return text;
 }
 
 static void every_filter_with_every_operator_is_answered(void **state)
@@ -320,12 +356,13 @@ static void every_filter_with_every_operator_is_answered(void **state)
                 if (!type_takes(field, (enum operator)op) || value == NULL)
                     continue;
                 for (size_t i = 0; i < 3; i++) {
-                    char target[512];
+                    char target[1024], more[256];
                     struct reply reply;
 
                     snprintf(target, sizeof(target), "/v1/%s?%s%s%s%s=%s%s", (*at)->name,
-                             besides((*at)->name), field->name, op == OPERATOR_EQUAL ? "" : "__",
-                             operator_name((enum operator)op), value, ways[i]);
+                             besides((*at)->name, more, sizeof(more)), field->name,
+                             op == OPERATOR_EQUAL ? "" : "__", operator_name((enum operator)op),
+                             value, ways[i]);
                     reply = ask(target);
                     if (reply.status != 200)
                         print_error("%s: %d %s\n%.*s\n", target, reply.status, reply.log_detail,
@@ -344,14 +381,14 @@ static void every_filter_with_every_operator_is_answered(void **state)
  * its order. */
 static void assert_walk(const char *name, const char *sort)
 {
-    char target[2048];
+    char target[2560], more[256];
     struct reply whole;
     json_t *all;
     size_t i = 0;
     char cursor[1600] = "";
 
-    snprintf(target, sizeof(target), "/v1/%s?%ssort=%s&limit=10000&fields=id", name, besides(name),
-             sort);
+    besides(name, more, sizeof(more));
+    snprintf(target, sizeof(target), "/v1/%s?%ssort=%s&limit=10000&fields=id", name, more, sort);
     whole = ask(target);
     assert_int_equal(whole.status, 200);
     all = body_of(&whole);
@@ -360,8 +397,8 @@ static void assert_walk(const char *name, const char *sort)
         json_t *page, *row;
         size_t j;
 
-        snprintf(target, sizeof(target), "/v1/%s?%ssort=%s&limit=2&fields=id%s%s", name,
-                 besides(name), sort, cursor[0] ? "&cursor=" : "", cursor);
+        snprintf(target, sizeof(target), "/v1/%s?%ssort=%s&limit=2&fields=id%s%s", name, more, sort,
+                 cursor[0] ? "&cursor=" : "", cursor);
         reply = ask(target);
         assert_int_equal(reply.status, 200);
         page = body_of(&reply);
