@@ -4,38 +4,6 @@
 #include "handlers/common.h"
 #include "handlers/moments.h"
 
-#define EVENTS                                                                                     \
-    "SELECT 'event-' || e.id AS id, 'event' AS kind, 'event' AS thing_kind, e.id AS thing, "       \
-    "e.name,"                                                                                      \
-    " e.text AS words, e.date, e.date_min, e.date_max, e.end, e.end_min, e.end_max,"               \
-    " e.kind AS type, NULL AS status, NULL AS first, NULL AS second, NULL AS version,"             \
-    " e.known_from, e.known_to FROM events e WHERE :kind IN ('event', 'all')"
-
-#define MISSIONS(kind, column)                                                                     \
-    "SELECT 'mission-' || m.id || '-" kind "', 'mission_" kind                                     \
-    "', 'mission', m.id, NULL, m.name, " MOMENT_DATE(                                              \
-        "m." column) ", m.category, NULL, m.id, NULL, m.version, m.known_from, m.known_to"         \
-                     " FROM missions m WHERE :kind IN ('mission', 'all') AND m." column            \
-                     " IS NOT NULL"
-
-#define RELATIONSHIPS(kind, column)                                                                \
-    "SELECT 'relationship-' || r.id || '-" kind "', '" kind                                        \
-    "', 'relationship', r.id, NULL, r.note, " MOMENT_DATE(                                         \
-        "r." column) ", r.type, r.status, r.from_actor, r.to_actor, NULL, r.known_from,"           \
-                     " r.known_to FROM relationships r WHERE :kind IN ('relationship', 'all') "    \
-                     "AND r." column " IS NOT NULL"
-
-#define ROWS                                                                                       \
-    EVENTS " UNION ALL " MISSIONS("began", "start") " UNION ALL " MISSIONS(                        \
-        "ended", "end") " UNION ALL " RELATIONSHIPS("began",                                       \
-                                                    "start") " UNION ALL " RELATIONSHIPS("ended",  \
-                                                                                         "end")
-
-#define NAME                                                                                       \
-    "CASE x.thing_kind WHEN 'relationship' THEN " MOMENT_RELATIONSHIP(                             \
-        "x.first", "x.type",                                                                       \
-        "x.second") " WHEN 'mission' THEN " MOMENT_ACTOR("x.thing") " ELSE x.name END"
-
 #define IS_IMPRECISE                                                                               \
     "(x.date_min <> x.date_max OR x.end_min <> x.end_max OR x.date GLOB '*[~?]'"                   \
     " OR coalesce(x.end, '') GLOB '*[~?]')"
@@ -49,7 +17,8 @@
 
 #define NAMES_ACTOR                                                                                \
     "CASE x.thing_kind WHEN 'event' THEN x.thing IN (SELECT event FROM event_actors"               \
-    " WHERE actor IN @ids) ELSE coalesce(x.first IN @ids, 0) OR coalesce(x.second IN @ids, 0) END"
+    " WHERE actor IN @ids) ELSE x.first IN @ids OR coalesce(x.second IN @ids, 0)"                  \
+    " END"
 
 #define IN_PLACE                                                                                   \
     "CASE x.thing_kind WHEN 'event' THEN x.thing IN (SELECT l.event FROM place_closure p"          \
@@ -77,7 +46,7 @@ static const struct field fields[] = {
     { .name = "title",
       .type = FIELD_TEXT,
       .flags = FIELD_FILTER,
-      .sql = NAME " || " MOMENT_SUFFIX,
+      .sql = MOMENT_TITLE,
       .text = "What to call it, in a line." },
     { .name = "text",
       .type = FIELD_TEXT,
@@ -119,7 +88,8 @@ const struct resource annotations = {
         "A mark on the time axis of a dashboard: an event, or where a mission or a relationship "
         "began or ended.",
     .source = "The rows of /v1/events, /v1/missions and /v1/relationships",
-    .from = "(" ROWS ") x",
+    .from = "moments x",
+    .where = "(:kind = 'all' OR x.thing_kind = :kind)",
     .key = "x.id",
     .order = "time",
     .known = "x.",

@@ -4,85 +4,6 @@
 #include "handlers/common.h"
 #include "handlers/moments.h"
 
-#define EVENTS                                                                                     \
-    "SELECT 'event-' || e.id AS id, 'event' AS kind, 'participant' AS role,"                       \
-    " 'event' AS thing_kind, e.id AS thing, e.name, e.text AS words, e.date, e.date_min,"          \
-    " e.date_max, e.end, e.end_min, e.end_max, e.kind AS event_kind, NULL AS predicate,"           \
-    " NULL AS type, NULL AS status, NULL AS modality, NULL AS n_low, NULL AS n_best,"              \
-    " NULL AS n_high, NULL AS n_qualifier, NULL AS n_text, NULL AS n_unit, NULL AS first,"         \
-    " NULL AS second, NULL AS third, e.actors_json, e.sources_json, NULL AS source,"               \
-    " e.claims_json, e.known_from, e.known_to"                                                     \
-    " FROM event_actors l JOIN events e ON e.id = l.event WHERE l.actor = :actor"
-
-/*
- * A claim is dated by its own period, by that of its fact where it says none, and by the last day
- * where nobody says the first. One that is only known to have begun on a day lies on that day: it
- * is not found for ever after.
- */
-#define IS_OWN "(k.start IS NOT NULL OR k.end IS NOT NULL)"
-#define PERIOD(part) "CASE WHEN " IS_OWN " THEN k." part " ELSE f." part " END"
-#define FIRST PERIOD("start")
-#define LAST PERIOD("end")
-#define IS_BY_END "(" FIRST " IS NULL AND " LAST " IS NOT NULL)"
-#define BEGIN(day)                                                                                 \
-    "CASE WHEN " IS_BY_END " THEN " PERIOD("end" day) " ELSE " PERIOD("start" day) " END"
-#define END(day)                                                                                   \
-    "CASE WHEN " LAST " IS NOT NULL THEN " PERIOD("end" day) " ELSE " PERIOD("start" day) " END"
-#define CLAIM_DATE                                                                                 \
-    "coalesce(" FIRST ", " LAST                                                                    \
-    "), " BEGIN("_min") ", " BEGIN("_max") ", CASE WHEN " FIRST " IS NOT NULL THEN " LAST          \
-                                           " END, " END("_min") ", " END("_max")
-
-#define IS_SUBJECT "k.subject = :actor AND k.subject_kind = 'actor'"
-#define IS_OBJECT "k.object = :actor AND k.object_kind = 'actor'"
-#define IF_ACTOR(what) "CASE WHEN k." what "_kind = 'actor' THEN k." what " END"
-
-#define CLAIMS                                                                                     \
-    "SELECT 'claim-' || k.id, 'claim', CASE WHEN " IS_SUBJECT " THEN 'subject' WHEN " IS_OBJECT    \
-    " THEN 'object' ELSE 'asserter' END, 'claim', k.id, f.name, coalesce(k.quote, "                \
-    "k.object_text), " CLAIM_DATE ", NULL, k.predicate, NULL, " COMMON_STATUS_THEN(                \
-        "k.") ", k.modality, k.low,"                                                               \
-              " k.best, k.high, k.qualifier, k.text, k.unit, " IF_ACTOR("subject") ", " IF_ACTOR(  \
-                  "object") ", k.asserted_by, NULL, NULL, k.reported_by, NULL, k.known_from, "     \
-                            "k.known_to"                                                           \
-                            " FROM claims k JOIN facts f ON f.id = k.fact"                         \
-                            " WHERE k.rowid IN (SELECT k.rowid FROM claims k WHERE " IS_SUBJECT    \
-                            " UNION SELECT k.rowid FROM claims k WHERE " IS_OBJECT                 \
-                            " UNION SELECT rowid FROM claims WHERE asserted_by = :actor)"
-
-#define RELATIONSHIPS(kind, column)                                                                \
-    "SELECT 'relationship-' || r.id || '-" kind "', '" kind "', CASE WHEN r.from_actor = :actor"   \
-    " THEN 'from' ELSE 'to' END, 'relationship', r.id, NULL, r.note, " MOMENT_DATE(                \
-        "r." column) ", NULL, NULL, r.type, r.status, NULL, r.low, r.best, r.high, r.qualifier, "  \
-                     "r.text, r.unit,"                                                             \
-                     " r.from_actor, r.to_actor, NULL, NULL, r.sources_json, NULL, "               \
-                     "r.claims_json, r.known_from,"                                                \
-                     " r.known_to FROM relationships r"                                            \
-                     " WHERE r.rowid IN (SELECT rowid FROM relationships WHERE from_actor = "      \
-                     ":actor"                                                                      \
-                     " UNION SELECT rowid FROM relationships WHERE to_actor = :actor) AND "        \
-                     "r." column " IS NOT NULL"
-
-#define MISSIONS(kind, column)                                                                     \
-    "SELECT 'mission-' || m.id || '-" kind "', 'mission_" kind "', 'self', 'mission', m.id, NULL," \
-    " m.note, " MOMENT_DATE("m." column) ", NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, "      \
-                                         "NULL, NULL, NULL, NULL, NULL, NULL, NULL,"               \
-                                         " m.sources_json, NULL, '[]', m.known_from, m.known_to"   \
-                                         " FROM missions m WHERE m.id = :actor AND m." column      \
-                                         " IS NOT NULL"
-
-#define ROWS                                                                                       \
-    EVENTS                                                                                         \
-    " UNION ALL " CLAIMS                                                                           \
-    " UNION ALL " RELATIONSHIPS("began", "start") " UNION ALL " RELATIONSHIPS(                     \
-        "ended", "end") " UNION ALL " MISSIONS("began", "start") " UNION ALL " MISSIONS("ended",   \
-                                                                                        "end")
-
-#define NAME                                                                                       \
-    "CASE x.thing_kind WHEN 'relationship' THEN " MOMENT_RELATIONSHIP(                             \
-        "x.first", "x.type",                                                                       \
-        "x.second") " WHEN 'mission' THEN " MOMENT_ACTOR("x.thing") " ELSE x.name END"
-
 /* The list of an event without the one that is asked for, or what the other rows name. */
 #define ACTORS                                                                                     \
     "CASE x.thing_kind WHEN 'event' THEN (SELECT json_group_array(json(value))"                    \
@@ -133,7 +54,7 @@ static const struct field fields[] = {
     { .name = "title",
       .type = FIELD_TEXT,
       .flags = FIELD_FILTER,
-      .sql = NAME " || " MOMENT_SUFFIX,
+      .sql = MOMENT_TITLE,
       .text = "What to call it, in a line." },
     { .name = "text",
       .type = FIELD_TEXT,
@@ -152,7 +73,7 @@ static const struct field fields[] = {
           "object or asserter." },
     { .name = "thing",
       .type = FIELD_OBJECT,
-      .sql = "json_object('id', x.thing, 'name', " NAME ", 'kind', x.thing_kind)",
+      .sql = "json_object('id', x.thing, 'name', " MOMENT_NAME ", 'kind', x.thing_kind)",
       .members = thing,
       .text = "The event, claim, relationship or mission itself." },
     { .name = "href",
@@ -180,7 +101,7 @@ static const struct field fields[] = {
     { .name = "status",
       .type = FIELD_CODE,
       .flags = FIELD_FILTER | FIELD_SORT | FIELD_NULLABLE,
-      .sql = "x.status",
+      .sql = COMMON_STATUS_THEN("x."),
       .codes = "dated_status",
       .text = "Standing of a claim, or status of a relationship; null: it is neither." },
     { .name = "modality",
@@ -258,8 +179,8 @@ const struct resource timeline = {
     .text = "Something dated about one actor or mission: an event it takes part in, a claim that "
             "names it, a relationship that began or ended.",
     .source = "The rows of /v1/events, /v1/claims, /v1/relationships and /v1/missions",
-    .from = "(" ROWS ") x",
-    .where = "(x.date IS NOT NULL OR :undated = 'included')",
+    .from = "timelines x",
+    .where = "x.actor = :actor AND (x.date IS NOT NULL OR :undated = 'included')",
     .key = "x.id",
     .order = "date",
     .known = "x.",
