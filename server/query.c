@@ -37,6 +37,7 @@ struct reserved {
     bool is_changes; /* only where rows are changes */
     bool no_lists;   /* items alone take it */
     bool on_stats;   /* sums take it as well */
+    bool on_graph;   /* reports on a graph take it as well */
 };
 
 /* ---- small readers ---- */
@@ -348,11 +349,11 @@ static bool read_to(const struct reader *reader, const char *value)
 }
 
 static const struct reserved reserved[] = {
-    { .name = "at", .read = read_at, .is_world = true, .on_stats = true },
-    { .name = "during", .read = read_during, .is_world = true, .on_stats = true },
-    { .name = "from", .read = read_from, .is_world = true, .on_stats = true },
-    { .name = "to", .read = read_to, .is_world = true, .on_stats = true },
-    { .name = "as_of", .read = read_as_of, .on_items = true, .on_stats = true },
+    { .name = "at", .read = read_at, .is_world = true, .on_stats = true, .on_graph = true },
+    { .name = "during", .read = read_during, .is_world = true, .on_stats = true, .on_graph = true },
+    { .name = "from", .read = read_from, .is_world = true, .on_stats = true, .on_graph = true },
+    { .name = "to", .read = read_to, .is_world = true, .on_stats = true, .on_graph = true },
+    { .name = "as_of", .read = read_as_of, .on_items = true, .on_stats = true, .on_graph = true },
     { .name = "since", .read = read_since, .on_items = true, .is_changes = true },
     { .name = "until", .read = read_until, .on_items = true, .is_changes = true },
     { .name = "changed_since", .read = read_changed_since, .is_known = true },
@@ -361,7 +362,7 @@ static const struct reserved reserved[] = {
       .on_items = true,
       .is_known = true,
       .no_lists = true },
-    { .name = "certainty", .read = read_certainty, .on_stats = true },
+    { .name = "certainty", .read = read_certainty, .on_stats = true, .on_graph = true },
     { .name = "sort", .read = read_sort },
     { .name = "limit", .read = read_limit },
     { .name = "cursor", .read = read_cursor },
@@ -369,7 +370,7 @@ static const struct reserved reserved[] = {
     { .name = "count", .read = read_counted },
     { .name = "fields", .read = read_fields, .on_items = true },
     { .name = "include", .read = read_include, .on_items = true },
-    { .name = "pretty", .read = read_pretty, .on_items = true, .on_stats = true },
+    { .name = "pretty", .read = read_pretty, .on_items = true, .on_stats = true, .on_graph = true },
 };
 enum { N_RESERVED = sizeof(reserved) / sizeof(*reserved) };
 
@@ -382,6 +383,7 @@ static bool is_taken(const struct reserved *param, const struct reader *reader)
 {
     return (param->on_items || reader->query->key == NULL)
            && (param->on_stats || reader->route->kind != ROUTE_STATS)
+           && (param->on_graph || reader->query->resource->graph == NULL)
            && (!param->is_world || reader->query->resource->start != NULL)
            && (!param->is_known || resource_has_versions(reader->query->resource))
            && (!param->is_changes || reader->query->resource->changes_of != NULL)
@@ -413,6 +415,8 @@ static bool invalid_code(const struct reader *reader, const char *name, const st
  */
 static bool is_collection_here(const struct reader *reader, const struct resource *collection)
 {
+    if (collection->graph != NULL)
+        return false;
     return reader->query->resource->changes_of == NULL || resource_has_versions(collection);
 }
 
@@ -744,42 +748,45 @@ static bool read_declared(const struct reader *reader, size_t index, const char 
 
 static bool find_declared(const struct resource *resource, const char *name, size_t *ret)
 {
-    for (size_t i = 0; resource->params != NULL && resource->params[i].name != NULL; i++) {
-        if (strcmp(resource->params[i].name, name) == 0) {
-            *ret = i;
-            return true;
-        }
-    }
-    return false;
+    const struct param *param = resource_param(resource, name);
+
+    if (param != NULL)
+        *ret = (size_t)(param - resource->params);
+    return param != NULL;
 }
 
 /* Whether what may stand in place of a parameter does. */
 static bool is_replaced(const struct query *query, const struct param *param)
 {
-    size_t other;
+    size_t other = 0;
 
     return param->instead != NULL && find_declared(query->resource, param->instead, &other)
            && query->params[other] != NULL;
 }
 
-/* What has to be given. */
-static bool check_required(const struct reader *reader)
+/* What has to be given, and what has no meaning without another. */
+static bool check_declared(const struct reader *reader)
 {
     const struct query *query = reader->query;
+    size_t with = 0;
 
     for (size_t i = 0; query->resource->params != NULL && query->resource->params[i].name != NULL;
          i++) {
         const struct param *param = &query->resource->params[i];
 
-        if (!param->is_required || query->params[i] != NULL || is_replaced(query, param))
-            continue;
-        if (param->instead != NULL)
+        if (param->is_required && query->params[i] == NULL && param->instead != NULL
+            && !is_replaced(query, param))
             return error_set(reader->err, ERR_PARAM_INVALID, param->name,
                              "'%s' or '%s' is missing, as in %s=%s: %s", param->name,
                              param->instead, param->name, param->example, param->text);
-        return error_set(reader->err, ERR_PARAM_INVALID, param->name,
-                         "'%s' is missing, as in %s=%s: %s", param->name, param->name,
-                         param->example, param->text);
+        if (param->is_required && query->params[i] == NULL && param->instead == NULL)
+            return error_set(reader->err, ERR_PARAM_INVALID, param->name,
+                             "'%s' is missing, as in %s=%s: %s", param->name, param->name,
+                             param->example, param->text);
+        if (param->with != NULL && target_param(reader->target, param->name) != NULL
+            && find_declared(query->resource, param->with, &with) && query->params[with] == NULL)
+            return error_set(reader->err, ERR_PARAM_INVALID, param->name,
+                             "'%s' has no meaning without '%s'.", param->name, param->with);
     }
     return true;
 }
@@ -814,6 +821,9 @@ static bool read_param(const struct reader *reader, size_t index)
         return !is_first(reader->target, index) || read_filter(reader, name);
     if (!is_first(reader->target, index))
         return error_set(reader->err, ERR_PARAM_REPEATED, name, "'%s' may stand only once.", name);
+    if (own == NULL && reader->route->param != NULL && strcmp(name, reader->route->param) == 0)
+        return error_set(reader->err, ERR_PARAM_INVALID, name, "'%s' is set by the path here.",
+                         name);
     return own != NULL ? own->read(reader, value) : read_declared(reader, declared, value);
 }
 
@@ -846,6 +856,20 @@ static void set_defaults(const struct reader *reader)
     set_params(query);
     if (query->key == NULL)
         read_sort(reader, resource->order);
+}
+
+/* The parameter that the path of a report sets. */
+static bool set_focus(const struct reader *reader)
+{
+    struct query *query = reader->query;
+    char folded[SELECT_ID_SIZE];
+    size_t index = 0;
+
+    find_declared(query->resource, reader->route->param, &index);
+    if (fold_name(reader->route->id, folded, sizeof(folded)) == 0)
+        return error_set(reader->err, ERR_ITEM_UNKNOWN, NULL, "There is no such id.");
+    query->params[index] = keep(query, folded, strlen(folded));
+    return true;
 }
 
 /* The condition that the path of a sub-collection sets. */
@@ -1006,13 +1030,14 @@ bool query_parse(const struct resource *const *catalogue, const struct state *st
     ret->resource = route->resource;
     ret->key = route->kind == ROUTE_ITEM ? route->id : NULL;
     set_defaults(&reader);
-    if (route->kind == ROUTE_CHILD && !set_parent(&reader))
+    if ((route->kind == ROUTE_CHILD && !set_parent(&reader))
+        || (route->param != NULL && !set_focus(&reader)))
         return false;
     for (size_t i = 0; i < target->n_params; i++) {
         if (!read_param(&reader, i))
             return false;
     }
-    if (!check_required(&reader) || !ask_fields(&reader) || !check_includes(&reader)
+    if (!check_declared(&reader) || !ask_fields(&reader) || !check_includes(&reader)
         || !check_times(&reader))
         return false;
     if (cursor == NULL)
@@ -1062,7 +1087,7 @@ static bool resolve_instead(struct query *query, struct error *err)
     for (size_t i = 0; query->resource->params != NULL && query->resource->params[i].name != NULL;
          i++) {
         const struct param *param = &query->resource->params[i];
-        size_t other;
+        size_t other = 0;
 
         if (param->instead == NULL || !find_declared(query->resource, param->instead, &other)
             || query->params[other] == NULL)

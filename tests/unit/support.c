@@ -193,3 +193,24 @@ void write_file(const char *path, const void *bytes, size_t len)
     assert_int_equal(fwrite(bytes, 1, len, file), len);
     assert_int_equal(fclose(file), 0);
 }
+
+void world_besides(const struct resource *resource, char *ret, size_t size)
+{
+    static const char *const ends[] = { "niger-army", "blue-lantern" };
+    size_t len = 0, n_ends = 0;
+
+    ret[0] = '\0';
+    if (resource->changes_of != NULL)
+        len += (size_t)snprintf(ret, size, "since=2000&");
+    for (const struct param *param = resource->params; param != NULL && param->name != NULL;
+         param++) {
+        const char *value = param->type == PARAM_REF ? ends[n_ends % 2] : param->example;
+
+        if (!param->is_required)
+            continue;
+        n_ends += param->type == PARAM_REF;
+        assert_true(len < size);
+        len += (size_t)snprintf(ret + len, size - len, "%s=%s&", param->name, value);
+    }
+    assert_true(len < size);
+}
