@@ -196,7 +196,7 @@ static bool spread_label(struct search *search, enum walk_side at, uint32_t inde
 
         if (!is_any_day(search, span) || is_reached(side, edge->other, span))
             continue;
-        if (side->n == GRAPH_LOOKS) {
+        if (side->n == search->walk.looks) {
             search->walk.is_spent = true;
             return true;
         }
@@ -421,7 +421,7 @@ static bool follow(struct search *search, uint32_t position, uint32_t node, stru
             return true;
         if (!is_dated && i > 0 && is_same_step(&steps[i], &steps[i - 1]))
             continue;
-        if (search->tried++ == GRAPH_LOOKS) {
+        if (search->tried++ == search->walk.looks) {
             search->found->cut = GRAPH_CUT_LOOKS;
             return true;
         }

@@ -50,6 +50,7 @@ struct graph_ask {
     uint32_t depth;        /* steps from the focus, or most edges in a chain */
     uint32_t nodes, edges; /* most of the answer */
     uint32_t chains;       /* most chains of the answer */
+    uint32_t looks;        /* most edges that are looked at; 0: GRAPH_LOOKS */
     bool is_dated;         /* only chains whose edges all hold at one time */
 };
 

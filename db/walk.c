@@ -39,6 +39,7 @@ bool walk_open(struct walk *walk, struct conn *conn, const struct graph_ask *ask
 
     walk->query = ask->query;
     walk->direction = ask->direction;
+    walk->looks = ask->looks > 0 ? ask->looks : GRAPH_LOOKS;
     walk->names = BUFFER_INIT(WALK_NAMES);
     return open_side(walk, conn, graph->from, graph->to, &walk->from, err)
            && open_side(walk, conn, graph->to, graph->from, &walk->to, err);
@@ -204,12 +205,13 @@ static bool look_along(struct walk *walk, uint32_t node, sqlite3_stmt *stmt, boo
     bool is_row = true, is_good = true;
 
     /* The names may move while nodes are met. */
-    sqlite3_bind_text(stmt, index, walk_id(walk, node), -1, SQLITE_TRANSIENT);
+    if (sqlite3_bind_text(stmt, index, walk_id(walk, node), -1, SQLITE_TRANSIENT) != SQLITE_OK)
+        return error_set(err, ERR_INTERNAL, NULL, "no memory for a walk");
     while (is_good) {
         is_good = stmt_step(stmt, &is_row, err);
         if (!is_good || !is_row)
             break;
-        if (walk->n_edges == GRAPH_LOOKS) {
+        if (walk->n_edges == walk->looks) {
             walk->is_spent = true;
             break;
         }

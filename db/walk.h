@@ -51,7 +51,8 @@ struct walk {
     uint32_t table_size;
     struct walk_edge *edges;
     size_t n_edges, edges_size;
-    bool is_spent; /* it has looked at as many edges as one walk may */
+    uint32_t looks; /* edges that it may look at */
+    bool is_spent;  /* it has looked at as many edges as one walk may */
 };
 
 /** Opens the statements of a walk. Errors: ERR_TIMEOUT, ERR_INTERNAL. */

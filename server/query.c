@@ -38,6 +38,7 @@ struct reserved {
     bool no_lists;   /* items alone take it */
     bool on_stats;   /* sums take it as well */
     bool on_graph;   /* reports on a graph take it as well */
+    bool is_json;    /* only where the answer is JSON */
 };
 
 /* ---- small readers ---- */
@@ -370,7 +371,12 @@ static const struct reserved reserved[] = {
     { .name = "count", .read = read_counted },
     { .name = "fields", .read = read_fields, .on_items = true },
     { .name = "include", .read = read_include, .on_items = true },
-    { .name = "pretty", .read = read_pretty, .on_items = true, .on_stats = true, .on_graph = true },
+    { .name = "pretty",
+      .read = read_pretty,
+      .on_items = true,
+      .on_stats = true,
+      .on_graph = true,
+      .is_json = true },
 };
 enum { N_RESERVED = sizeof(reserved) / sizeof(*reserved) };
 
@@ -384,6 +390,7 @@ static bool is_taken(const struct reserved *param, const struct reader *reader)
     return (param->on_items || reader->query->key == NULL)
            && (param->on_stats || reader->route->kind != ROUTE_STATS)
            && (param->on_graph || reader->query->resource->graph == NULL)
+           && (!param->is_json || reader->route->format == ROUTE_JSON)
            && (!param->is_world || reader->query->resource->start != NULL)
            && (!param->is_known || resource_has_versions(reader->query->resource))
            && (!param->is_changes || reader->query->resource->changes_of != NULL)
