@@ -158,7 +158,7 @@ EXTRA = [
     "/v1/timeline?actor=wagner-group", "/v1/timeline?actor=mali-gov&sort=-date", "/v1/timeline?mission=minusma&limit=500&from=2022&to=2023",
     "/v1/annotations?kind=all&limit=500", "/v1/annotations?kind=all&mission=unifil", "/v1/annotations?kind=mission&place=lebanon", "/v1/annotations?actor=mali-army",
     "/v1/series?measure=deaths&mission=unifil", "/v1/series?measure=deaths&by=mission", "/v1/series?measure=deaths&by=cause&mission=unifil&fill=zero",
-    "/v1/series?measure=deaths&mission=minusma&resolve=all", "/v1/series?measure=deaths&by=nationality&limit=30",
+    "/v1/series?measure=deaths&mission=minusma&resolve=all", "/v1/series?measure=deaths&by=personnel_type&limit=30",
 ]
 
 
