@@ -85,6 +85,8 @@ struct param {
     const char *name;
     enum param_type type;
     bool is_required;
+    const char *instead; /* REF: another declared REF that may stand in its place: is_required asks
+                            for one of the two, and both must name the same thing; NULL: none */
     const char *choices[PARAM_CHOICES + 1]; /* CHOICE: NULL-terminated; the first is the default */
     const char *id_choice; /* CHOICE: one written `choice:ID`, its id bound as :name_id; NULL: none
                             */
@@ -117,6 +119,13 @@ struct sums {
     const char *beside; /* query of the things in @ids that are counted together with others, each
                            with the id of what counts them; NULL: none are */
     const char *beside_field; /* the field whose values are @ids */
+};
+
+/** The sums of a collection as lines of a chart: one row for each bucket of time and line
+ * (server/stats.h). */
+struct lines {
+    const struct resource *of; /* the collection; it has .sums */
+    const char *date;          /* its field that the buckets are of */
 };
 
 struct resource;
@@ -170,11 +179,13 @@ struct resource {
     bool is_derived;   /* its rows are worked out from those of others: they have no versions */
     const char *start; /* SQL prefix of the first day columns of world time; NULL: no world time */
     const char *end;   /* SQL prefix of the last day columns of world time */
-    const struct field *fields;               /* ends with an all-zero row */
-    const struct param *params;               /* ends with an all-zero row; NULL: none */
-    const struct child *children;             /* ends with an all-zero row; NULL: none */
-    const struct sums *sums;                  /* NULL: its numbers are not added up */
-    const struct members *members;            /* NULL: /v1/{resource}/{id} is one row */
+    const struct field *fields;    /* ends with an all-zero row */
+    const struct param *params;    /* ends with an all-zero row; NULL: none */
+    const struct child *children;  /* ends with an all-zero row; NULL: none */
+    const struct sums *sums;       /* NULL: its numbers are not added up */
+    const struct lines *lines;     /* its rows are sums of that collection, and take its filters;
+                                      .fields say what they hold; NULL: no */
+    const struct members *members; /* NULL: /v1/{resource}/{id} is one row */
     const struct resource *const *changes_of; /* its rows are what came to be known in these
                                                  collections, as `x` (db/changes.h); NULL: no */
     const struct graph

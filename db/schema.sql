@@ -268,6 +268,7 @@ CREATE INDEX claims_by_fact ON claims (fact);
 CREATE INDEX claims_by_subject ON claims (subject, subject_kind, predicate);
 CREATE INDEX claims_by_source ON claims (reported_by);
 CREATE INDEX claims_by_asserter ON claims (asserted_by);
+CREATE INDEX claims_by_object ON claims (object, object_kind) WHERE object IS NOT NULL;
 
 -- Something that happened on a date.
 CREATE TABLE events (
@@ -570,6 +571,92 @@ UNION ALL SELECT f.id, l.place, e.known_from, e.known_to FROM facts f JOIN event
     JOIN event_places l ON l.event = e.id WHERE f.subject_kind = 'event'
 UNION ALL SELECT f.id, l.place, m.known_from, m.known_to FROM facts f JOIN missions m ON m.id = f.subject
     JOIN mission_places l ON l.mission = m.id AND l.version = m.version WHERE f.subject_kind = 'actor';
+
+-- What is dated, by itself: events, and where a mission or a relationship began or ended. The name of an actor is not told:
+-- it changes with the day of knowledge.
+CREATE VIEW moments AS
+SELECT 'event-' || id AS id, 'event' AS kind, 'event' AS thing_kind, id AS thing, NULL AS version, name, text AS words,
+    kind AS type, NULL AS status,
+    NULL AS first, NULL AS second, -- the mission; the two ends of the relationship
+    date, date_min, date_max, end, end_min, end_max, known_from, known_to
+FROM events
+UNION ALL SELECT 'mission-' || id || '-began', 'mission_began', 'mission', id, version, NULL, name, category, NULL, id, NULL,
+    start, start_min, start_max, NULL, start_min, start_max, known_from, known_to
+FROM missions WHERE start IS NOT NULL
+UNION ALL SELECT 'mission-' || id || '-ended', 'mission_ended', 'mission', id, version, NULL, name, category, NULL, id, NULL,
+    end, end_min, end_max, NULL, end_min, end_max, known_from, known_to
+FROM missions WHERE end IS NOT NULL
+UNION ALL SELECT 'relationship-' || id || '-began', 'began', 'relationship', id, version, NULL, note, type, status, from_actor, to_actor,
+    start, start_min, start_max, NULL, start_min, start_max, known_from, known_to
+FROM relationships WHERE start IS NOT NULL
+UNION ALL SELECT 'relationship-' || id || '-ended', 'ended', 'relationship', id, version, NULL, note, type, status, from_actor, to_actor,
+    end, end_min, end_max, NULL, end_min, end_max, known_from, known_to
+FROM relationships WHERE end IS NOT NULL;
+
+-- Each claim that is about an actor, names it or is asserted by it, by the first of these that holds.
+CREATE VIEW actor_claims AS
+SELECT subject AS actor, 'subject' AS role, rowid AS claim FROM claims WHERE subject_kind = 'actor'
+UNION ALL SELECT object, 'object', rowid FROM claims
+WHERE object_kind = 'actor' AND NOT (subject_kind = 'actor' AND subject = object)
+UNION ALL SELECT asserted_by, 'asserter', rowid FROM claims
+WHERE asserted_by IS NOT NULL AND NOT (subject_kind = 'actor' AND subject = asserted_by)
+    AND NOT (object_kind IS 'actor' AND object IS asserted_by);
+
+-- Each relationship from both of its ends.
+CREATE VIEW actor_relationships AS
+SELECT from_actor AS actor, 'from' AS role, rowid AS relationship FROM relationships
+UNION ALL SELECT to_actor, 'to', rowid FROM relationships WHERE to_actor <> from_actor;
+
+-- The period of each claim: its own, or where it says none, that of its fact.
+CREATE VIEW claim_periods AS
+SELECT c.rowid AS claim, f.name,
+    CASE WHEN c.start IS NULL AND c.end IS NULL THEN f.start ELSE c.start END AS start,
+    CASE WHEN c.start IS NULL AND c.end IS NULL THEN f.start_min ELSE c.start_min END AS start_min,
+    CASE WHEN c.start IS NULL AND c.end IS NULL THEN f.start_max ELSE c.start_max END AS start_max,
+    CASE WHEN c.start IS NULL AND c.end IS NULL THEN f.end ELSE c.end END AS end,
+    CASE WHEN c.start IS NULL AND c.end IS NULL THEN f.end_min ELSE c.end_min END AS end_min,
+    CASE WHEN c.start IS NULL AND c.end IS NULL THEN f.end_max ELSE c.end_max END AS end_max
+FROM claims c JOIN facts f ON f.id = c.fact;
+
+-- What is dated about each actor. A claim of which only the last day is known lies on that day; one that is only known to
+-- have begun lies on the day when it began, and is not found for ever after.
+CREATE VIEW timelines AS
+SELECT l.actor, 'participant' AS role, 'event-' || e.id AS id, 'event' AS kind, 'event' AS thing_kind, e.id AS thing,
+    e.name, e.text AS words, e.date, e.date_min, e.date_max, e.end, e.end_min, e.end_max,
+    e.kind AS event_kind, NULL AS predicate, NULL AS type, NULL AS status, NULL AS modality,
+    NULL AS n_low, NULL AS n_best, NULL AS n_high, NULL AS n_qualifier, NULL AS n_text, NULL AS n_unit,
+    NULL AS first, NULL AS second, NULL AS third, -- actors that it names, where actors_json does not
+    e.actors_json, e.sources_json, e.claims_json, NULL AS source, e.known_from, e.known_to
+FROM event_actors l JOIN events e ON e.id = l.event
+UNION ALL SELECT l.actor, l.role, 'claim-' || c.id, 'claim', 'claim', c.id, p.name, coalesce(c.quote, c.object_text),
+    coalesce(p.start, p.end),
+    CASE WHEN p.start IS NULL AND p.end IS NOT NULL THEN p.end_min ELSE p.start_min END,
+    CASE WHEN p.start IS NULL AND p.end IS NOT NULL THEN p.end_max ELSE p.start_max END,
+    CASE WHEN p.start IS NOT NULL THEN p.end END,
+    CASE WHEN p.end IS NOT NULL THEN p.end_min ELSE p.start_min END,
+    CASE WHEN p.end IS NOT NULL THEN p.end_max ELSE p.start_max END,
+    NULL, c.predicate, NULL, c.status, c.modality, c.low, c.best, c.high, c.qualifier, c.text, c.unit,
+    CASE c.subject_kind WHEN 'actor' THEN c.subject END, CASE c.object_kind WHEN 'actor' THEN c.object END, c.asserted_by,
+    NULL, NULL, NULL, c.reported_by, c.known_from, c.known_to
+FROM actor_claims l JOIN claims c ON c.rowid = l.claim JOIN claim_periods p ON p.claim = l.claim
+UNION ALL SELECT l.actor, l.role, 'relationship-' || r.id || '-began', 'began', 'relationship', r.id, NULL, r.note,
+    r.start, r.start_min, r.start_max, NULL, r.start_min, r.start_max, NULL, NULL, r.type, r.status, NULL,
+    r.low, r.best, r.high, r.qualifier, r.text, r.unit, r.from_actor, r.to_actor, NULL,
+    NULL, r.sources_json, r.claims_json, NULL, r.known_from, r.known_to
+FROM actor_relationships l JOIN relationships r ON r.rowid = l.relationship WHERE r.start IS NOT NULL
+UNION ALL SELECT l.actor, l.role, 'relationship-' || r.id || '-ended', 'ended', 'relationship', r.id, NULL, r.note,
+    r.end, r.end_min, r.end_max, NULL, r.end_min, r.end_max, NULL, NULL, r.type, r.status, NULL,
+    r.low, r.best, r.high, r.qualifier, r.text, r.unit, r.from_actor, r.to_actor, NULL,
+    NULL, r.sources_json, r.claims_json, NULL, r.known_from, r.known_to
+FROM actor_relationships l JOIN relationships r ON r.rowid = l.relationship WHERE r.end IS NOT NULL
+UNION ALL SELECT id, 'self', 'mission-' || id || '-began', 'mission_began', 'mission', id, NULL, note,
+    start, start_min, start_max, NULL, start_min, start_max, NULL, NULL, NULL, NULL, NULL,
+    NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, sources_json, '[]', NULL, known_from, known_to
+FROM missions WHERE start IS NOT NULL
+UNION ALL SELECT id, 'self', 'mission-' || id || '-ended', 'mission_ended', 'mission', id, NULL, note,
+    end, end_min, end_max, NULL, end_min, end_max, NULL, NULL, NULL, NULL, NULL,
+    NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, sources_json, '[]', NULL, known_from, known_to
+FROM missions WHERE end IS NOT NULL;
 
 -- Which rows of a series a definition, or a predicate without one, counts: those of a personnel type in `personnel`
 -- (comma list) and of `cause`, NULL meaning any, out of a series whose own definition is `part_of`.

@@ -68,9 +68,8 @@ static void add_kind(struct buffer *sql, const struct field *field)
         buffer_format(sql, "'%s'", field->kind);
 }
 
-/* The name of the thing of that id: as of a day of the past, what it was called then. */
-static void add_name(struct buffer *sql, const struct query *query, const struct field *field,
-                     const char *id)
+void select_label(struct buffer *sql, const struct query *query, const struct field *field,
+                  const char *id)
 {
     bool is_then = has_names_then(query, field);
 
@@ -99,7 +98,7 @@ static void add_columns(struct buffer *sql, const struct query *query, const str
         break;
     case FIELD_REF:
         buffer_format(sql, "%s, ", field->sql);
-        add_name(sql, query, field, field->sql);
+        select_label(sql, query, field, field->sql);
         if (field->kind_sql != NULL)
             buffer_format(sql, ", %s", field->kind_sql);
         if (is_place(field))
@@ -109,7 +108,7 @@ static void add_columns(struct buffer *sql, const struct query *query, const str
         /* The names stand in the list as they are now. */
         if (field->kind_sql == NULL && has_names_then(query, field)) {
             buffer_text(sql, "(SELECT json_group_array(json_set(value, '$.name', ");
-            add_name(sql, query, field, "value ->> '$.id'");
+            select_label(sql, query, field, "value ->> '$.id'");
             buffer_format(sql, ")) FROM json_each(%s))", field->sql);
         } else {
             buffer_text(sql, field->sql);

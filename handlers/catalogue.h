@@ -25,6 +25,9 @@
     X(places)                                                                                      \
     X(releases)                                                                                    \
     X(changes)                                                                                     \
+    X(timeline)                                                                                    \
+    X(annotations)                                                                                 \
+    X(series)                                                                                      \
     X(meta_fields)                                                                                 \
     X(meta_codes)                                                                                  \
     X(meta_definitions)                                                                            \

@@ -762,6 +762,15 @@ static bool find_declared(const struct resource *resource, const char *name, siz
     return param != NULL;
 }
 
+/* Whether what may stand in place of a parameter does. */
+static bool is_replaced(const struct query *query, const struct param *param)
+{
+    size_t other = 0;
+
+    return param->instead != NULL && find_declared(query->resource, param->instead, &other)
+           && query->params[other] != NULL;
+}
+
 /* What has to be given, and what has no meaning without another. */
 static bool check_declared(const struct reader *reader)
 {
@@ -772,7 +781,12 @@ static bool check_declared(const struct reader *reader)
          i++) {
         const struct param *param = &query->resource->params[i];
 
-        if (param->is_required && query->params[i] == NULL)
+        if (param->is_required && query->params[i] == NULL && param->instead != NULL
+            && !is_replaced(query, param))
+            return error_set(reader->err, ERR_PARAM_INVALID, param->name,
+                             "'%s' or '%s' is missing, as in %s=%s: %s", param->name,
+                             param->instead, param->name, param->example, param->text);
+        if (param->is_required && query->params[i] == NULL && param->instead == NULL)
             return error_set(reader->err, ERR_PARAM_INVALID, param->name,
                              "'%s' is missing, as in %s=%s: %s", param->name, param->name,
                              param->example, param->text);
@@ -1073,6 +1087,28 @@ static bool resolve_value(struct conn *conn, const char *param, const char *kind
     return false;
 }
 
+/* What stands in place of a parameter is bound as that parameter; both name the same, or the
+ * request asks for two things at once. */
+static bool resolve_instead(struct query *query, struct error *err)
+{
+    for (size_t i = 0; query->resource->params != NULL && query->resource->params[i].name != NULL;
+         i++) {
+        const struct param *param = &query->resource->params[i];
+        size_t other = 0;
+
+        if (param->instead == NULL || !find_declared(query->resource, param->instead, &other)
+            || query->params[other] == NULL)
+            continue;
+        if (query->params[i] != NULL && strcmp(query->params[i], query->params[other]) != 0)
+            return error_set(err, ERR_PARAM_INVALID, param->instead,
+                             "'%s' names '%.60s' and '%s' '%.60s': one stands in place of the "
+                             "other.",
+                             param->name, query->params[i], param->instead, query->params[other]);
+        query->params[i] = query->params[other];
+    }
+    return true;
+}
+
 bool query_resolve(struct conn *conn, struct query *query, struct error *err)
 {
     for (size_t i = 0; i < query->n_terms; i++) {
@@ -1107,7 +1143,7 @@ bool query_resolve(struct conn *conn, struct query *query, struct error *err)
             return error_set(err, ERR_PARAM_INVALID, param->name,
                              "The values of all parameters are too long together.");
     }
-    return true;
+    return resolve_instead(query, err);
 }
 
 void query_included(const struct resource *resource, const struct query *query, struct query *ret)

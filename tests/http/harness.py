@@ -106,7 +106,8 @@ class Document:
     def needed(self, path):
         """What the query of a path must hold, with values that it takes."""
         parameters = map(self.resolve, self.document["paths"][path]["get"]["parameters"])
-        return {one["name"]: one["example"] for one in parameters if one.get("required") and one["in"] == "query"}
+        return {one["name"]: one["example"] for one in parameters
+                if one["in"] == "query" and (one.get("required") or "x-required-unless" in one)}
 
     def parts(self, template):
         """Validators of an envelope and, for a list, of its rows."""

@@ -488,6 +488,25 @@ static void a_field_is_only_there_where_its_parameter_asks_for_it(void **state)
         assert_null(included.fields[i]->param);
 }
 
+static void one_parameter_may_stand_in_place_of_another(void **state)
+{
+    const size_t actor = 0, mission = 1;
+
+    assert_string_equal(timeline.params[actor].instead, timeline.params[mission].name);
+    assert_taken(*state, "/v1/timeline?actor=ministry");
+    assert_string_equal(query.params[actor], "ministry");
+    assert_null(query.params[mission]);
+    assert_taken(*state, "/v1/timeline?mission=UNFIX");
+    assert_string_equal(query.params[actor], "unfix");
+    assert_taken(*state, "/v1/timeline?mission=UNFIX&actor=minufix");
+    assert_string_equal(query.params[actor], "unfix");
+    assert_string_equal(query.params[mission], "unfix");
+    assert_invalid(*state, "/v1/timeline", "actor");
+    assert_invalid(*state, "/v1/timeline?kind=event", "actor");
+    assert_invalid(*state, "/v1/timeline?actor=ministry&mission=unfix", "mission");
+    assert_invalid(*state, "/v1/timeline?mission=ministry", "mission");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -514,6 +533,7 @@ int main(void)
         cmocka_unit_test(a_cursor_is_of_what_was_known),
         cmocka_unit_test(included_rows_are_known_as_of_the_same_day),
         cmocka_unit_test(a_field_is_only_there_where_its_parameter_asks_for_it),
+        cmocka_unit_test(one_parameter_may_stand_in_place_of_another),
     };
 
     return cmocka_run_group_tests(tests, world_open, world_close);
