@@ -151,10 +151,12 @@ static bool whole(struct near *near, struct conn *conn, struct error *err)
     struct graph_found *found = near->found;
     bool is_row;
 
-    buffer_format(&sql, "SELECT %s, %s, %s", resource->graph->row, resource->graph->from,
+    buffer_text(&sql, "SELECT ");
+    buffer_format(&sql, "%s, %s, %s", resource->graph->row, resource->graph->from,
                   resource->graph->to);
     select_rows(&sql, near->ask->query);
-    if (!buffer_format(&sql, " ORDER BY %s", resource->key))
+    buffer_text(&sql, " ORDER BY ");
+    if (!buffer_text(&sql, resource->key))
         return error_set(err, ERR_INTERNAL, NULL, "no room for the SQL of a graph");
     if (!conn_stmt(conn, sql.data, &rows, err))
         return false;

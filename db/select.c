@@ -674,7 +674,8 @@ void select_bind(sqlite3_stmt *stmt, const struct query *query)
 
         snprintf(name, sizeof(name), ":%s", param->name);
         if (param->type == PARAM_COUNT)
-            bind_integer(stmt, name, query->params[i] != NULL ? atoll(query->params[i]) : 0);
+            bind_integer(stmt, name,
+                         query->params[i] != NULL ? strtoll(query->params[i], NULL, 10) : 0);
         else
             select_bind_text(stmt, name, query->params[i]);
         snprintf(name, sizeof(name), ":%s_%s", param->name,
