@@ -91,6 +91,9 @@ struct param {
     const char *kind;      /* REF, and the id of .id_choice: kind of the thing in `names` */
     const char *example;   /* a value that answers, for the documents and the tests; needed where
                               is_required */
+    const char *with;      /* declared parameter that has to be given beside it; NULL: none */
+    const char *unless;    /* declared parameter that it may not be given beside, and without
+                              which alone it is required; NULL: none */
     long least, most, fallback; /* COUNT */
     const char *text;           /* one sentence */
 };

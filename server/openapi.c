@@ -631,6 +631,7 @@ static json_t *choices_new(const struct param *param)
 
 static json_t *declared_new(const struct param *param)
 {
+    bool is_required = param->is_required && param->unless == NULL;
     json_t *schema, *declared;
 
     if (param->type == PARAM_CHOICE)
@@ -644,7 +645,10 @@ static json_t *declared_new(const struct param *param)
     declared = json_pack("{s:s, s:s, s:s, s:o}", "name", param->name, "in", "query", "description",
                          param->text, "schema", schema);
     if (declared == NULL
-        || (param->is_required && json_object_set_new(declared, "required", json_true()) != 0)
+        || (is_required && json_object_set_new(declared, "required", json_true()) != 0)
+        /* OpenAPI has no word for it. */
+        || (param->is_required && param->unless != NULL
+            && json_object_set_new(declared, "x-required-unless", json_string(param->unless)) != 0)
         || (param->example != NULL
             && json_object_set_new(declared, "example", json_string(param->example)) != 0)) {
         json_decref(declared);

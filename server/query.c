@@ -742,6 +742,30 @@ static bool read_declared(const struct reader *reader, size_t index, const char 
     return query->params[index] != NULL || too_long(reader, param->name);
 }
 
+static bool is_given(const struct reader *reader, const char *name)
+{
+    return name != NULL && target_param(reader->target, name) != NULL;
+}
+
+/* Which of the declared parameters go together. */
+static bool check_together(const struct reader *reader)
+{
+    const struct param *params = reader->query->resource->params;
+
+    for (const struct param *param = params; param != NULL && param->name != NULL; param++) {
+        if (is_given(reader, param->name) && is_given(reader, param->unless))
+            return error_set(reader->err, ERR_PARAM_INVALID, param->name,
+                             "'%s' and '%s' exclude each other.", param->name, param->unless);
+    }
+    for (const struct param *param = params; param != NULL && param->name != NULL; param++) {
+        if (is_given(reader, param->name) && param->with != NULL && !is_given(reader, param->with))
+            return error_set(reader->err, ERR_PARAM_INVALID, param->with,
+                             "'%s' is missing: '%s' means nothing without it.", param->with,
+                             param->name);
+    }
+    return true;
+}
+
 /* What has to be given. */
 static bool check_required(const struct reader *reader)
 {
@@ -751,10 +775,11 @@ static bool check_required(const struct reader *reader)
          i++) {
         const struct param *param = &query->resource->params[i];
 
-        if (param->is_required && query->params[i] == NULL)
-            return error_set(reader->err, ERR_PARAM_INVALID, param->name,
-                             "'%s' is missing, as in %s=%s: %s", param->name, param->name,
-                             param->example, param->text);
+        if (!param->is_required || query->params[i] != NULL || is_given(reader, param->unless))
+            continue;
+        return error_set(reader->err, ERR_PARAM_INVALID, param->name,
+                         "'%s' is missing, as in %s=%s: %s", param->name, param->name,
+                         param->example, param->text);
     }
     return true;
 }
@@ -998,7 +1023,7 @@ bool query_parse(const struct resource *const *catalogue, const struct state *st
         if (!read_param(&reader, i))
             return false;
     }
-    if (!check_required(&reader) || !ask_fields(&reader) || !check_includes(&reader)
+    if (!check_together(&reader) || !check_required(&reader) || !ask_fields(&reader) || !check_includes(&reader)
         || !check_times(&reader))
         return false;
     if (cursor == NULL)

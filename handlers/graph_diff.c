@@ -1,0 +1,335 @@
+/* handlers/graph_diff.c: what differs between the relationships of two days. */
+
+#include "handlers/catalogue.h"
+#include "handlers/common.h"
+
+/*
+ * The two graphs in the order of time, whichever was asked for first, so that the answer of the
+ * other way round is its mirror. Where knowledge is compared, both are of one time of the world;
+ * where the world is, both are of one state of knowledge.
+ */
+#define DAYS                                                                                       \
+    "SELECT substr(early, 1, 10) AS early_min, substr(early, 11) AS early_max,"                    \
+    " substr(late, 1, 10) AS late_min, substr(late, 11) AS late_max,"                              \
+    " max(substr(early, 11), substr(late, 11)) AS last, early_known, late_known, is_back, "        \
+    "is_known"                                                                                     \
+    " FROM (SELECT"                                                                                \
+    " coalesce(min(:from || :from_last, :to || :to_last), :at || :at_last,"                        \
+    " '0001-01-01' || '9999-12-31') AS early,"                                                     \
+    " coalesce(max(:from || :from_last, :to || :to_last), :at || :at_last,"                        \
+    " '0001-01-01' || '9999-12-31') AS late,"                                                      \
+    " min(:as_of, coalesce(min(:known_from_last, :known_to_last), :as_of)) AS early_known,"        \
+    " min(:as_of, coalesce(max(:known_from_last, :known_to_last), :as_of)) AS late_known,"         \
+    " coalesce(:from || :from_last > :to || :to_last, :known_from_last > :known_to_last)"          \
+    " AS is_back, :known_from IS NOT NULL AS is_known)"
+
+/* A version e of an edge that was known on a day and possibly holds between two. */
+#define HOLDS(min, max, known)                                                                     \
+    "(e.start_min <= " max " AND e.end_max >= " min " AND e.known_from <= " known                  \
+    " AND (e.known_to IS NULL OR e.known_to > " known "))"
+#define IS_EARLY HOLDS("d.early_min", "d.early_max", "d.early_known")
+#define IS_LATE HOLDS("d.late_min", "d.late_max", "d.late_known")
+
+/* One that is in either graph or came and went between them. */
+#define IS_BETWEEN                                                                                 \
+    "e.start_min <= d.last AND e.end_max >= d.early_min AND e.known_from <= d.late_known"          \
+    " AND (e.known_to IS NULL OR e.known_to > d.early_known)"
+
+/* Actors around the focus whose edges are looked at, each with how far away it is. */
+#define STEP(other, own)                                                                           \
+    " UNION SELECT e." other ", n.distance + 1 FROM near n CROSS JOIN days d"                      \
+    " CROSS JOIN relationships e ON e." own " = n.actor AND " IS_BETWEEN                           \
+    " WHERE n.distance + 1 < :depth"
+#define NEAR                                                                                       \
+    "SELECT :focus, 0 WHERE :focus IS NOT NULL" STEP("to_actor", "from_actor")                     \
+        STEP("from_actor", "to_actor")
+
+/* The versions that are in one graph alone, or in neither. */
+#define MET "SELECT e.id, e.version, " IS_EARLY " AS is_early, " IS_LATE " AS is_late"
+#define NOT_BOTH IS_BETWEEN " AND NOT (" IS_EARLY " AND " IS_LATE ")"
+#define AROUND(end)                                                                                \
+    MET " FROM (SELECT DISTINCT actor FROM near) n CROSS JOIN days d"                              \
+        " CROSS JOIN relationships e ON e." end " = n.actor AND " NOT_BOTH
+#define EVERYWHERE MET " FROM days d CROSS JOIN relationships e WHERE :focus IS NULL AND " NOT_BOTH
+
+/* Each edge once: its version in either graph; in neither, the last that there was. */
+#define EDGES                                                                                      \
+    "SELECT id, max(CASE WHEN is_early THEN version END) AS early,"                                \
+    " max(CASE WHEN is_late THEN version END) AS late, max(version) AS latest"                     \
+    " FROM (" EVERYWHERE " UNION ALL SELECT * FROM (" AROUND("from_actor") " UNION " AROUND(       \
+        "to_actor") ")) GROUP BY id"
+
+/* How many edges of the same ends and type went, and how many came. */
+#define COUNTED                                                                                    \
+    "SELECT g.id, g.early, g.late, coalesce(g.late, g.early, g.latest) AS version,"                \
+    " e.from_actor, e.type, e.to_actor,"                                                           \
+    " total(g.early IS NOT NULL AND g.late IS NULL) OVER alike AS n_went,"                         \
+    " total(g.late IS NOT NULL AND g.early IS NULL) OVER alike AS n_came"                          \
+    " FROM (" EDGES ") g CROSS JOIN relationships e"                                               \
+    " ON e.id = g.id AND e.version = coalesce(g.late, g.early, g.latest)"                          \
+    " WINDOW alike AS (PARTITION BY e.from_actor, e.type, e.to_actor)"
+
+/* One that went and one that came are one that changed. Of several, none says which became which.
+ */
+#define PAIRED                                                                                     \
+    "SELECT max(CASE WHEN early IS NOT NULL THEN id END) AS early_id, max(early) AS early,"        \
+    " max(CASE WHEN late IS NOT NULL THEN id END) AS late_id, max(late) AS late,"                  \
+    " max(id) AS any_id, max(version) AS any_version"                                              \
+    " FROM (" COUNTED ") GROUP BY from_actor, type, to_actor,"                                     \
+    " CASE WHEN n_went = 1 AND n_came = 1 AND (early IS NULL) <> (late IS NULL) THEN '' ELSE id "  \
+    "END"
+
+/* The version r that says so is the later one; o is the earlier one of what changed. */
+#define DIFFERS(name, condition) "CASE WHEN " condition " THEN ',\"" name "\"' ELSE '' END"
+#define OTHER(column) "r." column " IS NOT o." column
+#define CHANGED                                                                                                                                                                                                                                                                                                                                                                                                         \
+    "CASE WHEN o.id IS NULL THEN '[]' ELSE '[' || substr(" DIFFERS(                                                                                                                                                                                                                                                                                                                                                     \
+        "from_actor",                                                                                                                                                                                                                                                                                                                                                                                                   \
+        OTHER("from_actor")) " || " DIFFERS("type", OTHER("type")) " || " DIFFERS("to_actor", OTHER("to_actor")) " || " DIFFERS("sign", OTHER("sign")) " || " DIFFERS("start", OTHER("start")) " || " DIFFERS("end", OTHER("end")) " || " DIFFERS("status", OTHER("status")) " || " DIFFERS("amount",                                                                                                                   \
+                                                                                                                                                                                                                                                                                            OTHER("low") " OR " OTHER("best") " OR " OTHER("high") " OR " OTHER("qualifier") " OR " OTHER("text") " OR " OTHER(         \
+                                                                                                                                                                                                                                                                                                "unit")) " || " DIFFERS("note", OTHER("note")) " || " DIFFERS("claims", OTHER("claims_json")) " || " DIFFERS("sources", \
+                                                                                                                                                                                                                                                                                                                                                                                                             OTHER(     \
+                                                                                                                                                                                                                                                                                                                                                                                                                 "sources_json")) ", 2) || ']' END"
+
+/* When it came, or went: on the clock that is asked for. */
+#define DATE(part)                                                                                 \
+    "CASE WHEN p.early_id IS NOT NULL AND p.late_id IS NULL"                                       \
+    " THEN CASE WHEN d.is_known THEN r.known_to ELSE r.end" part " END"                            \
+    " ELSE CASE WHEN d.is_known THEN r.known_from ELSE r.start" part " END END AS date" part
+
+/* That an edge certainly holds where it is said to; the other graph certainly has not got it. */
+#define IS_CERTAIN(edge, min, max) edge ".start_max <= " max " AND " edge ".end_min >= " min
+#define CERTAINLY                                                                                  \
+    "(NOT :is_definite OR CASE WHEN p.late_id IS NOT NULL THEN " IS_CERTAIN(                       \
+        "r", "d.late_min",                                                                         \
+        "d.late_max") " AND (o.id IS NULL OR (" IS_CERTAIN("o", "d.early_min",                     \
+                                                           "d.early_max") "))"                     \
+                                                                          " WHEN p.early_id IS "   \
+                                                                          "NOT NULL "              \
+                                                                          "THEN " IS_CERTAIN(      \
+                                                                              "r", "d.early_min",  \
+                                                                              "d.early_max") " EL" \
+                                                                                             "SE " \
+                                                                                             "1 "  \
+                                                                                             "END" \
+                                                                                             ")"
+
+#define TURNED(when_back, else) "CASE WHEN d.is_back THEN " when_back " ELSE " else " END"
+
+#define DIFFERENCE                                                                                                                                                                                                                               \
+    "SELECT r.id, r.version, r.from_actor, r.type, r.to_actor, r.sign, r.status,"                                                                                                                                                                \
+    " r.start, r.start_min, r.start_max, r.end, r.end_min, r.end_max,"                                                                                                                                                                           \
+    " r.claims_json, r.sources_json,"                                                                                                                                                                                                            \
+    " CASE WHEN coalesce(p.early_id, p.late_id) IS NULL THEN 'passed'"                                                                                                                                                                           \
+    " WHEN p.early_id IS NOT NULL AND p.late_id IS NOT NULL THEN 'changed'"                                                                                                                                                                      \
+    " WHEN (p.late_id IS NULL) = d.is_back THEN 'began' ELSE 'ended' END AS change, " CHANGED                                                                                                                                                    \
+    " AS changed, " DATE("") ", " DATE("_min") ", " DATE("_max") ", " TURNED("p.late_id", "p."                                                                                                                                                   \
+                                                                                          "early_"                                                                                                                                               \
+                                                                                          "id") " AS before_id, " TURNED("d.late_known", "d.early_known") " AS before_known, " TURNED("d.late_min", "d.early_min") " AS before_min, " TURNED(    \
+        "d.late_max",                                                                                                                                                                                                                            \
+        "d.early_max") " AS before_max, " TURNED("p.early_id",                                                                                                                                                                                   \
+                                                 "p.late_id") " AS after_id, " TURNED("d.early_"                                                                                                                                                 \
+                                                                                      "known",                                                                                                                                                   \
+                                                                                      "d.late_"                                                                                                                                                  \
+                                                                                      "known") " "                                                                                                                                               \
+                                                                                               "A"                                                                                                                                               \
+                                                                                               "S"                                                                                                                                               \
+                                                                                               " "                                                                                                                                               \
+                                                                                               "a"                                                                                                                                               \
+                                                                                               "f"                                                                                                                                               \
+                                                                                               "t"                                                                                                                                               \
+                                                                                               "e"                                                                                                                                               \
+                                                                                               "r"                                                                                                                                               \
+                                                                                               "_"                                                                                                                                               \
+                                                                                               "k"                                                                                                                                               \
+                                                                                               "n"                                                                                                                                               \
+                                                                                               "o"                                                                                                                                               \
+                                                                                               "w"                                                                                                                                               \
+                                                                                               "n"                                                                                                                                               \
+                                                                                               ","                                                                                                                                               \
+                                                                                               " " TURNED("d.early_min",                                                                                                                         \
+                                                                                                          "d.late_min") " AS after_min, " TURNED("d.early_max",                                                                                  \
+                                                                                                                                                 "d.late_max") " AS after_max"                                                                   \
+                                                                                                                                                               " FROM (" PAIRED                                                                  \
+                                                                                                                                                               ") p CROSS JOIN days d"                                                           \
+                                                                                                                                                               " CROSS JOIN relationships r ON r.id = coalesce(p.late_id, p.early_id, p.any_id)" \
+                                                                                                                                                               " AND r.version = coalesce(p.late, p.early, p.any_version)"                       \
+                                                                                                                                                               " LEFT JOIN relationships o ON p.late_id IS NOT NULL AND o.id = p.early_id"       \
+                                                                                                                                                               " AND o.version = p.early WHERE " CERTAINLY
+
+/* The signs of what holds between the two actors of a row in one of the graphs. */
+#define SIGN_OF(from, to, when)                                                                    \
+    "SELECT e.sign FROM relationships e WHERE e.from_actor = x." from " AND e.to_actor = x." to    \
+    " AND " HOLDS("x." when "_min", "x." when "_max", "x." when "_known")
+#define SIGNS(when)                                                                                \
+    "(SELECT json_group_array(sign) FROM (" SIGN_OF(                                               \
+        "from_actor", "to_actor", when) " UNION " SIGN_OF("to_actor", "from_actor",                \
+                                                          when) " ORDER BY sign))"
+
+static const struct field fields[] = {
+    { .name = "id",
+      .type = FIELD_ID,
+      .flags = FIELD_FILTER | FIELD_SORT,
+      .sql = "x.id",
+      .text = "The relationship that says so, as in /v1/relationships; of one that changed, the "
+              "later one." },
+    { .name = "change",
+      .type = FIELD_CODE,
+      .flags = FIELD_FILTER | FIELD_SORT,
+      .sql = "x.change",
+      .codes = "graph_change",
+      .text = "Whether it began, ended or changed, or came and went between the two." },
+    { .name = "changed",
+      .type = FIELD_TEXTS,
+      .flags = FIELD_FILTER,
+      .sql = "x.changed",
+      .text =
+          "Names of the fields that differ between before and after; empty unless it changed." },
+    { .name = "from_actor",
+      .type = FIELD_REF,
+      .flags = FIELD_FILTER | FIELD_SORT,
+      .sql = "x.from_actor",
+      .kind = "actor",
+      .resource = "actors",
+      .text = "Actor from which the edge goes out." },
+    { .name = "type",
+      .type = FIELD_CODE,
+      .flags = FIELD_FILTER | FIELD_SORT,
+      .sql = "x.type",
+      .codes = "relationship_type",
+      .text = "What the first actor does to, or is for, the second." },
+    { .name = "to_actor",
+      .type = FIELD_REF,
+      .flags = FIELD_FILTER | FIELD_SORT,
+      .sql = "x.to_actor",
+      .kind = "actor",
+      .resource = "actors",
+      .text = "Actor to which the edge goes." },
+    COMMON_MEMBER("actor", "actor", "actors", "(x.from_actor IN @ids OR x.to_actor IN @ids)",
+                  "Actor at either end of the edge."),
+    { .name = "date",
+      .type = FIELD_DATE,
+      .flags = FIELD_FILTER | FIELD_SORT | FIELD_NULLABLE,
+      .sql = "x.date",
+      .text = "When it began, or ended where it is of the earlier day alone; with known_from and "
+              "known_to, from when on that was known. Null: not known." },
+    { .name = "sign",
+      .type = FIELD_CODE,
+      .flags = FIELD_FILTER | FIELD_SORT,
+      .sql = "x.sign",
+      .codes = "sign",
+      .text = "Support (+), opposition (-) or neither (0), as the relationship of the id says." },
+    { .name = "status",
+      .type = FIELD_CODE,
+      .flags = FIELD_FILTER | FIELD_SORT,
+      .sql = "x.status",
+      .codes = "relationship_status",
+      .text = "Whether it is asserted, disputed, denied or alleged." },
+    { .name = "start",
+      .type = FIELD_DATE,
+      .flags = FIELD_FILTER | FIELD_SORT | FIELD_NULLABLE,
+      .sql = "x.start",
+      .text = "When it began; null: not known." },
+    { .name = "end",
+      .type = FIELD_DATE,
+      .flags = FIELD_FILTER | FIELD_SORT | FIELD_NULLABLE,
+      .sql = "x.end",
+      .text = "When it ended; null: it had not, as far as the sources say." },
+    { .name = "before",
+      .type = FIELD_ROW,
+      .flags = FIELD_NULLABLE,
+      .sql = "x.before_known || ' relationships ' || x.before_id",
+      .text = "The whole relationship in the graph of from, or of known_from; null: it is not in "
+              "it." },
+    { .name = "after",
+      .type = FIELD_ROW,
+      .flags = FIELD_NULLABLE,
+      .sql = "x.after_known || ' relationships ' || x.after_id",
+      .text = "The whole relationship in the graph of to, or of known_to; null: it is not in it." },
+    { .name = "signs_before",
+      .type = FIELD_TEXTS,
+      .flags = FIELD_FILTER,
+      .sql = SIGNS("before"),
+      .codes = "sign",
+      .text = "Signs of all edges between the two actors, either way round, in the graph of from, "
+              "or of known_from." },
+    { .name = "signs_after",
+      .type = FIELD_TEXTS,
+      .flags = FIELD_FILTER,
+      .sql = SIGNS("after"),
+      .codes = "sign",
+      .text = "Signs of all edges between the two actors, either way round, in the graph of to, or "
+              "of known_to." },
+    COMMON_CLAIMS("x.",
+                  "(x.id, x.version) IN (SELECT relationship, version FROM relationship_claims"
+                  " WHERE claim IN @ids)"),
+    COMMON_SOURCES("x.", "(x.id, x.version) IN (SELECT relationship, version"
+                         " FROM relationship_sources WHERE source IN @ids)"),
+    { 0 },
+};
+
+static const struct param params[] = {
+    { .name = "from",
+      .type = PARAM_DATE,
+      .is_required = true,
+      .unless = "known_from",
+      .example = "2019-01-01",
+      .text = "One date of the world, to be compared with to; a month or year means all of it, as "
+              "in at of /v1/relationships. It may be the later one. Needed unless known_from is "
+              "given." },
+    { .name = "to",
+      .type = PARAM_DATE,
+      .is_required = true,
+      .unless = "known_from",
+      .example = "2023-07-01",
+      .text = "The other date of the world. Needed unless known_from is given." },
+    { .name = "known_from",
+      .type = PARAM_DATE,
+      .with = "known_to",
+      .example = "2022-01-01",
+      .text = "Instead of from: one day of knowledge, to be compared with known_to; a month or "
+              "year means its last day, and a day behind as_of means as_of." },
+    { .name = "known_to",
+      .type = PARAM_DATE,
+      .with = "known_from",
+      .unless = "from",
+      .example = "2023-12-31",
+      .text = "Instead of to: the other day of knowledge." },
+    { .name = "at",
+      .type = PARAM_DATE,
+      .with = "known_from",
+      .text = "With known_from and known_to: edges that possibly hold at that date alone." },
+    { .name = "focus",
+      .type = PARAM_REF,
+      .kind = "actor",
+      .text = "Only edges around that actor: those of which one end is fewer than depth steps "
+              "away, over edges in either direction that possibly hold on one of the two dates or "
+              "between them." },
+    { .name = "depth",
+      .type = PARAM_COUNT,
+      .least = 1,
+      .most = 4,
+      .fallback = 2,
+      .with = "focus",
+      .text = "With focus: how many steps away from it an edge may lead; 1: its own edges." },
+    { 0 },
+};
+
+const struct resource graph_diff = {
+    .name = "graph/diff",
+    .item = "GraphChange",
+    .text = "An edge that is not the same in the relationships of two dates, or as known on two "
+            "days. With certainty=definite: what certainly holds in one and certainly not in the "
+            "other.",
+    .source = "The relationships and their versions, as in /v1/relationships",
+    .from = "(WITH RECURSIVE days AS MATERIALIZED (" DAYS "), near(actor, distance) AS (" NEAR
+            ") " DIFFERENCE ") x",
+    /* What says the same in both has not changed, whatever its id. */
+    .where = "(x.change <> 'changed' OR x.changed <> '[]')",
+    .key = "x.id",
+    .order = "id",
+    .is_list = true,
+    .is_derived = true,
+    .fields = fields,
+    .params = params,
+};
