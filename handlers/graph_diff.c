@@ -11,8 +11,8 @@
 #define DAYS                                                                                       \
     "SELECT substr(early, 1, 10) AS early_min, substr(early, 11) AS early_max,"                    \
     " substr(late, 1, 10) AS late_min, substr(late, 11) AS late_max,"                              \
-    " max(substr(early, 11), substr(late, 11)) AS last, early_known, late_known, is_back, "        \
-    "is_known"                                                                                     \
+    " max(substr(early, 11), substr(late, 11)) AS last,"                                           \
+    " early_known, late_known, is_back, is_known"                                                  \
     " FROM (SELECT"                                                                                \
     " coalesce(min(:from || :from_last, :to || :to_last), :at || :at_last,"                        \
     " '0001-01-01' || '9999-12-31') AS early,"                                                     \
@@ -40,131 +40,112 @@
     " UNION SELECT e." other ", n.distance + 1 FROM near n CROSS JOIN days d"                      \
     " CROSS JOIN relationships e ON e." own " = n.actor AND " IS_BETWEEN                           \
     " WHERE n.distance + 1 < :depth"
-#define NEAR                                                                                       \
-    "SELECT :focus, 0 WHERE :focus IS NOT NULL" STEP("to_actor", "from_actor")                     \
-        STEP("from_actor", "to_actor")
+#define STEPS STEP("to_actor", "from_actor") STEP("from_actor", "to_actor")
+#define NEAR "SELECT :focus, 0 WHERE :focus IS NOT NULL" STEPS
 
 /* The versions that are in one graph alone, or in neither. */
-#define MET "SELECT e.id, e.version, " IS_EARLY " AS is_early, " IS_LATE " AS is_late"
+#define MET                                                                                        \
+    "SELECT e.rowid AS edge, e.id, e.version, e.from_actor, e.type, e.to_actor, " IS_EARLY         \
+    " AS is_early, " IS_LATE " AS is_late"
 #define NOT_BOTH IS_BETWEEN " AND NOT (" IS_EARLY " AND " IS_LATE ")"
 #define AROUND(end)                                                                                \
     MET " FROM (SELECT DISTINCT actor FROM near) n CROSS JOIN days d"                              \
         " CROSS JOIN relationships e ON e." end " = n.actor AND " NOT_BOTH
-#define EVERYWHERE MET " FROM days d CROSS JOIN relationships e WHERE :focus IS NULL AND " NOT_BOTH
+#define AROUND_FOCUS AROUND("from_actor") " UNION " AROUND("to_actor")
 
-/* Each edge once: its version in either graph; in neither, the last that there was. */
-#define EDGES                                                                                      \
-    "SELECT id, max(CASE WHEN is_early THEN version END) AS early,"                                \
-    " max(CASE WHEN is_late THEN version END) AS late, max(version) AS latest"                     \
-    " FROM (" EVERYWHERE " UNION ALL SELECT * FROM (" AROUND("from_actor") " UNION " AROUND(       \
-        "to_actor") ")) GROUP BY id"
+/* Most rows are read: one after the other, not by way of an index. */
+#define EVERYWHERE                                                                                 \
+    MET " FROM days d CROSS JOIN relationships e NOT INDEXED WHERE :focus IS NULL AND " NOT_BOTH
 
-/* How many edges of the same ends and type went, and how many came. */
-#define COUNTED                                                                                    \
-    "SELECT g.id, g.early, g.late, coalesce(g.late, g.early, g.latest) AS version,"                \
-    " e.from_actor, e.type, e.to_actor,"                                                           \
-    " total(g.early IS NOT NULL AND g.late IS NULL) OVER alike AS n_went,"                         \
-    " total(g.late IS NOT NULL AND g.early IS NULL) OVER alike AS n_came"                          \
-    " FROM (" EDGES ") g CROSS JOIN relationships e"                                               \
-    " ON e.id = g.id AND e.version = coalesce(g.late, g.early, g.latest)"                          \
-    " WINDOW alike AS (PARTITION BY e.from_actor, e.type, e.to_actor)"
-
-/* One that went and one that came are one that changed. Of several, none says which became which.
+/*
+ * Each edge once: its version in either graph, where there is one; of the other columns those of
+ * the later one, which SQLite takes from the row of the maximum. In neither graph, the last that
+ * there was.
  */
+#define EDGES                                                                                      \
+    "SELECT edge, from_actor, type, to_actor, sum(CASE WHEN is_early THEN edge END) AS early,"     \
+    " sum(CASE WHEN is_late THEN edge END) AS late,"                                               \
+    " max((2 * is_late + is_early) << 32 | version)"                                               \
+    " FROM (" EVERYWHERE " UNION ALL SELECT * FROM (" AROUND_FOCUS ")) GROUP BY id"
+
+/* Of the edges of the same ends and type, one went and one came: it changed. Of several, none says
+ * which became which. */
+#define PAIRS                                                                                      \
+    "SELECT max(early) AS early, max(late) AS late FROM edges"                                     \
+    " WHERE (early IS NULL) <> (late IS NULL) GROUP BY from_actor, type, to_actor"                 \
+    " HAVING count(early) = 1 AND count(late) = 1"
 #define PAIRED                                                                                     \
-    "SELECT max(CASE WHEN early IS NOT NULL THEN id END) AS early_id, max(early) AS early,"        \
-    " max(CASE WHEN late IS NOT NULL THEN id END) AS late_id, max(late) AS late,"                  \
-    " max(id) AS any_id, max(version) AS any_version"                                              \
-    " FROM (" COUNTED ") GROUP BY from_actor, type, to_actor,"                                     \
-    " CASE WHEN n_went = 1 AND n_came = 1 AND (early IS NULL) <> (late IS NULL) THEN '' ELSE id "  \
-    "END"
+    "SELECT edge, early, late FROM edges WHERE edge NOT IN"                                        \
+    " (SELECT early FROM pairs UNION ALL SELECT late FROM pairs)"                                  \
+    " UNION ALL SELECT late, early, late FROM pairs"
 
 /* The version r that says so is the later one; o is the earlier one of what changed. */
-#define DIFFERS(name, condition) "CASE WHEN " condition " THEN ',\"" name "\"' ELSE '' END"
 #define OTHER(column) "r." column " IS NOT o." column
-#define CHANGED                                                                                                                                                                                                                                                                                                                                                                                                         \
-    "CASE WHEN o.id IS NULL THEN '[]' ELSE '[' || substr(" DIFFERS(                                                                                                                                                                                                                                                                                                                                                     \
-        "from_actor",                                                                                                                                                                                                                                                                                                                                                                                                   \
-        OTHER("from_actor")) " || " DIFFERS("type", OTHER("type")) " || " DIFFERS("to_actor", OTHER("to_actor")) " || " DIFFERS("sign", OTHER("sign")) " || " DIFFERS("start", OTHER("start")) " || " DIFFERS("end", OTHER("end")) " || " DIFFERS("status", OTHER("status")) " || " DIFFERS("amount",                                                                                                                   \
-                                                                                                                                                                                                                                                                                            OTHER("low") " OR " OTHER("best") " OR " OTHER("high") " OR " OTHER("qualifier") " OR " OTHER("text") " OR " OTHER(         \
-                                                                                                                                                                                                                                                                                                "unit")) " || " DIFFERS("note", OTHER("note")) " || " DIFFERS("claims", OTHER("claims_json")) " || " DIFFERS("sources", \
-                                                                                                                                                                                                                                                                                                                                                                                                             OTHER(     \
-                                                                                                                                                                                                                                                                                                                                                                                                                 "sources_json")) ", 2) || ']' END"
+#define DIFFERS(name, condition) "CASE WHEN " condition " THEN ',\"" name "\"' ELSE '' END"
+#define ENDS_DIFFER                                                                                \
+    DIFFERS("from_actor", OTHER("from_actor"))                                                     \
+    " || " DIFFERS("type", OTHER("type")) " || " DIFFERS("to_actor", OTHER("to_actor"))
+#define TIMES_DIFFER DIFFERS("start", OTHER("start")) " || " DIFFERS("end", OTHER("end"))
+#define OTHER_BOUNDS OTHER("low") " OR " OTHER("best") " OR " OTHER("high")
+#define OTHER_WORDS OTHER("qualifier") " OR " OTHER("text") " OR " OTHER("unit")
+#define WEIGHT_DIFFERS                                                                             \
+    DIFFERS("status", OTHER("status"))                                                             \
+    " || " DIFFERS("amount", OTHER_BOUNDS " OR " OTHER_WORDS)
+#define SOURCES_DIFFER DIFFERS("sources", OTHER("sources_json"))
+#define GROUNDS_DIFFER                                                                             \
+    DIFFERS("note", OTHER("note"))                                                                 \
+    " || " DIFFERS("claims", OTHER("claims_json")) " || " SOURCES_DIFFER
+#define SIGN_DIFFERS DIFFERS("sign", OTHER("sign"))
+#define WHAT_DIFFERS ENDS_DIFFER " || " SIGN_DIFFERS " || " TIMES_DIFFER " || " WEIGHT_DIFFERS
+#define CHANGED                                                                                    \
+    "CASE WHEN o.id IS NULL THEN '[]' ELSE '[' || substr(" WHAT_DIFFERS " || " GROUNDS_DIFFER      \
+    ", 2) || ']' END"
 
-/* When it came, or went: on the clock that is asked for. */
+#define IS_OF_EARLY "p.early IS NOT NULL AND p.late IS NULL"
+#define CHANGE                                                                                     \
+    "CASE WHEN p.early IS NULL AND p.late IS NULL THEN 'passed'"                                   \
+    " WHEN p.early IS NOT NULL AND p.late IS NOT NULL THEN 'changed'"                              \
+    " WHEN (p.late IS NULL) = d.is_back THEN 'began' ELSE 'ended' END"
+
+/* When it came, or went, on the clock that is asked for. */
 #define DATE(part)                                                                                 \
-    "CASE WHEN p.early_id IS NOT NULL AND p.late_id IS NULL"                                       \
-    " THEN CASE WHEN d.is_known THEN r.known_to ELSE r.end" part " END"                            \
-    " ELSE CASE WHEN d.is_known THEN r.known_from ELSE r.start" part " END END AS date" part
+    "CASE WHEN " IS_OF_EARLY " THEN iif(d.is_known, r.known_to, r.end" part ")"                    \
+    " ELSE iif(d.is_known, r.known_from, r.start" part ") END AS date" part
 
-/* That an edge certainly holds where it is said to; the other graph certainly has not got it. */
-#define IS_CERTAIN(edge, min, max) edge ".start_max <= " max " AND " edge ".end_min >= " min
+/* That edges certainly hold where they are said to; where they are said not to, they do not even
+ * possibly. */
+#define IN_EARLY(edge) edge ".start_max <= d.early_max AND " edge ".end_min >= d.early_min"
+#define IN_LATE(edge) edge ".start_max <= d.late_max AND " edge ".end_min >= d.late_min"
+#define OTHER_IN_EARLY "(o.id IS NULL OR " IN_EARLY("o") ")"
+#define PASSED_IN_BOTH "(NOT d.is_known OR " IN_EARLY("r") ")"
 #define CERTAINLY                                                                                  \
-    "(NOT :is_definite OR CASE WHEN p.late_id IS NOT NULL THEN " IS_CERTAIN(                       \
-        "r", "d.late_min",                                                                         \
-        "d.late_max") " AND (o.id IS NULL OR (" IS_CERTAIN("o", "d.early_min",                     \
-                                                           "d.early_max") "))"                     \
-                                                                          " WHEN p.early_id IS "   \
-                                                                          "NOT NULL "              \
-                                                                          "THEN " IS_CERTAIN(      \
-                                                                              "r", "d.early_min",  \
-                                                                              "d.early_max") " EL" \
-                                                                                             "SE " \
-                                                                                             "1 "  \
-                                                                                             "END" \
-                                                                                             ")"
+    "CASE WHEN p.late IS NOT NULL THEN " OTHER_IN_EARLY                                            \
+    " AND " IN_LATE("r") " WHEN p.early IS NOT NULL THEN " IN_EARLY("r") " ELSE " PASSED_IN_BOTH   \
+                                                                         " END"
 
-#define TURNED(when_back, else) "CASE WHEN d.is_back THEN " when_back " ELSE " else " END"
+#define DATES DATE("") ", " DATE("_min") ", " DATE("_max")
+#define DIFFERENCE                                                                                 \
+    "SELECT r.*, d.*, " CHANGE " AS change, " CHANGED " AS changed, " DATES ", iif(" IS_OF_EARLY   \
+    ", r.id, o.id) AS early_id,"                                                                   \
+    " iif(p.late IS NOT NULL, r.id, NULL) AS late_id FROM (" PAIRED ") p CROSS JOIN days d"        \
+    " CROSS JOIN relationships r ON r.rowid = p.edge"                                              \
+    " LEFT JOIN relationships o ON p.late IS NOT NULL AND o.rowid = p.early"                       \
+    " WHERE NOT :is_definite OR " CERTAINLY
 
-#define DIFFERENCE                                                                                                                                                                                                                               \
-    "SELECT r.id, r.version, r.from_actor, r.type, r.to_actor, r.sign, r.status,"                                                                                                                                                                \
-    " r.start, r.start_min, r.start_max, r.end, r.end_min, r.end_max,"                                                                                                                                                                           \
-    " r.claims_json, r.sources_json,"                                                                                                                                                                                                            \
-    " CASE WHEN coalesce(p.early_id, p.late_id) IS NULL THEN 'passed'"                                                                                                                                                                           \
-    " WHEN p.early_id IS NOT NULL AND p.late_id IS NOT NULL THEN 'changed'"                                                                                                                                                                      \
-    " WHEN (p.late_id IS NULL) = d.is_back THEN 'began' ELSE 'ended' END AS change, " CHANGED                                                                                                                                                    \
-    " AS changed, " DATE("") ", " DATE("_min") ", " DATE("_max") ", " TURNED("p.late_id", "p."                                                                                                                                                   \
-                                                                                          "early_"                                                                                                                                               \
-                                                                                          "id") " AS before_id, " TURNED("d.late_known", "d.early_known") " AS before_known, " TURNED("d.late_min", "d.early_min") " AS before_min, " TURNED(    \
-        "d.late_max",                                                                                                                                                                                                                            \
-        "d.early_max") " AS before_max, " TURNED("p.early_id",                                                                                                                                                                                   \
-                                                 "p.late_id") " AS after_id, " TURNED("d.early_"                                                                                                                                                 \
-                                                                                      "known",                                                                                                                                                   \
-                                                                                      "d.late_"                                                                                                                                                  \
-                                                                                      "known") " "                                                                                                                                               \
-                                                                                               "A"                                                                                                                                               \
-                                                                                               "S"                                                                                                                                               \
-                                                                                               " "                                                                                                                                               \
-                                                                                               "a"                                                                                                                                               \
-                                                                                               "f"                                                                                                                                               \
-                                                                                               "t"                                                                                                                                               \
-                                                                                               "e"                                                                                                                                               \
-                                                                                               "r"                                                                                                                                               \
-                                                                                               "_"                                                                                                                                               \
-                                                                                               "k"                                                                                                                                               \
-                                                                                               "n"                                                                                                                                               \
-                                                                                               "o"                                                                                                                                               \
-                                                                                               "w"                                                                                                                                               \
-                                                                                               "n"                                                                                                                                               \
-                                                                                               ","                                                                                                                                               \
-                                                                                               " " TURNED("d.early_min",                                                                                                                         \
-                                                                                                          "d.late_min") " AS after_min, " TURNED("d.early_max",                                                                                  \
-                                                                                                                                                 "d.late_max") " AS after_max"                                                                   \
-                                                                                                                                                               " FROM (" PAIRED                                                                  \
-                                                                                                                                                               ") p CROSS JOIN days d"                                                           \
-                                                                                                                                                               " CROSS JOIN relationships r ON r.id = coalesce(p.late_id, p.early_id, p.any_id)" \
-                                                                                                                                                               " AND r.version = coalesce(p.late, p.early, p.any_version)"                       \
-                                                                                                                                                               " LEFT JOIN relationships o ON p.late_id IS NOT NULL AND o.id = p.early_id"       \
-                                                                                                                                                               " AND o.version = p.early WHERE " CERTAINLY
+/* What is of the graph that was asked for first, or second. */
+#define BEFORE(early, late) "CASE WHEN x.is_back THEN " late " ELSE " early " END"
+#define AFTER(early, late) BEFORE(late, early)
+
+#define ROW(when) "x." when "_known || ' relationships ' || x." when "_id"
 
 /* The signs of what holds between the two actors of a row in one of the graphs. */
 #define SIGN_OF(from, to, when)                                                                    \
     "SELECT e.sign FROM relationships e WHERE e.from_actor = x." from " AND e.to_actor = x." to    \
     " AND " HOLDS("x." when "_min", "x." when "_max", "x." when "_known")
-#define SIGNS(when)                                                                                \
-    "(SELECT json_group_array(sign) FROM (" SIGN_OF(                                               \
-        "from_actor", "to_actor", when) " UNION " SIGN_OF("to_actor", "from_actor",                \
-                                                          when) " ORDER BY sign))"
+#define SIGN_OUT(when) SIGN_OF("from_actor", "to_actor", when)
+#define SIGN_BACK(when) SIGN_OF("to_actor", "from_actor", when)
+#define SIGN_BOTH(when) SIGN_OUT(when) " UNION " SIGN_BACK(when)
+#define SIGNS(when) "(SELECT json_group_array(sign) FROM (" SIGN_BOTH(when) " ORDER BY sign))"
 
 static const struct field fields[] = {
     { .name = "id",
@@ -238,25 +219,25 @@ static const struct field fields[] = {
     { .name = "before",
       .type = FIELD_ROW,
       .flags = FIELD_NULLABLE,
-      .sql = "x.before_known || ' relationships ' || x.before_id",
+      .sql = BEFORE(ROW("early"), ROW("late")),
       .text = "The whole relationship in the graph of from, or of known_from; null: it is not in "
               "it." },
     { .name = "after",
       .type = FIELD_ROW,
       .flags = FIELD_NULLABLE,
-      .sql = "x.after_known || ' relationships ' || x.after_id",
+      .sql = AFTER(ROW("early"), ROW("late")),
       .text = "The whole relationship in the graph of to, or of known_to; null: it is not in it." },
     { .name = "signs_before",
       .type = FIELD_TEXTS,
       .flags = FIELD_FILTER,
-      .sql = SIGNS("before"),
+      .sql = BEFORE(SIGNS("early"), SIGNS("late")),
       .codes = "sign",
       .text = "Signs of all edges between the two actors, either way round, in the graph of from, "
               "or of known_from." },
     { .name = "signs_after",
       .type = FIELD_TEXTS,
       .flags = FIELD_FILTER,
-      .sql = SIGNS("after"),
+      .sql = AFTER(SIGNS("early"), SIGNS("late")),
       .codes = "sign",
       .text = "Signs of all edges between the two actors, either way round, in the graph of to, or "
               "of known_to." },
@@ -322,8 +303,9 @@ const struct resource graph_diff = {
             "days. With certainty=definite: what certainly holds in one and certainly not in the "
             "other.",
     .source = "The relationships and their versions, as in /v1/relationships",
-    .from = "(WITH RECURSIVE days AS MATERIALIZED (" DAYS "), near(actor, distance) AS (" NEAR
-            ") " DIFFERENCE ") x",
+    .from =
+        "(WITH RECURSIVE days AS MATERIALIZED (" DAYS "), near(actor, distance) AS (" NEAR "),"
+        " edges AS MATERIALIZED (" EDGES "), pairs AS MATERIALIZED (" PAIRS ") " DIFFERENCE ") x",
     /* What says the same in both has not changed, whatever its id. */
     .where = "(x.change <> 'changed' OR x.changed <> '[]')",
     .key = "x.id",

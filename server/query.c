@@ -1023,8 +1023,8 @@ bool query_parse(const struct resource *const *catalogue, const struct state *st
         if (!read_param(&reader, i))
             return false;
     }
-    if (!check_together(&reader) || !check_required(&reader) || !ask_fields(&reader) || !check_includes(&reader)
-        || !check_times(&reader))
+    if (!check_together(&reader) || !check_required(&reader) || !ask_fields(&reader)
+        || !check_includes(&reader) || !check_times(&reader))
         return false;
     if (cursor == NULL)
         return true;

@@ -104,7 +104,8 @@ class Document:
     def needed(self, path):
         """What the query of a path must hold, with values that it takes."""
         parameters = map(self.resolve, self.document["paths"][path]["get"]["parameters"])
-        return {one["name"]: one["example"] for one in parameters if one.get("required") and one["in"] == "query"}
+        return {one["name"]: one["example"] for one in parameters
+                if (one.get("required") or "x-required-unless" in one) and one["in"] == "query"}
 
     def parts(self, template):
         """Validators of an envelope and, for a list, of its rows."""

@@ -171,6 +171,22 @@ const char *world_ids(const struct world *world, const char *target)
     return ids;
 }
 
+const char *world_besides(const char *name)
+{
+    static char text[256];
+    const struct resource *resource = resource_find(catalogue, name);
+
+    snprintf(text, sizeof(text), "%s", resource->changes_of != NULL ? "since=2000&" : "");
+    for (const struct param *param = resource->params; param != NULL && param->name != NULL;
+         param++) {
+        size_t len = strlen(text);
+
+        if (param->is_required)
+            snprintf(text + len, sizeof(text) - len, "%s=%s&", param->name, param->example);
+    }
+    return text;
+}
+
 const char *header_of(const struct reply *reply, const char *name)
 {
     for (size_t i = 0; i < reply->n_headers; i++) {

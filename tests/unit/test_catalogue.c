@@ -6,6 +6,7 @@
 #include "db/query.h"
 #include "server/query.h"
 #include "server/type.h"
+#include "tests/unit/support.h"
 
 static bool is_sentence(const char *text)
 {
@@ -171,6 +172,16 @@ static void every_field_is_as_the_engine_needs_it(void **state)
     }
 }
 
+/* Whether a parameter that another one goes with is there at all. */
+static bool is_declared(const struct resource *resource, const char *name)
+{
+    const struct param *param = resource->params;
+
+    while (name != NULL && param->name != NULL && strcmp(param->name, name) != 0)
+        param++;
+    return name == NULL || param->name != NULL;
+}
+
 static void no_declared_parameter_bears_the_name_of_anything_else(void **state)
 {
     (void)state;
@@ -186,6 +197,8 @@ static void no_declared_parameter_bears_the_name_of_anything_else(void **state)
             assert_true(param->type != PARAM_COUNT
                         || (param->least <= param->fallback && param->fallback <= param->most));
             assert_true(!param->is_required || param->example != NULL);
+            assert_true(is_declared(*at, param->with));
+            assert_true(is_declared(*at, param->unless));
             /* Unless it is the field that the parameter asks for, which is no filter. */
             if (resource_field(*at, param->name) != NULL) {
                 const struct field *field = resource_field(*at, param->name);
@@ -295,12 +308,6 @@ static const char *value_for(const struct field *field, struct conn *conn, char 
     return is_row ? text : NULL;
 }
 
-/* What has to be asked besides: changes are since some day. */
-static const char *besides(const char *name)
-{
-    return resource_find(catalogue, name)->changes_of != NULL ? "since=2000&" : "";
-}
-
 static void every_filter_with_every_operator_is_answered(void **state)
 {
     static const char *const ways[] = { "", "&certainty=definite", "&as_of=2020-06-01" };
@@ -324,8 +331,9 @@ static void every_filter_with_every_operator_is_answered(void **state)
                     struct reply reply;
 
                     snprintf(target, sizeof(target), "/v1/%s?%s%s%s%s=%s%s", (*at)->name,
-                             besides((*at)->name), field->name, op == OPERATOR_EQUAL ? "" : "__",
-                             operator_name((enum operator)op), value, ways[i]);
+                             world_besides((*at)->name), field->name,
+                             op == OPERATOR_EQUAL ? "" : "__", operator_name((enum operator)op),
+                             value, ways[i]);
                     reply = ask(target);
                     if (reply.status != 200)
                         print_error("%s: %d %s\n%.*s\n", target, reply.status, reply.log_detail,
@@ -350,8 +358,8 @@ static void assert_walk(const char *name, const char *sort)
     size_t i = 0;
     char cursor[1600] = "";
 
-    snprintf(target, sizeof(target), "/v1/%s?%ssort=%s&limit=10000&fields=id", name, besides(name),
-             sort);
+    snprintf(target, sizeof(target), "/v1/%s?%ssort=%s&limit=10000&fields=id", name,
+             world_besides(name), sort);
     whole = ask(target);
     assert_int_equal(whole.status, 200);
     all = body_of(&whole);
@@ -361,7 +369,7 @@ static void assert_walk(const char *name, const char *sort)
         size_t j;
 
         snprintf(target, sizeof(target), "/v1/%s?%ssort=%s&limit=2&fields=id%s%s", name,
-                 besides(name), sort, cursor[0] ? "&cursor=" : "", cursor);
+                 world_besides(name), sort, cursor[0] ? "&cursor=" : "", cursor);
         reply = ask(target);
         assert_int_equal(reply.status, 200);
         page = body_of(&reply);

@@ -118,12 +118,6 @@ static int close_both(void **state)
     return world_close(state);
 }
 
-/* What has to be asked besides: changes are since some day. */
-static const char *besides(const char *name)
-{
-    return resource_find(catalogue, name)->changes_of != NULL ? "since=2000&" : "";
-}
-
 /* ---- pages ---- */
 
 /* Walks all pages from a target; the ids of all rows in their order, for json_decref(). */
@@ -157,11 +151,11 @@ static void assert_walk_is_whole(const struct world *world, const char *name, co
     json_auto_t *whole = NULL;
     json_auto_t *walked = NULL;
 
-    snprintf(target, sizeof(target), "/v1/%s?%ssort=%s&fields=id&limit=10000", name, besides(name),
-             sort);
+    snprintf(target, sizeof(target), "/v1/%s?%ssort=%s&fields=id&limit=10000", name,
+             world_besides(name), sort);
     whole = walk(world, target);
-    snprintf(target, sizeof(target), "/v1/%s?%ssort=%s&fields=id&limit=%u", name, besides(name),
-             sort, limit);
+    snprintf(target, sizeof(target), "/v1/%s?%ssort=%s&fields=id&limit=%u", name,
+             world_besides(name), sort, limit);
     walked = walk(world, target);
     if (!json_equal(whole, walked))
         fail_msg("%s: %zu rows at once, and others in pages (%zu)", target, json_array_size(whole),
@@ -359,7 +353,7 @@ static json_t *matching(const struct world *world, const char *name, const char 
     json_t *id;
     size_t i;
 
-    snprintf(target, sizeof(target), "/v1/%s?%sfields=id&limit=10000&%s", name, besides(name),
+    snprintf(target, sizeof(target), "/v1/%s?%sfields=id&limit=10000&%s", name, world_besides(name),
              filters);
     ids = walk(world, target);
     json_array_foreach(ids, i, id) json_object_set_new(set, json_string_value(id), json_true());
@@ -526,7 +520,7 @@ static void definite_is_possible_and_not_is_the_rest_among_rows_with_a_value(voi
         json_auto_t *page = NULL;
 
         snprintf(target, sizeof(target), "/v1/%s?%slimit=10000", catalogue[i]->name,
-                 besides(catalogue[i]->name));
+                 world_besides(catalogue[i]->name));
         page = world_get(world, 200, target);
         for (const struct field *field = catalogue[i]->fields; field->name != NULL; field++) {
             if (type_takes(field, OPERATOR_NOT) && !(field->flags & FIELD_HIDDEN))
