@@ -57,16 +57,20 @@
 #define EVERYWHERE                                                                                 \
     MET " FROM days d CROSS JOIN relationships e NOT INDEXED WHERE :focus IS NULL AND " NOT_BOTH
 
+#define ALL_MET EVERYWHERE " UNION ALL SELECT * FROM (" AROUND_FOCUS ")"
+
 /*
- * Each edge once: its version in either graph, where there is one; of the other columns those of
- * the later one, which SQLite takes from the row of the maximum. In neither graph, the last that
- * there was.
+ * Each edge once. As known on one day there is one version of it. Of two days: its version in
+ * either graph, where there is one, and the other columns of the later one, which SQLite takes from
+ * the row of the maximum; in neither graph, the last version that there was.
  */
 #define EDGES                                                                                      \
-    "SELECT edge, from_actor, type, to_actor, sum(CASE WHEN is_early THEN edge END) AS early,"     \
-    " sum(CASE WHEN is_late THEN edge END) AS late,"                                               \
-    " max((2 * is_late + is_early) << 32 | version)"                                               \
-    " FROM (" EVERYWHERE " UNION ALL SELECT * FROM (" AROUND_FOCUS ")) GROUP BY id"
+    "SELECT edge, from_actor, type, to_actor, iif(is_early, edge, NULL) AS early,"                 \
+    " iif(is_late, edge, NULL) AS late, NULL FROM met WHERE :known_from IS NULL"                   \
+    " UNION ALL"                                                                                   \
+    " SELECT edge, from_actor, type, to_actor, sum(iif(is_early, edge, NULL)),"                    \
+    " sum(iif(is_late, edge, NULL)), max((2 * is_late + is_early) << 32 | version)"                \
+    " FROM met WHERE :known_from IS NOT NULL GROUP BY id"
 
 /* Of the edges of the same ends and type, one went and one came: it changed. Of several, none says
  * which became which. */
@@ -283,6 +287,7 @@ static const struct param params[] = {
     { .name = "focus",
       .type = PARAM_REF,
       .kind = "actor",
+      .example = "mali-gov",
       .text = "Only edges around that actor: those of which one end is fewer than depth steps "
               "away, over edges in either direction that possibly hold on one of the two dates or "
               "between them." },
@@ -303,9 +308,9 @@ const struct resource graph_diff = {
             "days. With certainty=definite: what certainly holds in one and certainly not in the "
             "other.",
     .source = "The relationships and their versions, as in /v1/relationships",
-    .from =
-        "(WITH RECURSIVE days AS MATERIALIZED (" DAYS "), near(actor, distance) AS (" NEAR "),"
-        " edges AS MATERIALIZED (" EDGES "), pairs AS MATERIALIZED (" PAIRS ") " DIFFERENCE ") x",
+    .from = "(WITH RECURSIVE days AS MATERIALIZED (" DAYS "), near(actor, distance) AS (" NEAR "),"
+            " met AS NOT MATERIALIZED (" ALL_MET "), edges AS MATERIALIZED (" EDGES
+            "), pairs AS MATERIALIZED (" PAIRS ") " DIFFERENCE ") x",
     /* What says the same in both has not changed, whatever its id. */
     .where = "(x.change <> 'changed' OR x.changed <> '[]')",
     .key = "x.id",

@@ -649,6 +649,8 @@ static json_t *declared_new(const struct param *param)
         /* OpenAPI has no word for it. */
         || (param->is_required && param->unless != NULL
             && json_object_set_new(declared, "x-required-unless", json_string(param->unless)) != 0)
+        || (param->with != NULL
+            && json_object_set_new(declared, "x-goes-with", json_string(param->with)) != 0)
         || (param->example != NULL
             && json_object_set_new(declared, "example", json_string(param->example)) != 0)) {
         json_decref(declared);
