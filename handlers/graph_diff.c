@@ -194,10 +194,10 @@ static const struct field fields[] = {
                   "Actor at either end of the edge."),
     { .name = "date",
       .type = FIELD_DATE,
-      .flags = FIELD_FILTER | FIELD_SORT | FIELD_NULLABLE,
+      .flags = FIELD_FILTER | FIELD_SORT,
       .sql = "x.date",
       .text = "When it began, or ended where it is of the earlier day alone; with known_from and "
-              "known_to, from when on that was known. Null: not known." },
+              "known_to, from when on that was known." },
     { .name = "sign",
       .type = FIELD_CODE,
       .flags = FIELD_FILTER | FIELD_SORT,
