@@ -111,10 +111,12 @@
     " WHEN p.early IS NOT NULL AND p.late IS NOT NULL THEN 'changed'"                              \
     " WHEN (p.late IS NULL) = d.is_back THEN 'began' ELSE 'ended' END"
 
-/* When it came, or went, on the clock that is asked for. */
+/* When it came, or went, on the clock that is asked for. Of a year and a day in it, the edge that
+ * the year alone has may have come after the day. */
 #define DATE(part)                                                                                 \
-    "CASE WHEN " IS_OF_EARLY " THEN iif(d.is_known, r.known_to, r.end" part ")"                    \
-    " ELSE iif(d.is_known, r.known_from, r.start" part ") END AS date" part
+    "CASE WHEN d.is_known THEN iif(" IS_OF_EARLY ", r.known_to, r.known_from)"                     \
+    " WHEN " IS_OF_EARLY " AND r.end_max < d.late_min THEN r.end" part " ELSE r.start" part        \
+    " END AS date" part
 
 /* That edges certainly hold where they are said to; where they are said not to, they do not even
  * possibly. */

@@ -404,6 +404,20 @@ def test_what_has_no_known_start_never_begins_and_what_has_no_end_never_ends(mad
     assert changes(made, from_="2012-12-31", to="9999-12-31")["unfix-opposes-army-then"] == ("changed", ["start", "end"])
 
 
+def test_the_date_is_when_an_edge_came_or_went(api, made):
+    def date(client, one, other, name):
+        row = by_id(client.all(DIFF, {"from": one}, to=other))[name]
+        return row["change"], row["date"]
+
+    assert date(made, "2013", "2015", "lantern-helps-three") == ("began", "2014")
+    assert date(made, "2015", "2022", "lantern-helps-three") == ("ended", "2019")
+    assert date(made, "2022", "2015", "lantern-helps-three") == ("began", "2019")
+    # Where one date lies in the other, the year has what the day has no more, or not yet.
+    assert date(api, "2022", "2022-08-16", "barkhane-operated-in-mali") == ("ended", "2022-08-15")
+    assert date(api, "2022", "2022-08-16", "uk-ordered-withdrawal-from-minusma") == ("ended", "2022-11-14")
+    assert date(api, "2022-08-16", "2022", "uk-ordered-withdrawal-from-minusma") == ("began", "2022-11-14")
+
+
 def test_what_came_to_be_known_and_was_withdrawn(made):
     found = changes(made, known_from="2019-12-31", known_to="2021")
     assert found["short-lived"] == ("passed", [])
