@@ -35,12 +35,18 @@
     "e.start_min <= d.last AND e.end_max >= d.early_min AND e.known_from <= d.late_known"          \
     " AND (e.known_to IS NULL OR e.known_to > d.early_known)"
 
+/* The edges of the actors n at one end, "from" or "to". By that index, however few edges the
+ * dataset may have had when it was built. */
+#define EDGES_OF(end)                                                                              \
+    " CROSS JOIN days d CROSS JOIN relationships e INDEXED BY relationships_by_" end " ON e." end  \
+    "_actor = n.actor"
+
+#define AND_IS_CLOSE " WHERE n.distance + 1 < :depth AND " IS_BETWEEN
+
 /* Actors around the focus whose edges are looked at, each with how far away it is. */
-#define STEP(other, own)                                                                           \
-    " UNION SELECT e." other ", n.distance + 1 FROM near n CROSS JOIN days d"                      \
-    " CROSS JOIN relationships e ON e." own " = n.actor AND " IS_BETWEEN                           \
-    " WHERE n.distance + 1 < :depth"
-#define STEPS STEP("to_actor", "from_actor") STEP("from_actor", "to_actor")
+#define STEP(end, other)                                                                           \
+    " UNION SELECT e." other "_actor, n.distance + 1 FROM near n" EDGES_OF(end) AND_IS_CLOSE
+#define STEPS STEP("from", "to") STEP("to", "from")
 #define NEAR "SELECT :focus, 0 WHERE :focus IS NOT NULL" STEPS
 
 /* The versions that are in one graph alone, or in neither. */
@@ -48,10 +54,8 @@
     "SELECT e.rowid AS edge, e.id, e.version, e.from_actor, e.type, e.to_actor, " IS_EARLY         \
     " AS is_early, " IS_LATE " AS is_late"
 #define NOT_BOTH IS_BETWEEN " AND NOT (" IS_EARLY " AND " IS_LATE ")"
-#define AROUND(end)                                                                                \
-    MET " FROM (SELECT DISTINCT actor FROM near) n CROSS JOIN days d"                              \
-        " CROSS JOIN relationships e ON e." end " = n.actor AND " NOT_BOTH
-#define AROUND_FOCUS AROUND("from_actor") " UNION " AROUND("to_actor")
+#define AROUND(end) MET " FROM (SELECT DISTINCT actor FROM near) n" EDGES_OF(end) " AND " NOT_BOTH
+#define AROUND_FOCUS AROUND("from") " UNION " AROUND("to")
 
 /* Most rows are read: one after the other, not by way of an index. */
 #define EVERYWHERE                                                                                 \
@@ -146,7 +150,8 @@
 
 /* The signs of what holds between the two actors of a row in one of the graphs. */
 #define SIGN_OF(from, to, when)                                                                    \
-    "SELECT e.sign FROM relationships e WHERE e.from_actor = x." from " AND e.to_actor = x." to    \
+    "SELECT e.sign FROM relationships e INDEXED BY relationships_by_to"                            \
+    " WHERE e.from_actor = x." from " AND e.to_actor = x." to                                      \
     " AND " HOLDS("x." when "_min", "x." when "_max", "x." when "_known")
 #define SIGN_OUT(when) SIGN_OF("from_actor", "to_actor", when)
 #define SIGN_BACK(when) SIGN_OF("to_actor", "from_actor", when)
