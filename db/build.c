@@ -33,6 +33,7 @@ enum {
                           circle itself */
     SQL_MOST = 16384,  /* bytes of one generated statement */
     PAGE_SIZE = 4096,  /* bytes; the system's page, which memory mapping likes */
+    INDEXES_MOST = 16, /* indexes of one table */
 };
 
 /** A build under way. */
@@ -175,17 +176,20 @@ static bool add_rows(struct build *build, size_t i, const struct text *file, str
 {
     const struct table *table = &tables[i];
     struct table_rows *to = &build->text.of[i];
-    struct text_row *rows =
-        text_alloc(&build->text.memory, (to->n_rows + file->n_rows) * sizeof(*rows));
     size_t n = 0;
 
     while (table->columns[n].name != NULL)
         n++;
-    if (rows == NULL)
-        return error_set(err, ERR_INTERNAL, NULL, "no memory for the rows of %s", table->name);
-    if (to->n_rows > 0)
-        memcpy(rows, to->rows, to->n_rows * sizeof(*rows));
-    to->rows = rows;
+    if (to->n_rows + file->n_rows > to->size) {
+        /* Some more for the files that follow: a table may have many. */
+        size_t size = to->n_rows + file->n_rows + to->n_rows / 4;
+        struct text_row *rows = realloc(to->rows, size * sizeof(*rows));
+
+        if (rows == NULL)
+            return error_set(err, ERR_INTERNAL, NULL, "no memory for the rows of %s", table->name);
+        to->rows = rows;
+        to->size = size;
+    }
     for (size_t j = 1; j < file->n_rows; j++) {
         const struct text_row *row = &file->rows[j];
 
@@ -219,7 +223,7 @@ static bool read_file(struct build *build, const char *name, struct error *err)
 {
     size_t len = strlen(build->text_dir) + strlen(name) + 2;
     char *path = text_alloc(&build->text.memory, len);
-    struct text file = { 0 };
+    defer(text_done) struct text file = { 0 };
     struct stat status;
     size_t i;
 
@@ -238,17 +242,23 @@ static bool read_file(struct build *build, const char *name, struct error *err)
            && take_text(build, i, &file, err);
 }
 
+/** The columns of a table's key. */
+struct key {
+    const struct column *columns[TABLE_KEYS];
+    int at[TABLE_KEYS];
+    size_t n;
+};
+
 /* Orders rows of one table by its key; rows of the same key as they were read. */
 static int compare_keys(const void *a, const void *b, void *data)
 {
     const struct text_row *row_a = *(const struct text_row *const *)a,
                           *row_b = *(const struct text_row *const *)b;
-    const struct table *table = data;
+    const struct key *key = data;
 
-    for (size_t i = 0; i < TABLE_KEYS && table->key[i] != NULL; i++) {
-        int column = table_column(table, table->key[i]);
+    for (size_t i = 0; i < key->n; i++) {
         int order =
-            cell_compare(&table->columns[column], row_a->cells[column], row_b->cells[column]);
+            cell_compare(key->columns[i], row_a->cells[key->at[i]], row_b->cells[key->at[i]]);
 
         if (order != 0)
             return order;
@@ -260,14 +270,26 @@ static int compare_keys(const void *a, const void *b, void *data)
 static bool sort_table(struct build *build, size_t i, struct error *err)
 {
     struct table_rows *rows = &build->text.of[i];
-    struct table table = tables[i];
+    const struct table *table = &tables[i];
+    struct key key = { .n = 0 };
+    bool is_sorted = true;
 
+    for (; key.n < TABLE_KEYS && table->key[key.n] != NULL; key.n++) {
+        key.at[key.n] = table_column(table, table->key[key.n]);
+        key.columns[key.n] = &table->columns[key.at[key.n]];
+    }
     rows->sorted = text_alloc(&build->text.memory, (rows->n_rows + 1) * sizeof(struct text_row *));
     if (rows->sorted == NULL)
-        return error_set(err, ERR_INTERNAL, NULL, "no memory for the rows of %s", table.name);
-    for (size_t j = 0; j < rows->n_rows; j++)
+        return error_set(err, ERR_INTERNAL, NULL, "no memory for the rows of %s", table->name);
+    for (size_t j = 0; j < rows->n_rows; j++) {
         rows->sorted[j] = &rows->rows[j];
-    qsort_r(rows->sorted, rows->n_rows, sizeof(struct text_row *), compare_keys, &table);
+        is_sorted =
+            is_sorted && (j == 0 || compare_keys(&rows->sorted[j - 1], &rows->sorted[j], &key) < 0);
+    }
+    /* Lines stand in the order of their ids, and where one file is a table there is nothing to do.
+     */
+    if (!is_sorted)
+        qsort_r(rows->sorted, rows->n_rows, sizeof(struct text_row *), compare_keys, &key);
     return true;
 }
 
@@ -303,7 +325,7 @@ static bool read_base(struct build *build, struct error *err)
 {
     for (const struct base_text *base = base_texts; base->name != NULL; base++) {
         size_t i = table_of_file(build, base->name, base->name);
-        struct text file = { 0 };
+        defer(text_done) struct text file = { 0 };
 
         if (i == TABLES_N)
             return true;
@@ -489,6 +511,8 @@ static void check_ref(const struct cell *cell, const char *text)
 static void check_list(const struct cell *cell, const char *text,
                        void (*check)(const struct cell *, const char *))
 {
+    struct text_memory *memory = &cell->build->text.memory;
+    struct text_mark mark = text_mark(memory);
     const char *const *items = NULL;
     size_t n = list_split(&cell->build->text, text, &items);
 
@@ -510,6 +534,7 @@ static void check_list(const struct cell *cell, const char *text,
         else if (check != NULL)
             check(cell, items[i]);
     }
+    text_release(memory, mark);
 }
 
 static void check_texts(const struct cell *cell, const char *text)
@@ -1095,26 +1120,38 @@ static bool insert(struct writer *writer, sqlite3_stmt *stmt, const struct text_
     return true;
 }
 
+/* Writes what a list cell names. */
+static bool write_list(struct writer *writer, const struct text_row *row, size_t i,
+                       struct error *err)
+{
+    const struct table *table = writer->table;
+    const char *const *items = NULL;
+    size_t n = list_split(&writer->build->text, row->cells[i], &items);
+
+    for (size_t j = 0; j < n; j++) {
+        struct binding to = { .table = table, .row = row, .stmt = writer->links[i], .at = 1 };
+
+        bind_text(&to, row->cells[0]);
+        bind_text(&to, items[j]);
+        sqlite3_bind_int64(to.stmt, to.at++, (sqlite3_int64)j);
+        if (table->is_versioned && table->columns[i].kind == COLUMN_REFS)
+            bind_integer(&to, row_cell(table, row, "version"));
+        if (!insert(writer, writer->links[i], row, err))
+            return false;
+    }
+    return true;
+}
+
 static bool write_links(struct writer *writer, const struct text_row *row, struct error *err)
 {
+    struct text_memory *memory = &writer->build->text.memory;
+
     for (size_t i = 0; writer->table->columns[i].name != NULL; i++) {
-        const char *const *items = NULL;
-        size_t n =
-            writer->links[i] != NULL ? list_split(&writer->build->text, row->cells[i], &items) : 0;
+        struct text_mark mark = text_mark(memory);
 
-        for (size_t j = 0; j < n; j++) {
-            struct binding to = {
-                .table = writer->table, .row = row, .stmt = writer->links[i], .at = 1
-            };
-
-            bind_text(&to, row->cells[0]);
-            bind_text(&to, items[j]);
-            sqlite3_bind_int64(to.stmt, to.at++, (sqlite3_int64)j);
-            if (writer->table->is_versioned && writer->table->columns[i].kind == COLUMN_REFS)
-                bind_integer(&to, row_cell(writer->table, row, "version"));
-            if (!insert(writer, writer->links[i], row, err))
-                return false;
-        }
+        if (writer->links[i] != NULL && row->cells[i] != NULL && !write_list(writer, row, i, err))
+            return false;
+        text_release(memory, mark);
     }
     return true;
 }
@@ -1171,12 +1208,14 @@ static bool write_table(struct build *build, size_t i, sqlite3 *db, const char *
 }
 
 /* Our own last look before anybody else reads the file. */
-static bool check_written(sqlite3 *db, const char *file, struct error *err)
+static bool check_written(const char *path, const char *file, struct error *err)
 {
+    defer(close_database) sqlite3 *db = NULL;
     defer(finalize) sqlite3_stmt *keys = NULL;
     defer(finalize) sqlite3_stmt *pages = NULL;
 
-    if (sqlite3_prepare_v2(db, "PRAGMA foreign_key_check", -1, &keys, NULL) != SQLITE_OK
+    if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK
+        || sqlite3_prepare_v2(db, "PRAGMA foreign_key_check", -1, &keys, NULL) != SQLITE_OK
         || sqlite3_prepare_v2(db, "PRAGMA quick_check(1)", -1, &pages, NULL) != SQLITE_OK)
         return fail(db, file, err);
     if (sqlite3_step(keys) == SQLITE_ROW)
@@ -1208,31 +1247,86 @@ static bool write_digest(sqlite3 *db, const char *file, struct build_summary *re
     return sqlite3_step(stmt) == SQLITE_DONE || fail(db, file, err);
 }
 
-/* Fills the empty file at path; `file` is what it will be called. False as well when the schema
- * refused a row. */
-static bool write_file(struct build *build, const char *path, const char *file,
+/** Indexes that wait for the last row: one sort is cheaper than a million searches. */
+struct indexes {
+    char *sql[INDEXES_MOST]; /* SQL that builds each; of SQLite's memory */
+    size_t n;
+};
+
+static void indexes_done(struct indexes *indexes)
+{
+    for (size_t i = 0; i < indexes->n; i++)
+        sqlite3_free(indexes->sql[i]);
+}
+
+/* Drops the indexes of relationships: no check and nothing that is derived looks there, and no
+ * other table of text grows as large. */
+static bool put_off_indexes(sqlite3 *db, struct indexes *ret, const char *file, struct error *err)
+{
+    static const char list[] =
+        "SELECT sql, name FROM sqlite_schema WHERE type = 'index' AND tbl_name = 'relationships'"
+        " AND sql IS NOT NULL ORDER BY rowid";
+    defer(finalize) sqlite3_stmt *stmt = NULL;
+    defer(buffer_done) struct buffer drops = BUFFER_INIT(SQL_MOST);
+    int code;
+
+    if (sqlite3_prepare_v2(db, list, -1, &stmt, NULL) != SQLITE_OK)
+        return fail(db, file, err);
+    while ((code = sqlite3_step(stmt)) == SQLITE_ROW && ret->n < INDEXES_MOST) {
+        buffer_format(&drops, "DROP INDEX \"%s\";", (const char *)sqlite3_column_text(stmt, 1));
+        ret->sql[ret->n] = sqlite3_mprintf("%s", (const char *)sqlite3_column_text(stmt, 0));
+        if (ret->sql[ret->n] == NULL)
+            return error_set(err, ERR_INTERNAL, NULL, "no memory for an index");
+        ret->n++;
+    }
+    finalize(&stmt);
+    if (drops.broken)
+        return error_set(err, ERR_INTERNAL, NULL, "no memory for a statement");
+    return ret->n == 0 || run(db, drops.data, file, err);
+}
+
+static bool build_indexes(sqlite3 *db, const struct indexes *indexes, const char *file,
+                          struct error *err)
+{
+    for (size_t i = 0; i < indexes->n; i++) {
+        if (!run(db, indexes->sql[i], file, err))
+            return false;
+    }
+    return true;
+}
+
+/* Writes the file again without its gaps, past any copy in memory. */
+static bool pack(sqlite3 *db, const char *path, const char *file, struct error *err)
+{
+    defer(finalize) sqlite3_stmt *stmt = NULL;
+
+    if (sqlite3_prepare_v2(db, "VACUUM INTO ?1", -1, &stmt, NULL) != SQLITE_OK)
+        return fail(db, file, err);
+    sqlite3_bind_text(stmt, 1, path, -1, SQLITE_STATIC);
+    return sqlite3_step(stmt) == SQLITE_DONE || fail(db, file, err);
+}
+
+static void drop_text(struct build *build)
+{
+    for (size_t i = 0; i < TABLES_N; i++)
+        free(build->text.of[i].rows);
+    text_memory_done(&build->text.memory);
+    build->text = (struct dataset_text){ .faults = build->text.faults };
+}
+
+static void build_done(struct build *build)
+{
+    drop_text(build);
+}
+
+/* Fills the empty database. False as well when the schema refused a row. */
+static bool write_rows(struct build *build, sqlite3 *db, const char *file,
                        struct build_summary *ret, struct error *err)
 {
-    defer(close_database) sqlite3 *db = NULL;
-    defer(buffer_done) struct buffer pragmas = BUFFER_INIT(SQL_MOST);
+    defer(indexes_done) struct indexes indexes = { .n = 0 };
 
-    if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
-        return fail(db, file, err);
-    sqlite3_extended_result_codes(db, 1);
-    /* Nobody else sees the file and a failed one is thrown away: no journal, no locks, one sync at
-     * the end. */
-    buffer_format(
-        &pragmas,
-        "PRAGMA page_size = %d; PRAGMA encoding = 'UTF-8'; PRAGMA journal_mode = OFF;"
-        "PRAGMA synchronous = OFF; PRAGMA locking_mode = EXCLUSIVE; PRAGMA temp_store = MEMORY;"
-        "PRAGMA foreign_keys = OFF; PRAGMA secure_delete = ON; PRAGMA cache_size = -65536",
-        PAGE_SIZE);
-    if (pragmas.broken)
-        return error_set(err, ERR_INTERNAL, NULL, "no memory for a statement");
-    if (!sql_fold_register(db))
-        return fail(db, file, err);
-    if (!run(db, pragmas.data, file, err) || !run(db, "BEGIN", file, err)
-        || !run(db, schema_sql, file, err))
+    if (!run(db, "BEGIN", file, err) || !run(db, schema_sql, file, err)
+        || !put_off_indexes(db, &indexes, file, err))
         return false;
     for (size_t i = 0; i < TABLES_N; i++) {
         if (!write_table(build, i, db, file, err))
@@ -1242,16 +1336,45 @@ static bool write_file(struct build *build, const char *path, const char *file,
         return error_set(err, ERR_INTERNAL, NULL, "no memory for the text");
     if (build->faults.n > 0)
         return false;
-    if (!run(db, derive_states_sql, file, err) || !run(db, derive_sql, file, err)
-        || !write_digest(db, file, ret, err) || !run(db, "COMMIT", file, err)
-        || !run(db, "ANALYZE; VACUUM", file, err))
-        return false;
-    return check_written(db, file, err);
+    /* All of it is in the file now, and what follows wants memory of its own. */
+    drop_text(build);
+    return run(db, derive_states_sql, file, err) && run(db, derive_sql, file, err)
+           && build_indexes(db, &indexes, file, err) && write_digest(db, file, ret, err)
+           && run(db, "COMMIT; ANALYZE", file, err);
 }
 
-static void build_done(struct build *build)
+/* Fills the empty file at path; `file` is what it will be called. False as well when the schema
+ * refused a row. */
+static bool write_file(struct build *build, const char *path, const char *file,
+                       struct build_summary *ret, struct error *err)
 {
-    text_memory_done(&build->text.memory);
+    defer(temporary_done) struct temporary scratch = { 0 };
+    defer(close_database) sqlite3 *db = NULL;
+    defer(buffer_done) struct buffer pragmas = BUFFER_INIT(SQL_MOST);
+
+    if (!temporary_make(path, &scratch, err))
+        return false;
+    if (sqlite3_open_v2(scratch.path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL)
+        != SQLITE_OK)
+        return fail(db, file, err);
+    sqlite3_extended_result_codes(db, 1);
+    /* Nobody else sees the file and a failed one is thrown away: no journal, no locks, one sync at
+     * the end. */
+    buffer_format(
+        &pragmas,
+        "PRAGMA page_size = %d; PRAGMA encoding = 'UTF-8'; PRAGMA journal_mode = OFF;"
+        "PRAGMA synchronous = OFF; PRAGMA locking_mode = EXCLUSIVE; PRAGMA temp_store = MEMORY;"
+        "PRAGMA foreign_keys = OFF; PRAGMA cache_size = -65536",
+        PAGE_SIZE);
+    if (pragmas.broken)
+        return error_set(err, ERR_INTERNAL, NULL, "no memory for a statement");
+    if (!sql_fold_register(db))
+        return fail(db, file, err);
+    if (!run(db, pragmas.data, file, err) || !write_rows(build, db, file, ret, err)
+        || !pack(db, path, file, err))
+        return false;
+    close_database(&db);
+    return check_written(path, file, err);
 }
 
 static bool refuse(const struct build *build, struct error *err)
@@ -1532,13 +1655,13 @@ bool build_dataset(const char *text_dir, const char *file, FILE *faults, struct 
         return false;
     if (!temporary_make(file, &temporary, err))
         return false;
+    snprintf(summary.release, sizeof(summary.release), "%s", build.text.newest);
     if (!write_file(&build, temporary.path, file, &summary, err))
         return err->code != ERR_NONE ? false : refuse(&build, err);
     if (!temporary_publish(&temporary, file, &summary.size, err))
         return false;
     summary.n_files = build.n_files;
     summary.n_rows = build.n_rows;
-    snprintf(summary.release, sizeof(summary.release), "%s", build.text.newest);
     *ret = summary;
     return true;
 }

@@ -157,7 +157,12 @@ UPDATE relationships SET sources_json = (
     claims_json = (
     SELECT json_group_array(json_object('id', id, 'name', name)) FROM (
         SELECT b.id, b.name FROM relationship_claims l JOIN labels b ON b.kind = 'claim' AND b.id = l.claim
-        WHERE l.relationship = relationships.id AND l.version = relationships.version ORDER BY l.position));
+        WHERE l.relationship = relationships.id AND l.version = relationships.version ORDER BY l.position))
+WHERE (sources_json = '[]' AND claims_json = '[]') OR rowid IN (
+    SELECT r.rowid FROM labels_before o CROSS JOIN labels b ON b.kind = o.kind AND b.id = o.id AND b.name <> o.name
+    CROSS JOIN relationship_sources l ON l.source = b.id CROSS JOIN relationships r ON r.id = l.relationship AND r.version = l.version WHERE o.kind = 'source'
+    UNION SELECT r.rowid FROM labels_before o CROSS JOIN labels b ON b.kind = o.kind AND b.id = o.id AND b.name <> o.name
+    CROSS JOIN relationship_claims l ON l.claim = b.id CROSS JOIN relationships r ON r.id = l.relationship AND r.version = l.version WHERE o.kind = 'claim');
 
 DROP TABLE temp.labels_before;
 

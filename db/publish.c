@@ -107,7 +107,8 @@ static pid_t process_of(const char *entry, const char *name)
     if (*entry < '1' || *entry > '9')
         return 0;
     pid = strtol(entry, &end, 10);
-    return *end == '\0' ? (pid_t)pid : 0;
+    /* A builder has a temporary file of the temporary file. */
+    return *end == '\0' || strncmp(end, TEMPORARY_INFIX, infix) == 0 ? (pid_t)pid : 0;
 }
 
 void temporary_sweep(const char *file)

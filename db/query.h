@@ -101,6 +101,8 @@ struct query {
     char changed_since[DATE_DAY_SIZE]; /* rows that came to be known after that day; "": all */
     bool is_history;                   /* every version that was known by as_of, oldest first */
     const char *fields_json;           /* bound as :fields; NULL: not used */
+    const char *nodes_json;            /* bound as :nodes; NULL: not used */
+    const char *edges_json;            /* bound as :edges; NULL: not used */
     bool is_definite;                  /* certainty=definite */
     bool is_counted;                   /* count= is not none */
     bool is_pretty;

@@ -11,6 +11,15 @@ const struct field *resource_field(const struct resource *resource, const char *
     return NULL;
 }
 
+const struct param *resource_param(const struct resource *resource, const char *name)
+{
+    const struct param *param = resource->params;
+
+    while (param != NULL && param->name != NULL && strcmp(param->name, name) != 0)
+        param++;
+    return param != NULL && param->name != NULL ? param : NULL;
+}
+
 bool resource_has_versions(const struct resource *resource)
 {
     return resource->known != NULL && !resource->is_derived;

@@ -89,9 +89,9 @@ struct param {
     const char *id_choice; /* CHOICE: one written `choice:ID`, its id bound as :name_id; NULL: none
                             */
     const char *kind;      /* REF, and the id of .id_choice: kind of the thing in `names` */
+    const char *with;      /* declared parameter without which it has no meaning; NULL: none */
     const char *example;   /* a value that answers, for the documents and the tests; needed where
                               is_required */
-    const char *with;      /* declared parameter that has to be given beside it; NULL: none */
     const char *unless;    /* declared parameter that it may not be given beside, and without
                               which alone it is required; NULL: none */
     long least, most, fallback; /* COUNT */
@@ -125,22 +125,26 @@ struct resource;
 
 /** What a report tells of a graph (server/graph.h). */
 enum graph_report {
-    GRAPH_NETWORK, /* nodes and edges around one thing; edges as their collection tells them */
-    GRAPH_LINKS,   /* nodes and links: node-link JSON, GraphML, DOT */
-    GRAPH_NODES,   /* rows of nodes alone */
-    GRAPH_EDGES,   /* rows of links alone */
-    GRAPH_PATHS,   /* shortest chains of edges between two things */
+    GRAPH_NETWORK,     /* nodes and edges around one thing; edges as their collection tells them */
+    GRAPH_LINKS,       /* nodes and links: node-link JSON, GraphML, DOT */
+    GRAPH_NODES_ALONE, /* rows of nodes */
+    GRAPH_EDGES_ALONE, /* rows of links */
+    GRAPH_PATHS,       /* shortest chains of edges between two things */
 };
 
-/** A report on the rows of a collection as the edges of a graph. Its resource has fields, clocks
- * and .from of that collection, so that every filter of it is one here. */
+/** A report on the rows of a collection as the edges of a graph. Its resource has the fields, the
+ * clocks and .from of that collection, so that every filter there is one here. */
 struct graph {
     enum graph_report report;
-    const struct resource *edges; /* the collection */
-    const char *from, *to;        /* columns of .edges: ids of the two ends */
-    const struct resource *nodes; /* rows of the nodes `w` of :nodes, each [id, depth, edges]; NULL:
-                                     none are told */
-    const struct resource *links; /* rows of the edges :edges, by rowid; NULL: .edges tells them */
+    const char *row;              /* SQL of the rowid of an edge */
+    const char *from, *to;        /* SQL of the ids of its two ends */
+    const char *kind;             /* kind of the nodes in `names` */
+    const struct resource *nodes; /* rows of the nodes in :nodes, a JSON list of [id, steps from the
+                                     focus]; NULL: none are told */
+    const struct resource *links; /* rows of the edges in :edges, a JSON list of rowids; NULL: none
+                                     are told */
+    const char *label;            /* field of .nodes that a drawing calls a node by */
+    const char *link_label;       /* field of .links that a drawing calls an edge by */
 };
 
 /** The rows that stand at /v1/{resource}/{id} where an item is a list itself: those of `resource`
@@ -183,6 +187,9 @@ struct resource {
 
 /** The field of that name; NULL: there is none. */
 const struct field *resource_field(const struct resource *resource, const char *name);
+
+/** The declared parameter of that name; NULL: there is none. */
+const struct param *resource_param(const struct resource *resource, const char *name);
 
 /** Whether each row is kept in versions, dated by when they were known. */
 bool resource_has_versions(const struct resource *resource);

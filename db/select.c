@@ -659,6 +659,8 @@ void select_bind(sqlite3_stmt *stmt, const struct query *query)
     select_bind_text(stmt, ":since", query->since);
     select_bind_text(stmt, ":changed_since", query->changed_since);
     select_bind_text(stmt, ":fields", query->fields_json);
+    select_bind_text(stmt, ":nodes", query->nodes_json);
+    select_bind_text(stmt, ":edges", query->edges_json);
     select_bind_text(stmt, ":key", query->key);
     if (query->has_world) {
         select_bind_text(stmt, ":world_min", query->world.min);

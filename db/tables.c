@@ -135,14 +135,15 @@ static bool is_text(const char *cell, const char *text)
 
 static bool has_item(struct dataset_text *text, const char *cell, const char *item)
 {
+    struct text_mark mark = text_mark(&text->memory);
     const char *const *items = NULL;
     size_t n = list_split(text, cell, &items);
+    bool has = false;
 
-    for (size_t i = 0; i < n; i++) {
-        if (strcmp(items[i], item) == 0)
-            return true;
-    }
-    return false;
+    for (size_t i = 0; i < n && !has; i++)
+        has = strcmp(items[i], item) == 0;
+    text_release(&text->memory, mark);
+    return has;
 }
 
 /** Which of low, best and high a qualifier has: `+` needed, `-` empty, `?` as the source has it,

@@ -103,8 +103,8 @@ extern const struct table tables[TABLES_N];
 
 /** The rows of one table, from all of its files. */
 struct table_rows {
-    struct text_row *rows; /* in the order of files and lines */
-    size_t n_rows;
+    struct text_row *rows;          /* in the order of files and lines */
+    size_t n_rows, size;            /* rows; rows there is room for */
     const struct text_row **sorted; /* the same by key */
     bool is_partial; /* a file could not be read whole: references into it prove nothing */
 };

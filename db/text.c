@@ -21,6 +21,8 @@ enum {
     BLOCK_SIZE = 1 << 20, /* bytes taken from the system at once */
     FAULT_MOST = 1024,    /* bytes of one fault's line, without its path: a cell may be long */
     ROW_CELLS_MOST = 256, /* cells of one row that are kept; the widest table has 30 */
+    SHARED_CELLS = 4096,  /* texts that stand again and again: codes, days, sources */
+    SHARED_LEN = 32,      /* bytes of the longest of them: a cell of words is its row's own */
 };
 
 struct text_block {
@@ -67,14 +69,14 @@ void fault_in(struct faults *faults, const char *path, const char *fmt, ...)
     va_end(args);
 }
 
-void *text_alloc(struct text_memory *memory, size_t len)
+/* Bytes at a multiple of align, with whatever stood there. */
+static void *take(struct text_memory *memory, size_t len, size_t align)
 {
-    size_t need = (len + alignof(max_align_t) - 1) / alignof(max_align_t) * alignof(max_align_t);
-    size_t size = need > BLOCK_SIZE ? need : BLOCK_SIZE;
+    size_t size = len > BLOCK_SIZE ? len : BLOCK_SIZE;
     struct text_block *block = memory->last;
 
-    if (block == NULL || need > memory->left) {
-        block = calloc(1, sizeof(*block) + size);
+    if (block == NULL || len > memory->left) {
+        block = malloc(sizeof(*block) + size);
         if (block == NULL) {
             memory->failed = true;
             return NULL;
@@ -84,18 +86,48 @@ void *text_alloc(struct text_memory *memory, size_t len)
         memory->left = size;
     }
     /* Handed out from the end, so that the block needs no size of its own. */
-    memory->left -= need;
+    memory->left = (memory->left - len) / align * align;
     return block->bytes + memory->left;
+}
+
+void *text_alloc(struct text_memory *memory, size_t len)
+{
+    void *taken = take(memory, len, alignof(max_align_t));
+
+    return taken != NULL ? memset(taken, 0, len) : NULL;
+}
+
+/* A text needs no alignment, and a large dataset has ten million of them. */
+static char *keep(struct text_memory *memory, const char *text, size_t len)
+{
+    char *kept = take(memory, len + 1, 1);
+
+    if (kept == NULL)
+        return NULL;
+    memcpy(kept, text, len);
+    kept[len] = '\0';
+    return kept;
 }
 
 const char *text_keep(struct text_memory *memory, const char *text)
 {
-    size_t len = strlen(text);
-    char *kept = text_alloc(memory, len + 1);
+    return keep(memory, text, strlen(text));
+}
 
-    if (kept != NULL)
-        memcpy(kept, text, len);
-    return kept;
+struct text_mark text_mark(const struct text_memory *memory)
+{
+    return (struct text_mark){ .last = memory->last, .left = memory->left };
+}
+
+void text_release(struct text_memory *memory, struct text_mark mark)
+{
+    while (memory->last != mark.last) {
+        struct text_block *block = memory->last;
+
+        memory->last = block->before;
+        free(block);
+    }
+    memory->left = mark.left;
 }
 
 void text_memory_done(struct text_memory *memory)
@@ -125,6 +157,7 @@ struct reader {
     size_t line;                       /* line in which the row under way began */
     const char *cells[ROW_CELLS_MOST]; /* of the row under way */
     size_t n_cells;
+    const char *shared[SHARED_CELLS]; /* by hash, the last of each; NULL: none */
     struct text_row *rows;
     size_t n_rows, size; /* rows kept, rows there is room for */
     bool row_ended;
@@ -138,13 +171,28 @@ static void bad_cell(struct reader *reader, const char *what)
     fault_at(reader->faults, reader->path, reader->line, "cell %zu %s", reader->n_cells + 1, what);
 }
 
+/* Keeps a cell; one that was read before is lent again. */
+static const char *keep_cell(struct reader *reader, const char *text, size_t len)
+{
+    const char **shared;
+    size_t hash = len;
+
+    if (len > SHARED_LEN)
+        return keep(reader->memory, text, len);
+    for (size_t i = 0; i < len; i++)
+        hash = hash * 31 + (unsigned char)text[i];
+    shared = &reader->shared[hash % SHARED_CELLS];
+    if (*shared == NULL || strncmp(*shared, text, len) != 0 || (*shared)[len] != '\0')
+        *shared = keep(reader->memory, text, len);
+    return *shared;
+}
+
 /* libcsv has read one cell. */
 static void on_cell(void *bytes, size_t len, void *data)
 {
     struct reader *reader = data;
     static const char blanks[] = " \n";
     const char *text = bytes;
-    char *kept;
 
     if (reader->n_cells >= ROW_CELLS_MOST) {
         reader->n_cells++;
@@ -164,12 +212,9 @@ static void on_cell(void *bytes, size_t len, void *data)
             len--;
     }
     if (len > 0) {
-        kept = text_alloc(reader->memory, len + 1);
-        if (kept == NULL)
+        reader->cells[reader->n_cells] = keep_cell(reader, text, len);
+        if (reader->cells[reader->n_cells] == NULL)
             reader->is_out_of_memory = true;
-        else
-            memcpy(kept, text, len);
-        reader->cells[reader->n_cells] = kept;
     }
     reader->n_cells++;
 }
@@ -192,26 +237,35 @@ static void on_row(int terminator, void *data)
     }
     if (reader->n_rows == reader->size) {
         size_t size = reader->size ? reader->size * 2 : 64;
-        struct text_row *rows = text_alloc(reader->memory, size * sizeof(*rows));
+        struct text_row *rows = realloc(reader->rows, size * sizeof(*rows));
 
         if (rows == NULL) {
             reader->is_out_of_memory = true;
             return;
         }
-        if (reader->n_rows > 0)
-            memcpy(rows, reader->rows, reader->n_rows * sizeof(*rows));
         reader->rows = rows;
         reader->size = size;
     }
     row = &reader->rows[reader->n_rows];
     *row = (struct text_row){ .path = reader->path, .line = reader->line, .n_cells = n };
-    row->cells = text_alloc(reader->memory, n * sizeof(*row->cells));
+    row->cells = take(reader->memory, n * sizeof(*row->cells), alignof(const char *));
     if (row->cells == NULL) {
         reader->is_out_of_memory = true;
         return;
     }
     memcpy(row->cells, reader->cells, n * sizeof(*row->cells));
     reader->n_rows++;
+}
+
+static void reader_done(struct reader *reader)
+{
+    free(reader->rows);
+}
+
+void text_done(struct text *text)
+{
+    free(text->rows);
+    *text = (struct text){ 0 };
 }
 
 /* Blanks are content here: libcsv would trim them away and nobody would know. */
@@ -351,7 +405,9 @@ bool text_parse(const char *path, const char *bytes, size_t len, struct text_mem
                 struct faults *faults, struct text *ret, struct error *err)
 {
     defer(csv_free) struct csv_parser parser;
-    struct reader reader = { .path = path, .memory = memory, .faults = faults, .is_whole = true };
+    defer(reader_done) struct reader reader = {
+        .path = path, .memory = memory, .faults = faults, .is_whole = true
+    };
     struct span file = { .data = bytes, .len = len };
 
     *ret = (struct text){ 0 };
@@ -367,6 +423,7 @@ bool text_parse(const char *path, const char *bytes, size_t len, struct text_mem
         return error_set(err, ERR_INTERNAL, NULL, "no memory for %s", path);
     *ret =
         (struct text){ .rows = reader.rows, .n_rows = reader.n_rows, .is_whole = reader.is_whole };
+    reader.rows = NULL;
     return true;
 }
 

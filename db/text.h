@@ -47,6 +47,18 @@ void *text_alloc(struct text_memory *memory, size_t len);
 /** Lends a copy of a text until text_memory_done(). NULL (and `failed`) without memory. */
 const char *text_keep(struct text_memory *memory, const char *text);
 
+/** How much of a memory was lent at a moment. */
+struct text_mark {
+    struct text_block *last; /* NULL: nothing */
+    size_t left;
+};
+
+/** The moment that text_release() goes back to. */
+struct text_mark text_mark(const struct text_memory *memory);
+
+/** Takes back what was lent since the mark; what was lent before stays. */
+void text_release(struct text_memory *memory, struct text_mark mark);
+
 /** Frees everything. Takes NULL and zeroed ones. */
 void text_memory_done(struct text_memory *memory);
 
@@ -60,7 +72,7 @@ struct text_row {
 
 /** A text file. */
 struct text {
-    struct text_row *rows; /* the first is the header; NULL: none */
+    struct text_row *rows; /* the first is the header; owned; NULL: none */
     size_t n_rows;
     bool is_whole; /* false: something of it could not be read, and the faults say what */
 };
@@ -70,8 +82,8 @@ struct text {
  *
  * Shape: what is wrong with the bytes goes to faults, with its line, and leaves ret->is_whole
  * false; the rows before the first thing that cannot be read are in ret all the same, so that their
- * faults are found in the same run. Errors: ERR_INTERNAL without memory. Lifetime: rows and cells
- * live in memory; ret borrows path.
+ * faults are found in the same run. Errors: ERR_INTERNAL without memory. Lifetime: cells live in
+ * memory, and equal ones may be one text; ret borrows path and goes with text_done().
  */
 bool text_read(const char *path, struct text_memory *memory, struct faults *faults,
                struct text *ret, struct error *err);
@@ -83,3 +95,6 @@ bool text_read(const char *path, struct text_memory *memory, struct faults *faul
  */
 bool text_parse(const char *path, const char *bytes, size_t len, struct text_memory *memory,
                 struct faults *faults, struct text *ret, struct error *err);
+
+/** Frees the rows; their cells stay. Takes zeroed ones. */
+void text_done(struct text *text);

@@ -2,6 +2,7 @@
 
 #include "handlers/catalogue.h"
 #include "handlers/common.h"
+#include "handlers/graph.h"
 
 static const struct field fields[] = {
     { .name = "id",
@@ -57,6 +58,7 @@ static const struct field fields[] = {
 
 static const struct child children[] = {
     { .name = "relationships", .filter = "actor" },
+    { .name = "network", .filter = "focus", .report = &network },
     { .name = "events", .filter = "actor" },
     { .name = "facts", .filter = "subject" },
     { .name = "claims", .filter = "subject" },

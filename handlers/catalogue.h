@@ -16,6 +16,10 @@
     X(strengths)                                                                                   \
     X(actors)                                                                                      \
     X(relationships)                                                                               \
+    X(graph)                                                                                       \
+    X(graph_nodes)                                                                                 \
+    X(graph_edges)                                                                                 \
+    X(graph_path)                                                                                  \
     X(events)                                                                                      \
     X(sources)                                                                                     \
     X(places)                                                                                      \

@@ -2,8 +2,9 @@
 
 #include "handlers/catalogue.h"
 #include "handlers/common.h"
+#include "handlers/graph.h"
 
-static const struct field fields[] = {
+const struct field relationship_fields[] = {
     { .name = "id",
       .type = FIELD_ID,
       .flags = FIELD_FILTER | FIELD_SORT,
@@ -82,5 +83,5 @@ const struct resource relationships = {
     .known = "r.",
     .start = "r.start",
     .end = "r.end",
-    .fields = fields,
+    .fields = relationship_fields,
 };

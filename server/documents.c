@@ -16,18 +16,21 @@ static json_t *entry_new(const struct resource *resource)
 json_t *index_new(const struct resource *const *catalogue, const struct state *state,
                   const char *version)
 {
-    json_t *resources = json_array();
+    json_t *resources = json_array(), *reports = json_array();
 
     for (; *catalogue != NULL; catalogue++) {
-        if (json_array_append_new(resources, entry_new(*catalogue)) != 0) {
+        if (json_array_append_new((*catalogue)->graph != NULL ? reports : resources,
+                                  entry_new(*catalogue))
+            != 0) {
             json_decref(resources);
+            json_decref(reports);
             return NULL;
         }
     }
-    return json_pack("{s:s, s:s, s:{s:s, s:s}, s:o, s:{s:s, s:s, s:s}}", "name", "bluehelm",
+    return json_pack("{s:s, s:s, s:{s:s, s:s}, s:o, s:o, s:{s:s, s:s, s:s}}", "name", "bluehelm",
                      "version", version, "dataset", "release", state->release, "digest",
-                     state->digest, "resources", resources, "links", "openapi", "/openapi.json",
-                     "health", "/healthz", "ready", "/readyz");
+                     state->digest, "resources", resources, "reports", reports, "links", "openapi",
+                     "/openapi.json", "health", "/healthz", "ready", "/readyz");
 }
 
 /* Names of the operators that a field takes; "eq" is the field's name alone. NULL without memory.
@@ -80,7 +83,10 @@ json_t *fields_new(const struct resource *const *catalogue)
     size_t n = 0;
 
     for (; *catalogue != NULL; catalogue++) {
-        for (const struct field *field = (*catalogue)->fields; field->name != NULL; field++) {
+        const struct field *field = (*catalogue)->fields;
+
+        /* The fields of a report on a graph are those of the collection of its edges. */
+        for (; field->name != NULL && (*catalogue)->graph == NULL; field++) {
             if (json_array_append_new(fields, field_new(*catalogue, field, ++n)) != 0) {
                 json_decref(fields);
                 return NULL;

@@ -11,6 +11,8 @@
 #include "db/resource.h"
 #include "server/base/buffer.h"
 #include "server/base/cleanup.h"
+#include "server/graph.h"
+#include "server/route.h"
 #include "server/stats.h"
 #include "server/type.h"
 
@@ -230,6 +232,29 @@ static const struct {
       "'Claims that say so.'}},"
       "'required': ['id', 'low', 'best', 'high', 'certain', 'series', 'source', 'claims'],"
       " 'additionalProperties': false}" },
+    { "schemas", "GraphMeta",
+      "{'type': 'object', 'description': 'What the answer rests on.', 'properties': {"
+      "'nodes': {'type': 'integer', 'description': 'Nodes of the answer.'},"
+      "'edges': {'type': 'integer', 'description': 'Edges of the answer.'},"
+      "'chains': {'type': 'integer', 'description': 'Chains of the answer.'},"
+      "'hops': {'type': ['integer', 'null'], 'description': 'Edges in each chain; null: there is "
+      "no chain.'},"
+      "'release': {'type': ['string', 'null'], 'description': 'Release that was in force on that "
+      "day; null: none was yet.'},"
+      "'as_of': {'type': 'string', 'description': 'Day of knowledge that the answer shows.'},"
+      "'permalink': {'type': 'string', 'description': 'Path that gives this answer for good.'},"
+      "'citation': {'type': 'string', 'description': 'Ready to paste.'},"
+      "'licence': {'type': 'string', 'description': 'Under which the data may be used.'}},"
+      "'required': ['release', 'as_of', 'permalink', 'citation', 'licence'], "
+      "'additionalProperties': false}" },
+    { "schemas", "GraphInterval",
+      "{'type': 'object', 'description': 'First and last day on which all edges hold.', "
+      "'properties': {"
+      "'start': {'type': ['string', 'null'], 'description': 'First day; null: the start of all is "
+      "not known.'},"
+      "'end': {'type': ['string', 'null'], 'description': 'Last day; null: none of them has "
+      "ended.'}},"
+      "'required': ['start', 'end'], 'additionalProperties': false}" },
     { "schemas", "Problem",
       "{'type': 'object', 'description': 'A failure, after RFC 9457.', 'properties': {"
       "'type': {'type': 'string', 'description': 'URI reference that names the kind of problem.'},"
@@ -260,9 +285,16 @@ static const struct {
       "'text': {'type': 'string', 'description': 'What one row is.'},"
       "'href': {'type': 'string', 'description': 'Path of the collection.'}},"
       "'required': ['name', 'text', 'href'], 'additionalProperties': false}},"
+      "'reports': {'type': 'array', 'description': 'Answers without pages, worked out from several "
+      "rows.', 'items': {'type': 'object', 'properties': {"
+      "'name': {'type': 'string', 'description': 'Name of the report.'},"
+      "'text': {'type': 'string', 'description': 'What it tells.'},"
+      "'href': {'type': 'string', 'description': 'Path of the report.'}},"
+      "'required': ['name', 'text', 'href'], 'additionalProperties': false}},"
       "'links': {'type': 'object', 'description': 'Other documents by what they are.',"
       " 'additionalProperties': {'type': 'string'}}},"
-      "'required': ['name', 'version', 'dataset', 'resources', 'links'], 'additionalProperties': "
+      "'required': ['name', 'version', 'dataset', 'resources', 'reports', 'links'], "
+      "'additionalProperties': "
       "false}" },
     { "schemas", "Health",
       "{'type': 'object', 'description': 'That the server is well.', 'properties': {"
@@ -806,8 +838,8 @@ static void add_item_envelope(struct draft *draft, const struct resource *resour
 }
 
 /* The 200 of a path, with the first n_headers of those that answers from the dataset have. */
-static void add_response(struct draft *draft, const char *name, const char *text, size_t n_headers,
-                         json_t *schema)
+static void add_typed_response(struct draft *draft, const char *name, const char *text,
+                               size_t n_headers, const char *type, json_t *schema)
 {
     static const char *const names[] = { "Cache-Control", "Content-Digest", "ETag",
                                          "Last-Modified", "Link",           "X-Total-Count" };
@@ -817,7 +849,13 @@ static void add_response(struct draft *draft, const char *name, const char *text
         add(draft, headers, names[i], ref_new("#/components/headers", names[i]));
     add(draft, draft->responses, name,
         json_pack("{s:s, s:o, s:{s:{s:o}}}", "description", text, "headers", headers, "content",
-                  "application/json", "schema", schema));
+                  type, "schema", schema));
+}
+
+static void add_response(struct draft *draft, const char *name, const char *text, size_t n_headers,
+                         json_t *schema)
+{
+    add_typed_response(draft, name, text, n_headers, "application/json", schema);
 }
 
 /** Which failures a path has beside those of every path. */
@@ -864,28 +902,6 @@ static json_t *list_id_new(const char *owner, const char *name)
                             (int)(slash - name) - 1, name + 1, toupper((unsigned char)slash[1]),
                             slash + 2);
     return json_sprintf("list%s%c%s", owner, toupper((unsigned char)name[0]), name + 1);
-}
-
-static void add_children(struct draft *draft, const struct resource *resource)
-{
-    for (const struct child *child = resource->children; child != NULL && child->name != NULL;
-         child++) {
-        const struct resource *other = resource_find(draft->catalogue, child->name);
-        char path[NAME_SIZE];
-        char summary[NAME_SIZE];
-        char response[NAME_SIZE];
-
-        if (other == NULL)
-            continue;
-        snprintf(path, sizeof(path), "/v1/%s/{id}/%s", resource->name, child->name);
-        snprintf(summary, sizeof(summary), "The %s whose %s is the one of the path", child->name,
-                 child->filter);
-        snprintf(response, sizeof(response), "%sList", other->item);
-        add_operation(
-            draft, path, resource->name, list_id_new(resource->item, child->name), summary,
-            list_params_new(draft, other, child->filter),
-            responses_new(draft, response, FAILS_BY_QUERY | FAILS_BY_CURSOR | FAILS_BY_ID));
-    }
 }
 
 /* ---- sums ---- */
@@ -1071,6 +1087,178 @@ static void add_stats(struct draft *draft, const struct resource *resource)
                   responses_new(draft, response, FAILS_BY_QUERY | FAILS_BY_CURSOR));
 }
 
+/* ---- graphs ---- */
+
+static json_t *rows_of_new(const struct resource *part)
+{
+    return json_pack("{s:s, s:s, s:o}", "type", "array", "description", part->text, "items",
+                     schema_ref(part->item));
+}
+
+/* Declares the rows of a part, unless another report has. */
+static void add_part(struct draft *draft, const struct resource *part)
+{
+    if (part != NULL && json_object_get(draft->schemas, part->item) == NULL)
+        add(draft, draft->schemas, part->item, row_new(draft, part));
+}
+
+static json_t *chains_new(const struct graph *graph)
+{
+    json_t *hop = json_pack(
+        "{s:s, s:{s:o, s:o, s:o}, s:[s, s, s], s:b}", "type", "object", "properties", "from",
+        json_pack("{s:s, s:s}", "type", "string", "description", "Where the step begins."), "to",
+        json_pack("{s:s, s:s}", "type", "string", "description", "Where it leads."), "edges",
+        rows_of_new(graph->links), "required", "from", "to", "edges", "additionalProperties", 0);
+    json_t *chain = json_pack(
+        "{s:s, s:{s:{s:s, s:s, s:{s:s}}, s:{s:[o, {s:s}]}, s:{s:s, s:o}}, s:[s, s, s], s:b}",
+        "type", "object", "properties", "nodes", "type", "array", "description",
+        "Ids from the first to the last.", "items", "type", "string", "interval", "oneOf",
+        schema_ref("GraphInterval"), "type", "null", "hops", "type", "array", "items", hop,
+        "required", "nodes", "interval", "hops", "additionalProperties", 0);
+
+    return json_pack("{s:s, s:o}", "type", "array", "items", chain);
+}
+
+/* What "data" of a report is. */
+static json_t *graph_data_new(const struct graph *graph)
+{
+    switch (graph->report) {
+    case GRAPH_NODES_ALONE:
+        return rows_of_new(graph->nodes);
+    case GRAPH_EDGES_ALONE:
+        return rows_of_new(graph->links);
+    case GRAPH_PATHS:
+        return chains_new(graph);
+    case GRAPH_NETWORK:
+        return json_pack("{s:s, s:{s:o, s:o}, s:[s, s], s:b}", "type", "object", "properties",
+                         "nodes", rows_of_new(graph->nodes), "edges", rows_of_new(graph->links),
+                         "required", "nodes", "edges", "additionalProperties", 0);
+    case GRAPH_LINKS:
+        break;
+    }
+    return json_pack("{s:s, s:{s:{s:b}, s:{s:b}, s:{s:s, s:s}, s:o, s:o}, s:[s, s, s, s, s], s:b}",
+                     "type", "object", "properties", "directed", "const", 1, "multigraph", "const",
+                     1, "graph", "type", "object", "description",
+                     "Attributes of the whole: there are none.", "nodes", rows_of_new(graph->nodes),
+                     "links", rows_of_new(graph->links), "required", "directed", "multigraph",
+                     "graph", "nodes", "links", "additionalProperties", 0);
+}
+
+static void add_graph_envelope(struct draft *draft, const struct resource *resource)
+{
+    static const char cut[] =
+        "{'type': ['string', 'null'], 'enum': ['nodes', 'edges', 'looks', 'chains', null],"
+        " 'description': 'The bound at which it was cut: the nodes, edges or chains that were "
+        "asked for at most, or looks, the edges that one answer may look at; null: it is whole.'}";
+    bool is_list = graph_is_list(resource->graph->report);
+    json_t *required = json_pack("[s, s, s, s]", "data", "truncated", "truncated_by", "meta");
+    json_t *properties = json_pack(
+        "{s:o, s:{s:s, s:s}, s:o, s:o}", "data", graph_data_new(resource->graph), "truncated",
+        "type", "boolean", "description", "Whether there is more than the answer may hold.",
+        "truncated_by", literal_new(cut), "meta", schema_ref("GraphMeta"));
+
+    add(draft, json_object_get(properties, "data"), "description", json_string(resource->text));
+    add(draft, json_object_get(properties, "meta"), "description",
+        json_string("What the answer rests on, and how much there is of it."));
+
+    for (size_t i = 0; is_list && i < 2; i++) {
+        static const char *const names[] = { "next", "next_url" };
+
+        add(draft, properties, names[i],
+            json_pack("{s:s, s:s}", "type", "null", "description",
+                      "Always null: what is bounded has no pages."));
+        append(draft, required, json_string(names[i]));
+    }
+    add(draft, draft->schemas, resource->item,
+        json_pack("{s:s, s:s, s:o, s:o, s:b}", "type", "object", "description", resource->text,
+                  "properties", properties, "required", required, "additionalProperties", 0));
+}
+
+static json_t *graph_params_new(struct draft *draft, const struct resource *resource,
+                                const struct child *child, enum route_format format)
+{
+    static const char *const world[] = { "at", "during", "from", "to" };
+    json_t *list = json_array();
+
+    if (child != NULL)
+        add_shared_param(draft, list, "id");
+    add_filters(draft, list, resource, NULL);
+    for (size_t i = 0; i < sizeof(world) / sizeof(*world); i++) {
+        if (resource_param(resource, world[i]) == NULL)
+            add_shared_param(draft, list, world[i]);
+    }
+    add_shared_param(draft, list, "certainty");
+    for (const struct param *param = resource->params; param->name != NULL; param++) {
+        if (child == NULL || strcmp(param->name, child->filter) != 0)
+            add_param(draft, list, resource, declared_new(param));
+    }
+    add_shared_param(draft, list, "as_of");
+    if (format == ROUTE_JSON)
+        add_shared_param(draft, list, "pretty");
+    return list;
+}
+
+/* A report, in each of its formats. owner: at whose items it stands; NULL: it has a path of its
+ * own. */
+static void add_graph(struct draft *draft, const struct resource *resource,
+                      const struct resource *owner, const struct child *child)
+{
+    add_part(draft, resource->graph->nodes);
+    add_part(draft, resource->graph->links);
+    add_graph_envelope(draft, resource);
+    for (int at = ROUTE_JSON; at < ROUTE_FORMAT__MAX; at++) {
+        enum route_format format = (enum route_format)at;
+        const char *suffix = route_format_suffix(format);
+        char path[NAME_SIZE];
+        char response[NAME_SIZE];
+
+        if (!route_has_format(resource, format))
+            continue;
+        if (owner != NULL)
+            snprintf(path, sizeof(path), "/v1/%s/{id}/%s", owner->name, resource->name);
+        else
+            snprintf(path, sizeof(path), "/v1/%s%s", resource->name, suffix);
+        snprintf(response, sizeof(response), "%s%s", resource->item, suffix);
+        if (format == ROUTE_JSON)
+            add_response(draft, response, "What was found.", HEADERS_DATA,
+                         schema_ref(resource->item));
+        else
+            add_typed_response(draft, response, "The whole drawing.", HEADERS_DATA,
+                               route_format_type(format), json_pack("{s:s}", "type", "string"));
+        add_operation(
+            draft, path, owner != NULL ? owner->name : resource->name,
+            json_sprintf("get%s%s", resource->item, *suffix != '\0' ? suffix + 1 : ""),
+            resource->text, graph_params_new(draft, resource, child, format),
+            responses_new(draft, response, FAILS_BY_QUERY | (owner != NULL ? FAILS_BY_ID : 0)));
+    }
+}
+
+/* ---- collections ---- */
+
+static void add_children(struct draft *draft, const struct resource *resource)
+{
+    for (const struct child *child = resource->children; child != NULL && child->name != NULL;
+         child++) {
+        const struct resource *other = resource_find(draft->catalogue, child->name);
+        char path[NAME_SIZE];
+        char summary[NAME_SIZE];
+        char response[NAME_SIZE];
+
+        if (child->report != NULL)
+            add_graph(draft, child->report, resource, child);
+        if (other == NULL)
+            continue;
+        snprintf(path, sizeof(path), "/v1/%s/{id}/%s", resource->name, child->name);
+        snprintf(summary, sizeof(summary), "The %s whose %s is the one of the path", child->name,
+                 child->filter);
+        snprintf(response, sizeof(response), "%sList", other->item);
+        add_operation(
+            draft, path, resource->name, list_id_new(resource->item, child->name), summary,
+            list_params_new(draft, other, child->filter),
+            responses_new(draft, response, FAILS_BY_QUERY | FAILS_BY_CURSOR | FAILS_BY_ID));
+    }
+}
+
 /* The path of an item that is a list of other rows. */
 static void add_members(struct draft *draft, const struct resource *resource)
 {
@@ -1093,6 +1281,10 @@ static void add_resource(struct draft *draft, const struct resource *resource)
     char path[NAME_SIZE];
     char response[NAME_SIZE];
 
+    if (resource->graph != NULL) {
+        add_graph(draft, resource, NULL, NULL);
+        return;
+    }
     add(draft, draft->schemas, resource->item, row_new(draft, resource));
     add_list_envelope(draft, resource);
     if (resource->members == NULL && !resource->is_list)

@@ -37,6 +37,8 @@ struct reserved {
     bool is_changes; /* only where rows are changes */
     bool no_lists;   /* items alone take it */
     bool on_stats;   /* sums take it as well */
+    bool on_graph;   /* reports on a graph take it as well */
+    bool is_json;    /* only where the answer is JSON */
 };
 
 /* ---- small readers ---- */
@@ -348,11 +350,11 @@ static bool read_to(const struct reader *reader, const char *value)
 }
 
 static const struct reserved reserved[] = {
-    { .name = "at", .read = read_at, .is_world = true, .on_stats = true },
-    { .name = "during", .read = read_during, .is_world = true, .on_stats = true },
-    { .name = "from", .read = read_from, .is_world = true, .on_stats = true },
-    { .name = "to", .read = read_to, .is_world = true, .on_stats = true },
-    { .name = "as_of", .read = read_as_of, .on_items = true, .on_stats = true },
+    { .name = "at", .read = read_at, .is_world = true, .on_stats = true, .on_graph = true },
+    { .name = "during", .read = read_during, .is_world = true, .on_stats = true, .on_graph = true },
+    { .name = "from", .read = read_from, .is_world = true, .on_stats = true, .on_graph = true },
+    { .name = "to", .read = read_to, .is_world = true, .on_stats = true, .on_graph = true },
+    { .name = "as_of", .read = read_as_of, .on_items = true, .on_stats = true, .on_graph = true },
     { .name = "since", .read = read_since, .on_items = true, .is_changes = true },
     { .name = "until", .read = read_until, .on_items = true, .is_changes = true },
     { .name = "changed_since", .read = read_changed_since, .is_known = true },
@@ -361,7 +363,7 @@ static const struct reserved reserved[] = {
       .on_items = true,
       .is_known = true,
       .no_lists = true },
-    { .name = "certainty", .read = read_certainty, .on_stats = true },
+    { .name = "certainty", .read = read_certainty, .on_stats = true, .on_graph = true },
     { .name = "sort", .read = read_sort },
     { .name = "limit", .read = read_limit },
     { .name = "cursor", .read = read_cursor },
@@ -369,7 +371,12 @@ static const struct reserved reserved[] = {
     { .name = "count", .read = read_counted },
     { .name = "fields", .read = read_fields, .on_items = true },
     { .name = "include", .read = read_include, .on_items = true },
-    { .name = "pretty", .read = read_pretty, .on_items = true, .on_stats = true },
+    { .name = "pretty",
+      .read = read_pretty,
+      .on_items = true,
+      .on_stats = true,
+      .on_graph = true,
+      .is_json = true },
 };
 enum { N_RESERVED = sizeof(reserved) / sizeof(*reserved) };
 
@@ -382,6 +389,8 @@ static bool is_taken(const struct reserved *param, const struct reader *reader)
 {
     return (param->on_items || reader->query->key == NULL)
            && (param->on_stats || reader->route->kind != ROUTE_STATS)
+           && (param->on_graph || reader->query->resource->graph == NULL)
+           && (!param->is_json || reader->route->format == ROUTE_JSON)
            && (!param->is_world || reader->query->resource->start != NULL)
            && (!param->is_known || resource_has_versions(reader->query->resource))
            && (!param->is_changes || reader->query->resource->changes_of != NULL)
@@ -413,6 +422,8 @@ static bool invalid_code(const struct reader *reader, const char *name, const st
  */
 static bool is_collection_here(const struct reader *reader, const struct resource *collection)
 {
+    if (collection->graph != NULL)
+        return false;
     return reader->query->resource->changes_of == NULL || resource_has_versions(collection);
 }
 
@@ -742,6 +753,15 @@ static bool read_declared(const struct reader *reader, size_t index, const char 
     return query->params[index] != NULL || too_long(reader, param->name);
 }
 
+static bool find_declared(const struct resource *resource, const char *name, size_t *ret)
+{
+    const struct param *param = resource_param(resource, name);
+
+    if (param != NULL)
+        *ret = (size_t)(param - resource->params);
+    return param != NULL;
+}
+
 static bool is_given(const struct reader *reader, const char *name)
 {
     return name != NULL && target_param(reader->target, name) != NULL;
@@ -750,7 +770,9 @@ static bool is_given(const struct reader *reader, const char *name)
 /* Which of the declared parameters go together. */
 static bool check_together(const struct reader *reader)
 {
-    const struct param *params = reader->query->resource->params;
+    const struct query *query = reader->query;
+    const struct param *params = query->resource->params;
+    size_t with = 0;
 
     for (const struct param *param = params; param != NULL && param->name != NULL; param++) {
         if (is_given(reader, param->name) && is_given(reader, param->unless))
@@ -758,10 +780,10 @@ static bool check_together(const struct reader *reader)
                              "'%s' and '%s' exclude each other.", param->name, param->unless);
     }
     for (const struct param *param = params; param != NULL && param->name != NULL; param++) {
-        if (is_given(reader, param->name) && param->with != NULL && !is_given(reader, param->with))
-            return error_set(reader->err, ERR_PARAM_INVALID, param->with,
-                             "'%s' is missing: '%s' means nothing without it.", param->with,
-                             param->name);
+        if (param->with != NULL && is_given(reader, param->name)
+            && find_declared(query->resource, param->with, &with) && query->params[with] == NULL)
+            return error_set(reader->err, ERR_PARAM_INVALID, param->name,
+                             "'%s' has no meaning without '%s'.", param->name, param->with);
     }
     return true;
 }
@@ -782,17 +804,6 @@ static bool check_required(const struct reader *reader)
                          param->example, param->text);
     }
     return true;
-}
-
-static bool find_declared(const struct resource *resource, const char *name, size_t *ret)
-{
-    for (size_t i = 0; resource->params != NULL && resource->params[i].name != NULL; i++) {
-        if (strcmp(resource->params[i].name, name) == 0) {
-            *ret = i;
-            return true;
-        }
-    }
-    return false;
 }
 
 /* ---- the whole ---- */
@@ -825,6 +836,9 @@ static bool read_param(const struct reader *reader, size_t index)
         return !is_first(reader->target, index) || read_filter(reader, name);
     if (!is_first(reader->target, index))
         return error_set(reader->err, ERR_PARAM_REPEATED, name, "'%s' may stand only once.", name);
+    if (own == NULL && reader->route->param != NULL && strcmp(name, reader->route->param) == 0)
+        return error_set(reader->err, ERR_PARAM_INVALID, name, "'%s' is set by the path here.",
+                         name);
     return own != NULL ? own->read(reader, value) : read_declared(reader, declared, value);
 }
 
@@ -857,6 +871,20 @@ static void set_defaults(const struct reader *reader)
     set_params(query);
     if (query->key == NULL)
         read_sort(reader, resource->order);
+}
+
+/* The parameter that the path of a report sets. */
+static bool set_focus(const struct reader *reader)
+{
+    struct query *query = reader->query;
+    char folded[SELECT_ID_SIZE];
+    size_t index = 0;
+
+    find_declared(query->resource, reader->route->param, &index);
+    if (fold_name(reader->route->id, folded, sizeof(folded)) == 0)
+        return error_set(reader->err, ERR_ITEM_UNKNOWN, NULL, "There is no such id.");
+    query->params[index] = keep(query, folded, strlen(folded));
+    return true;
 }
 
 /* The condition that the path of a sub-collection sets. */
@@ -1017,7 +1045,8 @@ bool query_parse(const struct resource *const *catalogue, const struct state *st
     ret->resource = route->resource;
     ret->key = route->kind == ROUTE_ITEM ? route->id : NULL;
     set_defaults(&reader);
-    if (route->kind == ROUTE_CHILD && !set_parent(&reader))
+    if ((route->kind == ROUTE_CHILD && !set_parent(&reader))
+        || (route->param != NULL && !set_focus(&reader)))
         return false;
     for (size_t i = 0; i < target->n_params; i++) {
         if (!read_param(&reader, i))

@@ -18,6 +18,31 @@ static const struct {
 };
 enum { N_DOCUMENTS = sizeof(documents) / sizeof(*documents) };
 
+/** Formats by their ends of paths. */
+static const struct {
+    const char *suffix, *type;
+} formats[ROUTE_FORMAT__MAX] = {
+    [ROUTE_JSON] = { "", "application/json" },
+    [ROUTE_GRAPHML] = { ".graphml", "application/graphml+xml" },
+    [ROUTE_DOT] = { ".dot", "text/vnd.graphviz" },
+};
+
+const char *route_format_suffix(enum route_format format)
+{
+    return formats[format].suffix;
+}
+
+const char *route_format_type(enum route_format format)
+{
+    return formats[format].type;
+}
+
+bool route_has_format(const struct resource *resource, enum route_format format)
+{
+    return format == ROUTE_JSON
+           || (resource->graph != NULL && resource->graph->report == GRAPH_LINKS);
+}
+
 static bool unknown(const char *given, struct error *err)
 {
     return error_set(err, ERR_PATH_UNKNOWN, NULL,
@@ -47,8 +72,14 @@ static bool find_child(const struct resource *const *catalogue, const char *name
     for (; child != NULL && child->name != NULL; child++) {
         if (strcmp(child->name, name) != 0)
             continue;
-        ret->kind = ROUTE_CHILD;
         ret->parent = ret->resource;
+        if (child->report != NULL) {
+            ret->kind = ROUTE_GRAPH;
+            ret->resource = child->report;
+            ret->param = child->filter;
+            return true;
+        }
+        ret->kind = ROUTE_CHILD;
         ret->resource = resource_find(catalogue, child->name);
         ret->filter = resource_field(ret->resource, child->filter);
         return true;
@@ -57,6 +88,25 @@ static bool find_child(const struct resource *const *catalogue, const char *name
     for (child = ret->resource->children; child != NULL && child->name != NULL; child++)
         error_allow(err, name, child->name);
     return false;
+}
+
+/* The resource whose name and the end of a format are the whole of a path's segment. */
+static const struct resource *find_formatted(const struct resource *const *catalogue,
+                                             const char *segment, enum route_format *ret)
+{
+    for (; *catalogue != NULL; catalogue++) {
+        size_t len = strlen((*catalogue)->name);
+
+        for (int format = ROUTE_JSON + 1; format < ROUTE_FORMAT__MAX; format++) {
+            if (strncmp(segment, (*catalogue)->name, len) == 0
+                && strcmp(segment + len, formats[format].suffix) == 0
+                && route_has_format(*catalogue, (enum route_format)format)) {
+                *ret = (enum route_format)format;
+                return *catalogue;
+            }
+        }
+    }
+    return NULL;
 }
 
 /* The collection that a path begins with, which may take two segments; *ret_n is how many. */
@@ -107,7 +157,7 @@ static bool find_row(const struct resource *const *catalogue, const struct targe
     size_t n = target->n_segments - at;
     const struct members *members = ret->resource->members;
 
-    ret->kind = n == 0 ? ROUTE_COLLECTION : ROUTE_ITEM;
+    ret->kind = n > 0 ? ROUTE_ITEM : ret->resource->graph != NULL ? ROUTE_GRAPH : ROUTE_COLLECTION;
     /* No row is called so: ids of what has sums are made of more than one word. */
     if (n == 1 && ret->resource->sums != NULL && strcmp(target->segments[at], "stats") == 0) {
         ret->kind = ROUTE_STATS;
@@ -172,6 +222,8 @@ bool route_find(const struct resource *const *catalogue, const struct target *ta
         if (strcmp(target->segments[0], "v1") != 0)
             return unknown(target->segments[0], err);
         route.resource = find_collection(catalogue, target, &n_names);
+        if (route.resource == NULL && n == 2)
+            route.resource = find_formatted(catalogue, target->segments[1], &route.format);
         if (route.resource == NULL)
             return unknown_collection(catalogue, target, err);
         if (!find_row(catalogue, target, 1 + n_names, &route, err))
@@ -191,6 +243,12 @@ void route_template(const struct route *route, char *ret, size_t size)
         break;
     case ROUTE_COLLECTION:
         snprintf(ret, size, "/v1/%s", route->resource->name);
+        break;
+    case ROUTE_GRAPH:
+        if (route->parent != NULL)
+            snprintf(ret, size, "/v1/%s/{id}/%s", route->parent->name, route->resource->name);
+        else
+            snprintf(ret, size, "/v1/%s%s", route->resource->name, formats[route->format].suffix);
         break;
     case ROUTE_STATS:
         snprintf(ret, size, "/v1/%s/stats", route->resource->name);

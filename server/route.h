@@ -19,16 +19,27 @@ enum route_kind {
     ROUTE_STATS,      /* "/v1/casualties/stats" */
     ROUTE_ITEM,       /* "/v1/missions/{id}" */
     ROUTE_CHILD,      /* "/v1/missions/{id}/facts", "/v1/meta/codes/{id}" */
+    ROUTE_GRAPH,      /* "/v1/graph", "/v1/actors/{id}/network": a report on a graph */
+};
+
+/** In which form an answer is wanted: the end of the path says so. */
+enum route_format {
+    ROUTE_JSON,
+    ROUTE_GRAPHML, /* "/v1/graph.graphml" */
+    ROUTE_DOT,     /* "/v1/graph.dot" */
+    ROUTE_FORMAT__MAX,
 };
 
 /** A found route. Borrows the target's text. */
 struct route {
     enum route_kind kind;
-    const struct resource *resource; /* COLLECTION, STATS, ITEM: the one; CHILD: the child */
-    const struct resource *parent;   /* CHILD: whose */
+    enum route_format format;
+    const struct resource *resource; /* COLLECTION, STATS, ITEM, GRAPH: the one; CHILD: the child */
+    const struct resource *parent;   /* CHILD, and GRAPH below an item: whose; NULL: nobody's */
     const struct field *filter;      /* CHILD: field of the child that is set */
-    const char *id;                  /* ITEM, CHILD: id in the path */
-    size_t id_segment;               /* ITEM, CHILD: which segment of the path that is */
+    const char *param;               /* GRAPH below an item: its declared parameter that is set */
+    const char *id;                  /* ITEM, CHILD, GRAPH below an item: id in the path */
+    size_t id_segment;               /* where there is an id: which segment of the path that is */
     bool is_member; /* CHILD: the rows stand at the id itself, as in "/v1/meta/codes/{id}" */
 };
 
@@ -40,6 +51,15 @@ struct route {
  */
 bool route_find(const struct resource *const *catalogue, const struct target *target,
                 struct route *ret, struct error *err);
+
+/** The end of the path that asks for a format, as ".dot"; "" for JSON. Literal. */
+const char *route_format_suffix(enum route_format format);
+
+/** The media type of a format. Literal. */
+const char *route_format_type(enum route_format format);
+
+/** Whether a resource can be told in a format. */
+bool route_has_format(const struct resource *resource, enum route_format format);
 
 /** Writes the template of a route, as in the OpenAPI document: "/v1/missions/{id}". */
 void route_template(const struct route *route, char *ret, size_t size);

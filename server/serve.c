@@ -17,6 +17,7 @@
 #include "server/cursor.h"
 #include "server/documents.h"
 #include "server/fingerprint.h"
+#include "server/graph.h"
 #include "server/openapi.h"
 #include "server/problem.h"
 #include "server/query.h"
@@ -175,7 +176,7 @@ static bool take_body(struct work *work, struct buffer *body)
                    body->limit)
                               : error_set(work->err, ERR_INTERNAL, NULL, "no memory for the body");
     work->reply->body = buffer_steal(body, &work->reply->len);
-    work->reply->content_type = "application/json";
+    work->reply->content_type = route_format_type(work->route.format);
     work->reply->status = 200;
     return true;
 }
@@ -526,6 +527,34 @@ static bool serve_stats(struct work *work)
     return send_text(work, &body);
 }
 
+/* ---- graphs ---- */
+
+static bool serve_graph(struct work *work)
+{
+    defer(buffer_done) struct buffer body = BUFFER_INIT(work->service->body_limit);
+    defer(buffer_done) struct buffer more = BUFFER_INIT(256);
+    struct graph_result result;
+    bool is_drawing = work->route.format != ROUTE_JSON;
+
+    buffer_text(&body, is_drawing ? "" : "{\"data\":");
+    if (!graph_render(work->conn, &work->query, work->route.format, &body, &result, work->err))
+        return false;
+    if (body.overflow)
+        return error_set(work->err, ERR_TOO_LARGE, result.chains >= 0 ? "chains" : "edges",
+                         "The answer is larger than %zu bytes; ask for fewer %s.", body.limit,
+                         result.chains >= 0 ? "chains" : "nodes and edges");
+    if (is_drawing)
+        return take_body(work, &body);
+    buffer_byte(&body, ',');
+    if (graph_is_list(work->query.resource->graph->report))
+        buffer_text(&body, "\"next\":null,\"next_url\":null,"); /* what is bounded has no pages */
+    graph_render_cut(&result, &body);
+    graph_render_meta(&result, &more);
+    add_meta(work, -1, &more, &body);
+    buffer_byte(&body, '}');
+    return send_text(work, &body);
+}
+
 /* ---- one item ---- */
 
 /* Says why there is no row of that key: never was, not known yet, withdrawn, or called something
@@ -695,7 +724,7 @@ static bool read_request(struct work *work)
                && stats_resolve(work->conn, &work->query, &work->stats, work->err);
     return query_parse(work->service->catalogue, state, &work->target, &work->route, &work->query,
                        work->err)
-           && (work->route.kind != ROUTE_CHILD || check_parent(work))
+           && (work->route.parent == NULL || check_parent(work))
            && query_resolve(work->conn, &work->query, work->err);
 }
 
@@ -703,6 +732,8 @@ static bool make_answer(struct work *work)
 {
     if (work->route.kind == ROUTE_STATS)
         return serve_stats(work);
+    if (work->route.kind == ROUTE_GRAPH)
+        return serve_graph(work);
     return bind_fields(work)
            && (work->route.kind == ROUTE_ITEM ? serve_item(work) : serve_page(work));
 }
@@ -817,6 +848,7 @@ static bool run(struct work *work)
     }
     return work->route.kind == ROUTE_COLLECTION || work->route.kind == ROUTE_STATS
                    || work->route.kind == ROUTE_ITEM || work->route.kind == ROUTE_CHILD
+                   || work->route.kind == ROUTE_GRAPH
                ? serve_rows(work)
                : serve_document(work);
 }

@@ -2,10 +2,12 @@
 
 import csv
 import io
+import re
 import sqlite3
 import subprocess
 import sys
-from collections import Counter
+from collections import Counter, defaultdict
+from itertools import combinations
 
 import pytest
 
@@ -19,7 +21,8 @@ EVENT = {"id": "7", "country": "Mali", "type_of_violence": "1", "date_start": "2
          "dyad_name": "Government of Mali - Ansar Dine"}
 ACTOR = {"ActorId": "9001", "NameData": "Band of Tests", "NameOrig": "", "NameOrigFull": "", "NameOrigFullEng": "", "NewName": "",
          "NewNameFullMotherTongue": "", "NewNameFullEng": "", "Org": "1", "ActorIdPrev": "", "ActorIdSplitTemp": "",
-         "ActorIdAlliance": "", "ActorIdGroup": "", "Location": "Mali", "Version": "22.1"}
+         "ActorIdAlliance": "", "ActorIdGroup": "", "NamePrev": "", "DyadId": "", "NSID": "", "OSCoalitionID": "", "NSCoalitionID": "",
+         "Location": "Mali", "Version": "22.1"}
 
 
 @pytest.fixture
@@ -373,7 +376,7 @@ def test_actors_and_edges_of_two_states_in_any_order(base, tmp_path):
     assert take("ucdp-actors", second, base, LATER) == counts(read=3, unchanged=2, revised=1)
     take("ucdp-actors", second, other, LATER)
     take("ucdp-actors", first, other, DAY)
-    for table in ("actors", "actor_sources", "relationships", "relationship_sources"):
+    for table in ("actors", "actor_sources", "relationships", "relationship_sources", "relationship_claims", "claims", "facts"):
         assert content(base)[table] == content(other)[table]
     sql = "SELECT id, known_from, known_to FROM relationships WHERE id GLOB 'ucdp-90*' ORDER BY id"
     assert query(base, sql) == [("ucdp-9002-splintered-from-9001", DAY, LATER), ("ucdp-9003-entered-alliance-9001", LATER, None),
@@ -391,12 +394,218 @@ def test_an_actor_that_vanished_is_withdrawn(base, tmp_path):
     check(base)
 
 
+# The edges of the published file, read a second time and otherwise: by what each row and each id says.
+
+LISTS = {"splintered_from": ("ActorIdPrev", "NamePrev"), "split_temporarily_from": ("ActorIdSplitTemp", "NameSplitTemp"),
+         "entered_alliance": ("ActorIdAlliance", "NameAlliance"), "joined": ("ActorIdGroup", "GroupName")}
+
+
+def numbers(cell):
+    return [int(number) for number in re.findall(r"\d+", cell)]
+
+
+def listed(rows):
+    """(type, from, to) -> words, of ids that lead to another actor of the file."""
+    known = {int(row["ActorId"]) for row in rows}
+    found = {}
+    for row in rows:
+        for kind, (column, words) in LISTS.items():
+            for to, name in zip(numbers(row[column]), row[words].split(",")):
+                if to in known and to != int(row["ActorId"]):
+                    assert (kind, int(row["ActorId"]), to) not in found
+                    found[kind, int(row["ActorId"]), to] = " ".join(name.split())
+    return found
+
+
+def sharing_of(rows, column):
+    """Who names each id of a column."""
+    sharing = defaultdict(set)
+    for row in rows:
+        for number in numbers(row[column]):
+            sharing[number].add(int(row["ActorId"]))
+    return sharing
+
+
+def pairs(rows, column, most):
+    return {pair for actors in sharing_of(rows, column).values() if len(actors) <= most for pair in combinations(sorted(actors), 2)}
+
+
+def imported_edges(imported, slug):
+    """(from, to) by UCDP's numbers, out of the ids."""
+    found = query(imported, "SELECT id FROM relationships WHERE id GLOB ?", f"ucdp-[0-9]*-{slug}-[0-9]*")
+    return {tuple(map(int, re.fullmatch(rf"ucdp-(\d+)-{slug}-(\d+)", id).groups())) for (id,) in found if re.search(rf"\d-{slug}-\d", id)}
+
+
+def test_every_id_of_the_four_lists_is_an_edge_of_its_kind_and_direction(imported):
+    expected = listed(published("ucdp-actor-221.csv"))
+    assert Counter(kind for kind, _, _ in expected) == {"splintered_from": 223, "split_temporarily_from": 38, "entered_alliance": 117, "joined": 82}
+    for kind in LISTS:
+        assert imported_edges(imported, kind.replace("_", "-")) == {(one, other) for its, one, other in expected if its == kind}
+
+
+def test_ends_of_edges_are_the_actors_of_those_numbers(imported):
+    """The three actors of ours that are UCDP's 72 share one number; the state stands for it."""
+    actor = {}
+    for id, number in query(imported, "SELECT id, ucdp_id FROM actors WHERE ucdp_id IS NOT NULL"
+                            " ORDER BY type IN ('state', 'government'), id DESC"):
+        actor[number] = id
+    rows = query(imported, "SELECT id, from_actor, type, to_actor FROM relationships WHERE id GLOB 'ucdp-[0-9]*'")
+    assert len(rows) == len({id for id, *_ in rows}) == 2280
+    for id, one, kind, other in rows:
+        ends = re.fullmatch(r"ucdp-(\d+)-[a-z-]+-(\d+)", id).groups()
+        assert [one, other] == [actor[int(end)] for end in ends], id
+        assert kind.replace("_", "-") in id or kind in ("fought", "in_coalition_with")
+
+
+def test_each_list_of_names_is_as_long_as_its_list_of_ids():
+    """So that the words of each edge are known."""
+    for row in published("ucdp-actor-221.csv"):
+        for column, words in LISTS.values():
+            assert not row[column].strip() or len(row[column].split(",")) == len(row[words].split(","))
+
+
+def test_two_sides_of_a_dyad_fought_and_more_are_not_guessed(imported):
+    rows = published("ucdp-actor-221.csv")
+    for column, slug, count in (("DyadId", "fought-over-state", 486), ("NSID", "fought-non-state", 692)):
+        expected = pairs(rows, column, 2)
+        assert len(expected) == count and imported_edges(imported, slug) == expected
+    org = {int(row["ActorId"]): row["Org"] for row in rows}
+    # In a conflict over a state one side is a government; outside of it none is, and both are of one kind.
+    assert all("4" in (org[one], org[other]) for one, other in imported_edges(imported, "fought-over-state"))
+    assert all(org[one] == org[other] != "4" for one, other in imported_edges(imported, "fought-non-state"))
+    assert query(imported, "SELECT DISTINCT type, sign FROM relationships WHERE id GLOB 'ucdp-*-fought-*'") == [("fought", "-")]
+
+
+@pytest.mark.parametrize(("column", "kind"), [("DyadId", "sb"), ("NSID", "ns")])
+def test_sides_are_those_that_another_set_of_ucdp_names(column, kind):
+    """The country-years name dyads in words, `A - B`, beside a list of their ids in another order."""
+    rows = published("ucdp-actor-221.csv")
+    names = {int(row["ActorId"]): {" ".join(row[name].split()) for name in ("NameData", "NameOrig", "NewName")} for row in rows}
+    sides = {number: sorted(actors) for number, actors in sharing_of(rows, column).items() if len(actors) == 2}
+    words = defaultdict(set)  # that stand beside an id somewhere
+    for row in published("organizedviolencecy_v25_1.csv"):
+        for number in numbers(row[f"{kind}_dyad_ids_cy"]):
+            words[number] |= {" ".join(name.split()) for name in row[f"{kind}_dyad_names_cy"].split("; ")}
+    checked = [number for number in sides if number in words]
+    wrong = [number for number in checked if not any(f"{a} - {b}" in words[number] for one, other in (sides[number], sides[number][::-1])
+                                                     for a in names[one] for b in names[other])]
+    assert len(checked) > len(sides) / 2
+    # What was renamed or is spelled otherwise since 2022.
+    assert len(wrong) < len(checked) / 20, [(sides[number], [names[actor] for actor in sides[number]], sorted(words[number])[:5]) for number in wrong]
+
+
+def test_who_names_one_coalition_was_in_it_together(imported):
+    rows = published("ucdp-actor-221.csv")
+    for column, slug in (("NSCoalitionID", "in-non-state-coalition-with"), ("OSCoalitionID", "in-one-sided-coalition-with")):
+        assert imported_edges(imported, slug) == pairs(rows, column, 64)
+    assert query(imported, "SELECT DISTINCT type, sign, count(*) FROM relationships WHERE id GLOB 'ucdp-*-coalition-with-*'") == [
+        ("in_coalition_with", "+", 642)]
+
+
+def test_every_edge_carries_one_claim_of_its_own_and_the_source(imported):
+    assert query(imported, "SELECT count(*), sum(c.id = r.id AND c.version = r.version AND c.subject = r.from_actor AND c.object = r.to_actor"
+                 " AND c.predicate = r.type AND c.modality = 'stated' AND c.status = 'normal' AND c.known_from = r.known_from AND c.known_to IS r.known_to"
+                 " AND c.reported_by = s.source AND c.note GLOB '*olumn*'),"
+                 " sum(json_array_length(r.claims_json) = 1 AND json_array_length(r.sources_json) = 1)"
+                 " FROM relationships r LEFT JOIN relationship_claims l ON l.relationship = r.id AND l.version = r.version"
+                 " LEFT JOIN claims c ON c.id = l.claim AND c.version = r.version"
+                 " LEFT JOIN relationship_sources s ON s.relationship = r.id AND s.version = r.version WHERE r.id GLOB 'ucdp-[0-9]*'") == [(2280, 2280, 2280)]
+    check(imported)
+
+
+def test_claims_quote_the_words_of_the_column(imported):
+    expected = listed(published("ucdp-actor-221.csv"))
+    for (kind, one, other), words in expected.items():
+        quote = query(imported, "SELECT quote FROM claims WHERE id = ?", f"ucdp-{one}-{kind.replace('_', '-')}-{other}")
+        assert quote == [(words,)] and len(words.split()) <= 10
+
+
+def test_the_source_of_an_edge_can_be_cited(api):
+    row = api.get("/v1/relationships/ucdp-180-splintered-from-890?include=sources,claims").json
+    assert row["data"]["from_actor"] != row["data"]["to_actor"] and row["data"]["type"] == "splintered_from"
+    source = row["included"]["sources"][0]
+    assert source["citation"] and "22.1" in source["citation"] and source["publisher"]
+    claim = row["included"]["claims"][0]
+    assert (claim["modality"], claim["quote"], claim["reported_by"]["id"]) == ("stated", "KNUP", source["id"])
+
+
+def test_every_name_of_an_actor_finds_it(imported):
+    """Of actors that the file alone holds; those of the dataset keep their own names."""
+    here = {number: id for number, id in query(imported, "SELECT ucdp_id, id FROM actors WHERE note GLOB 'From the UCDP*'")}
+    known = {(name, id) for name, id in query(imported, "SELECT name, id FROM names WHERE kind = 'actor'")}
+    others = {name for name, id in known if id not in here.values()}
+    with sqlite3.connect(imported) as db:
+        aliases = set(db.execute("SELECT alias, id FROM aliases WHERE kind = 'actor'")) | set(db.execute("SELECT name, id FROM actors"))
+    renamed = 0
+    for row in published("ucdp-actor-221.csv"):
+        id = here.get(int(row["ActorId"]))
+        if id is None:
+            continue
+        names = [row[name] for name in ("NameData", "NameOrig", "NameOrigFull", "NameOrigFullEng", "NewNameFullMotherTongue", "NewNameFullEng")]
+        names = [" ".join(name.split()) for name in names + row["NewName"].split(",")]
+        for name in filter(None, names):
+            assert name == "n/a" or (name, id) in aliases or any(other == name.lower() for other in others), (name, id)
+        renamed += row["NameChange"] == "1"
+    assert renamed >= 60
+
+
+def test_an_actor_that_ucdp_renamed_is_found_by_both_names(api):
+    for name in ("CMA", "MNLA"):
+        assert [row["ucdp_id"] for row in api.get(f"/v1/actors?id={name}").json["data"]] == [1158]
+
+
+def test_the_published_actors_again_change_nothing(imported, tmp_path):
+    own = tmp_path / "own.db"
+    own.write_bytes(imported.read_bytes())
+    before = sha(own)
+    assert take("ucdp-actors", shared("ucdp", "ucdp-actor-221.csv"), own, "2022-06-20") == counts(read=1725, unchanged=1725)
+    assert sha(own) == before
+
+
+def test_a_third_actor_of_a_dyad_ends_the_edge_even_when_it_is_rejected(base, tmp_path):
+    take("ucdp-actors", actors(tmp_path, {"DyadId": "5"}, {"DyadId": "5, 6", "NSID": "7"}, {"NSID": "7"}), base, DAY)
+    found = "SELECT id FROM relationships WHERE id GLOB 'ucdp-90*' AND known_to IS NULL ORDER BY id"
+    assert query(base, found) == [("ucdp-9001-fought-over-state-9002",), ("ucdp-9002-fought-non-state-9003",)]
+    take("ucdp-actors", actors(tmp_path, {"DyadId": "5"}, {"DyadId": "5, 6", "NSID": "7"}, {"NSID": "7"}, {"DyadId": "5"}), base, LATER)
+    assert query(base, found) == [("ucdp-9002-fought-non-state-9003",)]
+    check(base)
+    third = tmp_path / "third.db"
+    third.write_bytes(base.read_bytes())
+    many = actors(tmp_path, *[{"Location": "Chad"}] * 4, {"DyadId": "8", "ActorIdPrev": "9001"}, {"DyadId": "8"}, {"DyadId": "8", "Org": "9"})
+    assert take("ucdp-actors", many, third, "2026-06-14")["rejected"] == 1
+    assert query(third, "SELECT id FROM relationships WHERE id GLOB 'ucdp-900[5-7]*'") == [("ucdp-9005-splintered-from-9001",)]
+
+
+def test_words_that_a_later_state_says_otherwise_open_a_version_of_the_claim(base, tmp_path):
+    other = base.with_name("other.db")
+    other.write_bytes(base.read_bytes())
+    first = actors(tmp_path, {}, {"ActorIdPrev": "9001", "NamePrev": "Band  0"}, name="a.csv")
+    second = actors(tmp_path, {"Version": "23.1"}, {"ActorIdPrev": "9001", "NamePrev": "The Band", "Version": "23.1"}, name="b.csv")
+    for file, day in ((first, DAY), (second, LATER)):
+        take("ucdp-actors", file, base, day)
+    for file, day in ((second, LATER), (first, DAY)):
+        take("ucdp-actors", file, other, day)
+    assert query(base, "SELECT version, quote, reported_by, known_from, known_to FROM claims WHERE id = 'ucdp-9002-splintered-from-9001' ORDER BY 1") == [
+        (1, "Band 0", "ucdp-actor-22-1", DAY, LATER), (2, "The Band", "ucdp-actor-23-1", LATER, None)]
+    for table in ("relationships", "claims", "facts", "relationship_claims", "relationship_sources"):
+        assert content(base)[table] == content(other)[table]
+    check(base)
+
+
 @pytest.mark.parametrize(("change", "column"), [
     ({"ActorId": "x"}, "ActorId"), ({"NameData": "n/a"}, "NameData"), ({"Org": "5"}, "Org"), ({"Org": ""}, "Org"),
     ({"ActorIdPrev": "1; 2"}, "ActorIdPrev")])
 def test_an_actor_that_cannot_be_used_is_rejected_with_its_cell(base, tmp_path, change, column):
     assert take("ucdp-actors", actors(tmp_path, {}, change), base, DAY) == counts(read=2, inserted=1, rejected=1)
     assert report_of(base)[0]["column"] == column
+
+
+def test_a_dataset_without_the_codes_of_edges_is_refused(base, tmp_path):
+    with sqlite3.connect(base) as db:
+        db.execute("DELETE FROM codes WHERE id = 'in_coalition_with' AND list = 'predicate'")
+    before = sha(base)
+    assert "does not know the relationship 'in_coalition_with'" in take("ucdp-actors", actors(tmp_path, {}), base, DAY, status=1)
+    assert sha(base) == before
 
 
 # ---- sums ----

@@ -171,22 +171,6 @@ const char *world_ids(const struct world *world, const char *target)
     return ids;
 }
 
-const char *world_besides(const char *name)
-{
-    static char text[256];
-    const struct resource *resource = resource_find(catalogue, name);
-
-    snprintf(text, sizeof(text), "%s", resource->changes_of != NULL ? "since=2000&" : "");
-    for (const struct param *param = resource->params; param != NULL && param->name != NULL;
-         param++) {
-        size_t len = strlen(text);
-
-        if (param->is_required)
-            snprintf(text + len, sizeof(text) - len, "%s=%s&", param->name, param->example);
-    }
-    return text;
-}
-
 const char *header_of(const struct reply *reply, const char *name)
 {
     for (size_t i = 0; i < reply->n_headers; i++) {
@@ -208,4 +192,25 @@ void write_file(const char *path, const void *bytes, size_t len)
     assert_non_null(file);
     assert_int_equal(fwrite(bytes, 1, len, file), len);
     assert_int_equal(fclose(file), 0);
+}
+
+void world_besides(const struct resource *resource, char *ret, size_t size)
+{
+    static const char *const ends[] = { "niger-army", "blue-lantern" };
+    size_t len = 0, n_ends = 0;
+
+    ret[0] = '\0';
+    if (resource->changes_of != NULL)
+        len += (size_t)snprintf(ret, size, "since=2000&");
+    for (const struct param *param = resource->params; param != NULL && param->name != NULL;
+         param++) {
+        const char *value = param->type == PARAM_REF ? ends[n_ends % 2] : param->example;
+
+        if (!param->is_required)
+            continue;
+        n_ends += param->type == PARAM_REF;
+        assert_true(len < size);
+        len += (size_t)snprintf(ret + len, size - len, "%s=%s&", param->name, value);
+    }
+    assert_true(len < size);
 }

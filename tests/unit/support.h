@@ -49,9 +49,10 @@ json_t *world_problem(const struct world *world, int status, const char *code, c
 /** Gets a collection; its ids as "a b c", in a text that the next call changes. */
 const char *world_ids(const struct world *world, const char *target);
 
-/** What a collection has to be asked besides, with a & at its end: changes are since some day, and
- * required parameters are as in their example. In a text that the next call changes. */
-const char *world_besides(const char *name);
+/** Writes what a list of the fixture has to be asked besides, each with `&` behind: values of the
+ * parameters that must be given. */
+struct resource;
+void world_besides(const struct resource *resource, char *ret, size_t size);
 
 /** Value of a header; NULL: it is not there. */
 const char *header_of(const struct reply *reply, const char *name);

@@ -118,6 +118,15 @@ static int close_both(void **state)
     return world_close(state);
 }
 
+/* What has to be asked besides. */
+static const char *besides(const char *name)
+{
+    static char text[128];
+
+    world_besides(resource_find(catalogue, name), text, sizeof(text));
+    return text;
+}
+
 /* ---- pages ---- */
 
 /* Walks all pages from a target; the ids of all rows in their order, for json_decref(). */
@@ -151,11 +160,11 @@ static void assert_walk_is_whole(const struct world *world, const char *name, co
     json_auto_t *whole = NULL;
     json_auto_t *walked = NULL;
 
-    snprintf(target, sizeof(target), "/v1/%s?%ssort=%s&fields=id&limit=10000", name,
-             world_besides(name), sort);
+    snprintf(target, sizeof(target), "/v1/%s?%ssort=%s&fields=id&limit=10000", name, besides(name),
+             sort);
     whole = walk(world, target);
-    snprintf(target, sizeof(target), "/v1/%s?%ssort=%s&fields=id&limit=%u", name,
-             world_besides(name), sort, limit);
+    snprintf(target, sizeof(target), "/v1/%s?%ssort=%s&fields=id&limit=%u", name, besides(name),
+             sort, limit);
     walked = walk(world, target);
     if (!json_equal(whole, walked))
         fail_msg("%s: %zu rows at once, and others in pages (%zu)", target, json_array_size(whole),
@@ -192,7 +201,7 @@ static void any_sort_pages_through_each_row_once_in_the_unpaged_order(void **sta
         assert_walk_is_whole(&crowd, "casualties", sort, 1 + chance(60) + (i % 10 == 0 ? 0 : 6));
     }
     for (size_t i = 0; catalogue[i] != NULL; i++) {
-        for (int j = 0; j < 12; j++) {
+        for (int j = 0; j < 12 && catalogue[i]->graph == NULL; j++) {
             random_sort(catalogue[i], sort, sizeof(sort));
             assert_walk_is_whole(fixture, catalogue[i]->name, sort, 1 + chance(4));
         }
@@ -353,7 +362,7 @@ static json_t *matching(const struct world *world, const char *name, const char 
     json_t *id;
     size_t i;
 
-    snprintf(target, sizeof(target), "/v1/%s?%sfields=id&limit=10000&%s", name, world_besides(name),
+    snprintf(target, sizeof(target), "/v1/%s?%sfields=id&limit=10000&%s", name, besides(name),
              filters);
     ids = walk(world, target);
     json_array_foreach(ids, i, id) json_object_set_new(set, json_string_value(id), json_true());
@@ -516,11 +525,13 @@ static void definite_is_possible_and_not_is_the_rest_among_rows_with_a_value(voi
     (void)state;
     for (size_t i = 0; catalogue[i] != NULL; i++) {
         const struct world *world = catalogue[i] == &casualties ? &crowd : fixture;
-        char target[128];
+        char target[256];
         json_auto_t *page = NULL;
 
+        if (catalogue[i]->graph != NULL)
+            continue; /* it has no pages */
         snprintf(target, sizeof(target), "/v1/%s?%slimit=10000", catalogue[i]->name,
-                 world_besides(catalogue[i]->name));
+                 besides(catalogue[i]->name));
         page = world_get(world, 200, target);
         for (const struct field *field = catalogue[i]->fields; field->name != NULL; field++) {
             if (type_takes(field, OPERATOR_NOT) && !(field->flags & FIELD_HIDDEN))

@@ -130,6 +130,7 @@ static void check_case(void **state)
     if (n == 0)
         assert_true(text.is_whole);
     free(lines);
+    text_done(&text);
     text_memory_done(&memory);
     little_free(&little);
 }
@@ -153,6 +154,7 @@ static void a_cell_of_more_than_64_kib_is_a_fault(void **state)
     assert_true(read_x(&little, &memory, &faults, &text, path));
     assert_int_equal(faults.n, 0);
     assert_true(text.is_whole);
+    text_done(&text);
 
     free(bytes);
     len = (64 << 10) + 4;
@@ -167,6 +169,7 @@ static void a_cell_of_more_than_64_kib_is_a_fault(void **state)
     assert_non_null(strstr(lines, ":2: cell 1 is longer than 65536 bytes"));
     free(lines);
     free(bytes);
+    text_done(&text);
     text_memory_done(&memory);
     little_free(&little);
 }
@@ -187,6 +190,7 @@ static void a_missing_file_is_a_fault_of_its_path(void **state)
     assert_false(text.is_whole);
     assert_non_null(strstr(lines, "x.csv:1: No such file or directory; "));
     free(lines);
+    text_done(&text);
     text_memory_done(&memory);
     little_free(&little);
 }
@@ -207,6 +211,7 @@ static void a_fifo_is_a_fault_and_does_not_block(void **state)
     lines = little_read(little.faults, NULL);
     assert_non_null(strstr(lines, "x.csv:1: not a regular file"));
     free(lines);
+    text_done(&text);
     text_memory_done(&memory);
     little_free(&little);
 }
@@ -229,8 +234,55 @@ static void a_row_of_a_thousand_cells_is_a_fault(void **state)
     assert_int_equal(faults.n, 1);
     assert_non_null(strstr(lines, "x.csv:2: the row has 1001 cells"));
     free(lines);
+    text_done(&text);
     text_memory_done(&memory);
     little_free(&little);
+}
+
+static void what_was_lent_since_a_mark_is_taken_back_and_lent_zeroed_again(void **state)
+{
+    enum { BIG = 3 << 20 };
+    struct text_memory memory = { 0 };
+    const char *kept;
+    unsigned char *again;
+    struct text_mark mark;
+
+    (void)state;
+    mark = text_mark(&memory);
+    text_alloc(&memory, BIG);
+    text_release(&memory, mark);
+    assert_null(memory.last);
+    kept = text_keep(&memory, "kept");
+    mark = text_mark(&memory);
+    for (size_t i = 0; i < 3; i++) { /* in the block of the mark, and in one behind it */
+        memset(text_alloc(&memory, 100), 0xFF, 100);
+        memset(text_alloc(&memory, BIG), 0xFF, BIG);
+        text_keep(&memory, "gone");
+        text_release(&memory, mark);
+        assert_ptr_equal(memory.last, mark.last);
+        assert_int_equal(memory.left, mark.left);
+    }
+    again = text_alloc(&memory, 100);
+    for (size_t i = 0; i < 100; i++)
+        assert_int_equal(again[i], 0);
+    assert_string_equal(kept, "kept");
+    text_memory_done(&memory);
+}
+
+static void equal_cells_are_told_apart_from_their_beginnings(void **state)
+{
+    struct text_memory memory = { 0 };
+    struct faults faults = { 0 };
+    struct error err = { 0 };
+    struct text text;
+    static const char bytes[] = "a,b\nfought,fought\nfoug,foughts\nfought,f\n";
+
+    (void)state;
+    assert_true(text_parse("x", bytes, sizeof(bytes) - 1, &memory, &faults, &text, &err));
+    check_rows(&text, "1|a|b/2|fought|fought/3|foug|foughts/4|fought|f");
+    text_done(&text);
+    text_done(&text);
+    text_memory_done(&memory);
 }
 
 static void faults_are_counted_without_a_place_to_go(void **state)
@@ -280,18 +332,20 @@ static void memory_is_zeroed_and_aligned_whatever_its_size(void **state)
 int main(void)
 {
     enum { N_CASES = sizeof(cases) / sizeof(cases[0]) };
-    struct CMUnitTest tests[N_CASES + 7] = {
+    struct CMUnitTest tests[N_CASES + 9] = {
         cmocka_unit_test(a_cell_of_more_than_64_kib_is_a_fault),
         cmocka_unit_test(a_missing_file_is_a_fault_of_its_path),
         cmocka_unit_test(a_fifo_is_a_fault_and_does_not_block),
         cmocka_unit_test(a_row_of_a_thousand_cells_is_a_fault),
+        cmocka_unit_test(what_was_lent_since_a_mark_is_taken_back_and_lent_zeroed_again),
+        cmocka_unit_test(equal_cells_are_told_apart_from_their_beginnings),
         cmocka_unit_test(faults_are_counted_without_a_place_to_go),
         cmocka_unit_test(control_characters_do_not_reach_the_terminal),
         cmocka_unit_test(memory_is_zeroed_and_aligned_whatever_its_size),
     };
 
     for (size_t i = 0; i < N_CASES; i++)
-        tests[7 + i] = (struct CMUnitTest){ cases[i].name, check_case, NULL, NULL,
+        tests[9 + i] = (struct CMUnitTest){ cases[i].name, check_case, NULL, NULL,
                                             (void *)(uintptr_t)&cases[i] };
     return cmocka_run_group_tests_name("text", tests, NULL, NULL);
 }
