@@ -94,6 +94,8 @@ struct param {
     const char *with;      /* declared parameter without which it has no meaning; NULL: none */
     const char *example;   /* a value that answers, for the documents and the tests; needed where
                               is_required */
+    const char *unless;    /* declared parameter that it may not be given beside, and without
+                              which alone it is required; NULL: none */
     long least, most, fallback; /* COUNT */
     const char *text;           /* one sentence */
 };

@@ -416,7 +416,8 @@ CREATE TABLE relationships (
 );
 -- Everything that a walk from actor to actor asks of an edge, so that it never goes to the rows.
 CREATE INDEX relationships_by_from ON relationships (from_actor, start_min, end_max, known_from, known_to, sign, type, status, to_actor);
-CREATE INDEX relationships_by_to ON relationships (to_actor, start_min, end_max, known_from, known_to, sign, type, status, from_actor);
+-- Edges from one to another are sought here as well, whichever of them has the more.
+CREATE INDEX relationships_by_to ON relationships (to_actor, from_actor, start_min, end_max, known_from, known_to, sign, type, status);
 CREATE INDEX relationships_by_start ON relationships (start_min, id);
 CREATE TABLE relationship_claims (
     relationship TEXT NOT NULL, version INTEGER NOT NULL,

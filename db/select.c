@@ -667,6 +667,7 @@ void select_bind(sqlite3_stmt *stmt, const struct query *query)
     }
     bind_integer(stmt, ":limit", (int64_t)query->limit + 1);
     bind_integer(stmt, ":offset", query->offset);
+    bind_integer(stmt, ":is_definite", query->is_definite);
     for (size_t i = 0; query->resource->params != NULL && query->resource->params[i].name != NULL;
          i++) {
         const struct param *param = &query->resource->params[i];

@@ -28,6 +28,7 @@
     X(timeline)                                                                                    \
     X(annotations)                                                                                 \
     X(series)                                                                                      \
+    X(graph_diff)                                                                                  \
     X(meta_fields)                                                                                 \
     X(meta_codes)                                                                                  \
     X(meta_definitions)                                                                            \

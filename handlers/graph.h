@@ -61,7 +61,7 @@ extern const struct resource network;
     }
 #define GRAPH_FOCUS                                                                                \
     {                                                                                              \
-        .name = "focus", .type = PARAM_REF, .kind = "actor",                                       \
+        .name = "focus", .type = PARAM_REF, .kind = "actor", .example = "minusma",                 \
         .text = "Actor that the walk begins at; without one the answer is the whole graph."        \
     }
 

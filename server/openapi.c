@@ -663,6 +663,8 @@ static json_t *choices_new(const struct param *param)
 
 static json_t *declared_new(const struct param *param)
 {
+    const char *other = param->unless != NULL ? param->unless : param->instead;
+    bool is_required = param->is_required && other == NULL;
     json_t *schema, *declared;
 
     if (param->type == PARAM_CHOICE)
@@ -676,11 +678,12 @@ static json_t *declared_new(const struct param *param)
     declared = json_pack("{s:s, s:s, s:s, s:o}", "name", param->name, "in", "query", "description",
                          param->text, "schema", schema);
     if (declared == NULL
-        || (param->is_required && param->instead == NULL
-            && json_object_set_new(declared, "required", json_true()) != 0)
-        /* OpenAPI has no word for it. */
-        || (param->is_required && param->instead != NULL
-            && json_object_set_new(declared, "x-required-unless", json_string(param->instead)) != 0)
+        || (is_required && json_object_set_new(declared, "required", json_true()) != 0)
+        /* OpenAPI has no word for these. */
+        || (param->is_required && other != NULL
+            && json_object_set_new(declared, "x-required-unless", json_string(other)) != 0)
+        || (param->with != NULL
+            && json_object_set_new(declared, "x-goes-with", json_string(param->with)) != 0)
         || (param->example != NULL
             && json_object_set_new(declared, "example", json_string(param->example)) != 0)) {
         json_decref(declared);

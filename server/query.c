@@ -771,29 +771,51 @@ static bool is_replaced(const struct query *query, const struct param *param)
            && query->params[other] != NULL;
 }
 
-/* What has to be given, and what has no meaning without another. */
-static bool check_declared(const struct reader *reader)
+static bool is_given(const struct reader *reader, const char *name)
+{
+    return name != NULL && target_param(reader->target, name) != NULL;
+}
+
+/* Which of the declared parameters go together. */
+static bool check_together(const struct reader *reader)
 {
     const struct query *query = reader->query;
+    const struct param *params = query->resource->params;
     size_t with = 0;
+
+    for (const struct param *param = params; param != NULL && param->name != NULL; param++) {
+        if (is_given(reader, param->name) && is_given(reader, param->unless))
+            return error_set(reader->err, ERR_PARAM_INVALID, param->name,
+                             "'%s' and '%s' exclude each other.", param->name, param->unless);
+    }
+    for (const struct param *param = params; param != NULL && param->name != NULL; param++) {
+        if (param->with != NULL && is_given(reader, param->name)
+            && find_declared(query->resource, param->with, &with) && query->params[with] == NULL)
+            return error_set(reader->err, ERR_PARAM_INVALID, param->name,
+                             "'%s' has no meaning without '%s'.", param->name, param->with);
+    }
+    return true;
+}
+
+/* What has to be given. */
+static bool check_required(const struct reader *reader)
+{
+    const struct query *query = reader->query;
 
     for (size_t i = 0; query->resource->params != NULL && query->resource->params[i].name != NULL;
          i++) {
         const struct param *param = &query->resource->params[i];
 
-        if (param->is_required && query->params[i] == NULL && param->instead != NULL
-            && !is_replaced(query, param))
+        if (!param->is_required || query->params[i] != NULL || is_given(reader, param->unless)
+            || is_replaced(query, param))
+            continue;
+        if (param->instead != NULL)
             return error_set(reader->err, ERR_PARAM_INVALID, param->name,
                              "'%s' or '%s' is missing, as in %s=%s: %s", param->name,
                              param->instead, param->name, param->example, param->text);
-        if (param->is_required && query->params[i] == NULL && param->instead == NULL)
-            return error_set(reader->err, ERR_PARAM_INVALID, param->name,
-                             "'%s' is missing, as in %s=%s: %s", param->name, param->name,
-                             param->example, param->text);
-        if (param->with != NULL && target_param(reader->target, param->name) != NULL
-            && find_declared(query->resource, param->with, &with) && query->params[with] == NULL)
-            return error_set(reader->err, ERR_PARAM_INVALID, param->name,
-                             "'%s' has no meaning without '%s'.", param->name, param->with);
+        return error_set(reader->err, ERR_PARAM_INVALID, param->name,
+                         "'%s' is missing, as in %s=%s: %s", param->name, param->name,
+                         param->example, param->text);
     }
     return true;
 }
@@ -1044,8 +1066,8 @@ bool query_parse(const struct resource *const *catalogue, const struct state *st
         if (!read_param(&reader, i))
             return false;
     }
-    if (!check_declared(&reader) || !ask_fields(&reader) || !check_includes(&reader)
-        || !check_times(&reader))
+    if (!check_together(&reader) || !check_required(&reader) || !ask_fields(&reader)
+        || !check_includes(&reader) || !check_times(&reader))
         return false;
     if (cursor == NULL)
         return true;

@@ -176,6 +176,16 @@ static void every_field_is_as_the_engine_needs_it(void **state)
     }
 }
 
+/* Whether a parameter that another one goes with is there, and can be shown. */
+static bool has_example(const struct resource *resource, const char *name)
+{
+    const struct param *param = resource->params;
+
+    while (name != NULL && param->name != NULL && strcmp(param->name, name) != 0)
+        param++;
+    return name == NULL || (param->name != NULL && param->example != NULL);
+}
+
 static void no_declared_parameter_bears_the_name_of_anything_else(void **state)
 {
     (void)state;
@@ -200,6 +210,8 @@ static void no_declared_parameter_bears_the_name_of_anything_else(void **state)
                 assert_true(other != param && !other->is_required && other->example != NULL);
                 assert_true(param->type == PARAM_REF && other->type == PARAM_REF);
             }
+            assert_true(has_example(*at, param->with));
+            assert_true(has_example(*at, param->unless));
             /* Unless it is the field that the parameter asks for, which is no filter. */
             if (resource_field(*at, param->name) != NULL) {
                 const struct field *field = resource_field(*at, param->name);

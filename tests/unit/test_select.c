@@ -892,6 +892,16 @@ static void a_page_by_date_is_sought_in_its_index_and_not_sorted(void **state)
     assert_false(plan_says(*state, &events, "TEMP B-TREE"));
 }
 
+static void a_walk_over_edges_asks_their_indexes_alone(void **state)
+{
+    assert_true(
+        plan_says(*state, &graph_diff, "COVERING INDEX relationships_by_from (from_actor=?"));
+    assert_true(plan_says(*state, &graph_diff, "COVERING INDEX relationships_by_to (to_actor=?"));
+    /* Those that differ are sought by their ends as well. */
+    assert_true(plan_says(*state, &graph_diff, "e USING INDEX relationships_by_from (from_actor"));
+    assert_true(plan_says(*state, &graph_diff, "e USING INDEX relationships_by_to (to_actor"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -914,6 +924,7 @@ int main(void)
         cmocka_unit_test(a_name_that_several_things_bear_moves_to_none_of_them),
         cmocka_unit_test(names_are_known_by_kind_and_suggested_when_near),
         cmocka_unit_test(a_page_by_date_is_sought_in_its_index_and_not_sorted),
+        cmocka_unit_test(a_walk_over_edges_asks_their_indexes_alone),
     };
 
     return cmocka_run_group_tests(tests, open_both, close_both);
