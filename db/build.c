@@ -18,6 +18,7 @@
 #include "db/finalize.h"
 #include "db/publish.h"
 #include "db/schema.h"
+#include "db/search.h"
 #include "db/sql_fold.h"
 #include "db/tables.h"
 #include "server/base/buffer.h"
@@ -1229,7 +1230,7 @@ static bool write_file(struct build *build, const char *path, const char *file,
         PAGE_SIZE);
     if (pragmas.broken)
         return error_set(err, ERR_INTERNAL, NULL, "no memory for a statement");
-    if (!sql_fold_register(db))
+    if (!sql_fold_register(db) || !search_register(db))
         return fail(db, file, err);
     if (!run(db, pragmas.data, file, err) || !run(db, "BEGIN", file, err)
         || !run(db, schema_sql, file, err))

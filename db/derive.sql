@@ -1,7 +1,7 @@
 -- What follows from the rows: run by `bluehelm build` after those of the text files are in, and by `bluehelm import` after
 -- those of the imported files, in the same transaction. Running it twice leaves what running it once leaves.
 -- Every statement has an ORDER BY where its order could reach the file, so that the same text gives the same bytes.
--- fold() is fold_name() of server/base/fold.h.
+-- fold() is fold_name() of server/base/fold.h, search_tokens() is in db/search.h.
 
 -- A mission is an actor with the same id, version for version: what was known of it on a day stays what it was.
 DELETE FROM actor_sources WHERE actor IN (SELECT id FROM missions);
@@ -160,6 +160,24 @@ UPDATE relationships SET sources_json = (
         WHERE l.relationship = relationships.id AND l.version = relationships.version ORDER BY l.position));
 
 DROP TABLE temp.labels_before;
+
+-- What full-text search finds: rows of the thousands at most, and so no casualties. The index is one segment in the end, so
+-- that the same text gives the same bytes however it came here.
+DELETE FROM documents;
+INSERT INTO documents (document, kind, id, version, known_from, known_to)
+SELECT row_number() OVER (ORDER BY c.position, x.id, x.version), x.kind, x.id, x.version, x.known_from, x.known_to FROM (
+    SELECT 'mission' AS kind, id, version, known_from, known_to FROM missions
+    UNION ALL SELECT 'actor', id, version, known_from, known_to FROM actors
+    UNION ALL SELECT 'place', id, 1, '0001-01-01', NULL FROM places
+    UNION ALL SELECT 'event', id, 1, known_from, known_to FROM events
+    UNION ALL SELECT 'source', id, 1, known_from, known_to FROM sources
+    UNION ALL SELECT 'claim', id, version, known_from, known_to FROM claims
+) x JOIN codes c ON c.list = 'search_kind' AND c.id = x.kind ORDER BY 1;
+INSERT INTO search (search) VALUES ('delete-all');
+INSERT INTO search (rowid, title, names, text, ids)
+SELECT d.document, search_tokens(t.title), search_tokens(t.names), search_tokens(t.text), search_tokens(d.id)
+FROM documents d JOIN document_texts t ON t.kind = d.kind AND t.id = d.id AND t.version = d.version ORDER BY d.document;
+INSERT INTO search (search) VALUES ('optimize');
 
 -- What this file is; the digest comes last, from all the rest.
 INSERT OR REPLACE INTO dataset (key, value) SELECT 'release', max(id) FROM releases;

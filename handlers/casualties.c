@@ -220,6 +220,13 @@ const struct resource casualties = {
     .known = "k.",
     .start = "k.date",
     .end = "k.end",
+    .search = "(k.mission IN @hits(mission)"
+              " OR k.place IN (SELECT place FROM place_closure WHERE ancestor IN @hits(place))"
+              " OR (k.id, k.version) IN (SELECT casualty, version FROM casualty_perpetrators"
+              " WHERE actor IN @hits(actor))"
+              " OR (k.id, k.version) IN (SELECT casualty, version FROM casualty_claims"
+              " WHERE claim IN @hits(claim))"
+              " OR k.series IN (SELECT id FROM series s WHERE search_holds(:q, s.id, s.name)))",
     .fields = fields,
     .sums = &sums,
 };

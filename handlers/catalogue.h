@@ -21,6 +21,7 @@
     X(places)                                                                                      \
     X(releases)                                                                                    \
     X(changes)                                                                                     \
+    X(search)                                                                                      \
     X(meta_fields)                                                                                 \
     X(meta_codes)                                                                                  \
     X(meta_definitions)                                                                            \

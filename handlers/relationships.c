@@ -82,5 +82,8 @@ const struct resource relationships = {
     .known = "r.",
     .start = "r.start",
     .end = "r.end",
+    .search = "(r.from_actor IN @hits(actor) OR r.to_actor IN @hits(actor)"
+              " OR (r.id, r.version) IN (SELECT relationship, version FROM relationship_claims"
+              " WHERE claim IN @hits(claim)) OR search_holds(:q, r.note))",
     .fields = fields,
 };

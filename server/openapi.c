@@ -59,6 +59,11 @@ static const struct {
     { "parameters", "to",
       "{'name': 'to', 'in': 'query', 'schema': {'type': 'string'},"
       " 'description': 'World time: rows that hold on a date or before it.'}" },
+    { "parameters", "q",
+      "{'name': 'q', 'in': 'query', 'schema': {'type': 'string'},"
+      " 'description': 'Words to search for: rows that have all of them, or that name what has "
+      "them. \"a phrase\", the beginning of a word (minus*) and -word for what is not wanted, as "
+      "in /v1/search.'}" },
     { "parameters", "certainty",
       "{'name': 'certainty', 'in': 'query',"
       " 'schema': {'type': 'string', 'enum': ['possible', 'definite'], 'default': 'possible'},"
@@ -684,6 +689,8 @@ static json_t *list_params_new(struct draft *draft, const struct resource *resou
         add_shared_param(draft, list, "from");
         add_shared_param(draft, list, "to");
     }
+    if (resource->search != NULL)
+        add_shared_param(draft, list, "q");
     if (resource_has_versions(resource))
         add_shared_param(draft, list, "changed_since");
     add_shared_param(draft, list, "certainty");
