@@ -161,18 +161,11 @@ UPDATE relationships SET sources_json = (
 
 DROP TABLE temp.labels_before;
 
--- What full-text search finds: rows of the thousands at most, and so no casualties. The index is one segment in the end, so
--- that the same text gives the same bytes however it came here.
+-- What full-text search finds. The index is one segment in the end, so that the same rows give the same bytes.
 DELETE FROM documents;
 INSERT INTO documents (document, kind, id, version, known_from, known_to)
-SELECT row_number() OVER (ORDER BY c.position, x.id, x.version), x.kind, x.id, x.version, x.known_from, x.known_to FROM (
-    SELECT 'mission' AS kind, id, version, known_from, known_to FROM missions
-    UNION ALL SELECT 'actor', id, version, known_from, known_to FROM actors
-    UNION ALL SELECT 'place', id, 1, '0001-01-01', NULL FROM places
-    UNION ALL SELECT 'event', id, 1, known_from, known_to FROM events
-    UNION ALL SELECT 'source', id, 1, known_from, known_to FROM sources
-    UNION ALL SELECT 'claim', id, version, known_from, known_to FROM claims
-) x JOIN codes c ON c.list = 'search_kind' AND c.id = x.kind ORDER BY 1;
+SELECT row_number() OVER (ORDER BY c.position, r.id, r.version), r.kind, r.id, r.version, r.known_from, r.known_to
+FROM document_rows r JOIN codes c ON c.list = 'search_kind' AND c.id = r.kind ORDER BY 1;
 INSERT INTO search (search) VALUES ('delete-all');
 INSERT INTO search (rowid, title, names, text, ids)
 SELECT d.document, search_tokens(t.title), search_tokens(t.names), search_tokens(t.text), search_tokens(d.id)

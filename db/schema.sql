@@ -467,9 +467,9 @@ CREATE TABLE claim_pairs (
     FOREIGN KEY (other, other_version) REFERENCES claims (id, version)
 ) WITHOUT ROWID;
 
--- Derived: what full-text search finds, each version of a row by itself. What its words are says document_texts.
+-- Derived: what full-text search finds, each version of a row by itself, as document_rows says; its words, document_texts.
 CREATE TABLE documents (
-    document INTEGER PRIMARY KEY, -- from 1 in the order of kinds (code list search_kind), ids and versions; rowid in `search`
+    document INTEGER PRIMARY KEY, -- from 1 in the order of kinds (code list search_kind), ids and versions; rowid in search
     kind TEXT NOT NULL,          -- code list search_kind
     id TEXT NOT NULL,
     version INTEGER NOT NULL,    -- 1 where rows have no versions
@@ -626,6 +626,15 @@ WHERE c.subject_kind = 'actor' AND c.subject IN (SELECT id FROM missions)
     AND coalesce(c.low, c.best, c.high) IS NOT NULL AND c.modality NOT IN ('denied', 'retracted', 'forecast')
     AND c.flags_json NOT LIKE '%translation_damage%';
 
+-- What search finds. Casualties are not in it: they are millions, and have hardly words of their own.
+CREATE VIEW document_rows AS
+SELECT 'mission' AS kind, id, version, known_from, known_to FROM missions
+UNION ALL SELECT 'actor', id, version, known_from, known_to FROM actors
+UNION ALL SELECT 'place', id, 1, '0001-01-01', NULL FROM places
+UNION ALL SELECT 'event', id, 1, known_from, known_to FROM events
+UNION ALL SELECT 'source', id, 1, known_from, known_to FROM sources
+UNION ALL SELECT 'claim', id, version, known_from, known_to FROM claims;
+
 -- The words of what search finds. `names` are other names, those of versions before included, but never a later one:
 -- it was not known yet. Parts have a middle dot between them.
 CREATE VIEW document_texts AS
@@ -639,7 +648,7 @@ SELECT 'mission' AS kind, m.id, m.version, m.acronym AS title,
     (SELECT group_concat(part, ' · ') FROM (
         SELECT m.note AS part WHERE m.note IS NOT NULL
         UNION ALL SELECT value FROM json_each(m.resolutions_json)
-        UNION ALL SELECT value ->> 'name' FROM json_each(m.places_json))) AS text
+        UNION ALL SELECT p.name FROM mission_places l JOIN places p ON p.id = l.place WHERE l.mission = m.id AND l.version = m.version)) AS text
 FROM missions m
 UNION ALL
 SELECT 'actor', a.id, a.version, a.name,
@@ -661,11 +670,11 @@ SELECT 'place', p.id, 1, p.name,
     p.note
 FROM places p
 UNION ALL
-SELECT 'event', id, 1, name, NULL,
+SELECT 'event', e.id, 1, e.name, NULL,
     (SELECT group_concat(part, ' · ') FROM (
-        SELECT text AS part WHERE text IS NOT NULL UNION ALL SELECT note WHERE note IS NOT NULL
-        UNION ALL SELECT value ->> 'name' FROM json_each(places_json)))
-FROM events
+        SELECT e.text AS part WHERE e.text IS NOT NULL UNION ALL SELECT e.note WHERE e.note IS NOT NULL
+        UNION ALL SELECT p.name FROM event_places l JOIN places p ON p.id = l.place WHERE l.event = e.id))
+FROM events e
 UNION ALL
 SELECT 'source', id, 1, title, NULL,
     (SELECT group_concat(part, ' · ') FROM (

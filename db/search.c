@@ -9,10 +9,10 @@
 #include "server/base/cleanup.h"
 
 enum {
-    PIECES = 32,           /* most code points that one decomposes into */
-    TEXT_MOST = 16 << 20,  /* bytes of the words of one text */
+    PIECES = 32,            /* most code points that one decomposes into */
+    TEXT_MOST = 16 << 20,   /* bytes of the words of one text */
     SNIPPET_MOST = 1 << 16, /* bytes of a snippet */
-    LOOKED_AT = 1 << 16,   /* words of a text that are looked through */
+    LOOKED_AT = 1 << 16,    /* words of a text that are looked through */
 };
 
 /* Columns of the FTS5 table, in its order. */

@@ -30,8 +30,7 @@
     " WHERE search MATCH search_expression(:q, :suggest = '1') AND " KNOWN " AND " SUGGESTED       \
     " ORDER BY search.rowid LIMIT " RANKED
 
-#define WORDS                                                                                      \
-    "document_texts t WHERE t.kind = x.kind AND t.id = x.id AND t.version = x.version"
+#define WORDS "document_texts t WHERE t.kind = x.kind AND t.id = x.id AND t.version = x.version"
 
 static const struct field fields[] = {
     { .name = "id",
@@ -64,8 +63,9 @@ static const struct field fields[] = {
       .type = FIELD_TEXT,
       .sql = "(SELECT CASE :suggest WHEN '1' THEN search_snippet(:q, 1, t.names, t.title)"
              " ELSE search_snippet(:q, 0, t.text, t.names, t.title, t.id) END FROM " WORDS ")",
-      .text = "The words around what was found, as plain text, each found word between the "
-              "brackets \u27e6 and \u27e7; an ellipsis where it is cut, a middle dot between parts." },
+      .text =
+          "The words around what was found, as plain text, each found word between the "
+          "brackets \u27e6 and \u27e7; an ellipsis where it is cut, a middle dot between parts." },
     { .name = "score",
       .type = FIELD_INTEGER,
       .flags = FIELD_FILTER | FIELD_SORT,

@@ -118,9 +118,11 @@ static int close_both(void **state)
     return world_close(state);
 }
 
-/* What has to be asked besides: changes are since some day. */
+/* What has to be asked besides: changes are since some day, and a search has words. */
 static const char *besides(const char *name)
 {
+    if (strcmp(name, "search") == 0)
+        return "q=n*&";
     return resource_find(catalogue, name)->changes_of != NULL ? "since=2000&" : "";
 }
 
