@@ -164,8 +164,7 @@ DROP TABLE temp.labels_before;
 -- What full-text search finds. The index is one segment in the end, so that the same rows give the same bytes.
 DELETE FROM documents;
 INSERT INTO documents (document, kind, id, version, known_from, known_to)
-SELECT row_number() OVER (ORDER BY c.position, r.id, r.version), r.kind, r.id, r.version, r.known_from, r.known_to
-FROM document_rows r JOIN codes c ON c.list = 'search_kind' AND c.id = r.kind ORDER BY 1;
+SELECT row_number() OVER (ORDER BY place, id, version), kind, id, version, known_from, known_to FROM document_rows ORDER BY 1;
 INSERT INTO search (search) VALUES ('delete-all');
 INSERT INTO search (rowid, title, names, text, ids)
 SELECT d.document, search_tokens(t.title), search_tokens(t.names), search_tokens(t.text), search_tokens(d.id)

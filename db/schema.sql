@@ -626,14 +626,15 @@ WHERE c.subject_kind = 'actor' AND c.subject IN (SELECT id FROM missions)
     AND coalesce(c.low, c.best, c.high) IS NOT NULL AND c.modality NOT IN ('denied', 'retracted', 'forecast')
     AND c.flags_json NOT LIKE '%translation_damage%';
 
--- What search finds. Casualties are not in it: they are millions, and have hardly words of their own.
+-- What search finds, by the place of its kind. Casualties are not in it: they are millions, and have hardly words of
+-- their own.
 CREATE VIEW document_rows AS
-SELECT 'mission' AS kind, id, version, known_from, known_to FROM missions
-UNION ALL SELECT 'actor', id, version, known_from, known_to FROM actors
-UNION ALL SELECT 'place', id, 1, '0001-01-01', NULL FROM places
-UNION ALL SELECT 'event', id, 1, known_from, known_to FROM events
-UNION ALL SELECT 'source', id, 1, known_from, known_to FROM sources
-UNION ALL SELECT 'claim', id, version, known_from, known_to FROM claims;
+SELECT 1 AS place, 'mission' AS kind, id, version, known_from, known_to FROM missions
+UNION ALL SELECT 2, 'actor', id, version, known_from, known_to FROM actors
+UNION ALL SELECT 3, 'place', id, 1, '0001-01-01', NULL FROM places
+UNION ALL SELECT 4, 'event', id, 1, known_from, known_to FROM events
+UNION ALL SELECT 5, 'source', id, 1, known_from, known_to FROM sources
+UNION ALL SELECT 6, 'claim', id, version, known_from, known_to FROM claims;
 
 -- The words of what search finds. `names` are other names, those of versions before included, but never a later one:
 -- it was not known yet. Parts have a middle dot between them.

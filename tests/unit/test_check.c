@@ -47,8 +47,8 @@ static const struct tamper_case cases[] = {
     { "a_missing_table_is_found", "DROP TABLE event_claims", true,
       "table event_claims: column event TEXT\ntable event_claims: column claim TEXT\ntable "
       "event_claims: column position INTEGER" },
-    { "a_missing_column_is_found", "ALTER TABLE claims DROP COLUMN quote", true,
-      "table claims: column quote TEXT, not null 0, key 0: it is missing" },
+    { "a_missing_column_is_found", "ALTER TABLE claims DROP COLUMN superseded_by", true,
+      "table claims: column superseded_by TEXT, not null 0, key 0: it is missing" },
     { "an_extra_column_is_found", "ALTER TABLE claims ADD COLUMN colour TEXT", true,
       "table claims: column colour TEXT, not null 0, key 0: the schema has none" },
     { "an_extra_table_is_found", "CREATE TABLE weather (day TEXT)", true,
