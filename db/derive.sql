@@ -163,12 +163,12 @@ DROP TABLE temp.labels_before;
 
 -- What full-text search finds. The index is one segment in the end, so that the same rows give the same bytes.
 DELETE FROM documents;
-INSERT INTO documents (document, kind, id, version, known_from, known_to)
-SELECT row_number() OVER (ORDER BY place, id, version), kind, id, version, known_from, known_to FROM document_rows ORDER BY 1;
+INSERT INTO documents (document, kind, id, version, known_from, known_to, title, names, text)
+SELECT row_number() OVER (ORDER BY place, id, version), kind, id, version, known_from, known_to, title, names, text
+FROM document_texts ORDER BY 1;
 INSERT INTO search (search) VALUES ('delete-all');
 INSERT INTO search (rowid, title, names, text, ids)
-SELECT d.document, search_tokens(t.title), search_tokens(t.names), search_tokens(t.text), search_tokens(d.id)
-FROM documents d JOIN document_texts t ON t.kind = d.kind AND t.id = d.id AND t.version = d.version ORDER BY d.document;
+SELECT document, search_tokens(title), search_tokens(names), search_tokens(text), search_tokens(id) FROM documents ORDER BY document;
 INSERT INTO search (search) VALUES ('optimize');
 
 -- What this file is; the digest comes last, from all the rest.

@@ -467,14 +467,18 @@ CREATE TABLE claim_pairs (
     FOREIGN KEY (other, other_version) REFERENCES claims (id, version)
 ) WITHOUT ROWID;
 
--- Derived: what full-text search finds, each version of a row by itself, as document_rows says; its words, document_texts.
+-- Derived: what full-text search finds, each version of a row by itself, with its words: the rows of document_texts, which
+-- is too slow to ask for every hit.
 CREATE TABLE documents (
-    document INTEGER PRIMARY KEY, -- from 1 in the order of kinds (code list search_kind), ids and versions; rowid in search
+    document INTEGER PRIMARY KEY, -- from 1 in the order of kinds, ids and versions; rowid in search
     kind TEXT NOT NULL,          -- code list search_kind
     id TEXT NOT NULL,
     version INTEGER NOT NULL,    -- 1 where rows have no versions
     known_from TEXT NOT NULL,    -- both clocks of the row; 0001-01-01 where it has none
-    known_to TEXT
+    known_to TEXT,
+    title TEXT NOT NULL,
+    names TEXT,                  -- other names, with a middle dot between them
+    text TEXT                    -- all other words, with a middle dot between parts
 );
 -- Derived: the index of their words, as search_tokens() of db/search.h makes them: no case, no accents. It holds no text;
 -- SELECT kind, id FROM search JOIN documents ON document = search.rowid WHERE search MATCH 'goita' asks it anywhere.
@@ -626,20 +630,10 @@ WHERE c.subject_kind = 'actor' AND c.subject IN (SELECT id FROM missions)
     AND coalesce(c.low, c.best, c.high) IS NOT NULL AND c.modality NOT IN ('denied', 'retracted', 'forecast')
     AND c.flags_json NOT LIKE '%translation_damage%';
 
--- What search finds, by the place of its kind. Casualties are not in it: they are millions, and have hardly words of
--- their own.
-CREATE VIEW document_rows AS
-SELECT 1 AS place, 'mission' AS kind, id, version, known_from, known_to FROM missions
-UNION ALL SELECT 2, 'actor', id, version, known_from, known_to FROM actors
-UNION ALL SELECT 3, 'place', id, 1, '0001-01-01', NULL FROM places
-UNION ALL SELECT 4, 'event', id, 1, known_from, known_to FROM events
-UNION ALL SELECT 5, 'source', id, 1, known_from, known_to FROM sources
-UNION ALL SELECT 6, 'claim', id, version, known_from, known_to FROM claims;
-
--- The words of what search finds. `names` are other names, those of versions before included, but never a later one:
--- it was not known yet. Parts have a middle dot between them.
+-- What search finds, with its words, by the place of its kind. Among the names are those of versions before, but never a
+-- later one: it was not known yet. Casualties are not in it: they are millions, and have hardly words of their own.
 CREATE VIEW document_texts AS
-SELECT 'mission' AS kind, m.id, m.version, m.acronym AS title,
+SELECT 1 AS place, 'mission' AS kind, m.id, m.version, m.known_from, m.known_to, m.acronym AS title,
     (SELECT group_concat(name, ' · ') FROM (SELECT name FROM (
         SELECT m.name, 0 AS place
         UNION ALL SELECT o.name, 1 FROM missions o WHERE o.id = m.id AND o.version < m.version
@@ -652,7 +646,7 @@ SELECT 'mission' AS kind, m.id, m.version, m.acronym AS title,
         UNION ALL SELECT p.name FROM mission_places l JOIN places p ON p.id = l.place WHERE l.mission = m.id AND l.version = m.version)) AS text
 FROM missions m
 UNION ALL
-SELECT 'actor', a.id, a.version, a.name,
+SELECT 2, 'actor', a.id, a.version, a.known_from, a.known_to, a.name,
     (SELECT group_concat(name, ' · ') FROM (SELECT name FROM (
         SELECT o.name, 1 AS place FROM actors o WHERE o.id = a.id AND o.version < a.version
         UNION ALL SELECT o.name, 0 FROM missions o WHERE o.id = a.id AND o.version <= a.version
@@ -663,7 +657,7 @@ SELECT 'actor', a.id, a.version, a.name,
     a.note
 FROM actors a
 UNION ALL
-SELECT 'place', p.id, 1, p.name,
+SELECT 3, 'place', p.id, 1, '0001-01-01', NULL, p.name,
     (SELECT group_concat(name, ' · ') FROM (SELECT name FROM (
         SELECT alias AS name, 0 AS place FROM aliases WHERE kind = 'place' AND id = p.id
         UNION ALL SELECT p.iso2, 1 UNION ALL SELECT p.iso3, 2 UNION ALL SELECT printf('%03d', p.m49), 3 WHERE p.m49 IS NOT NULL)
@@ -671,18 +665,18 @@ SELECT 'place', p.id, 1, p.name,
     p.note
 FROM places p
 UNION ALL
-SELECT 'event', e.id, 1, e.name, NULL,
+SELECT 4, 'event', e.id, 1, e.known_from, e.known_to, e.name, NULL,
     (SELECT group_concat(part, ' · ') FROM (
         SELECT e.text AS part WHERE e.text IS NOT NULL UNION ALL SELECT e.note WHERE e.note IS NOT NULL
         UNION ALL SELECT p.name FROM event_places l JOIN places p ON p.id = l.place WHERE l.event = e.id))
 FROM events e
 UNION ALL
-SELECT 'source', id, 1, title, NULL,
+SELECT 5, 'source', id, 1, known_from, known_to, title, NULL,
     (SELECT group_concat(part, ' · ') FROM (
         SELECT publisher AS part UNION ALL SELECT citation WHERE citation IS NOT NULL UNION ALL SELECT note WHERE note IS NOT NULL))
 FROM sources
 UNION ALL
-SELECT 'claim', c.id, c.version, f.name, NULL,
+SELECT 6, 'claim', c.id, c.version, c.known_from, c.known_to, f.name, NULL,
     (SELECT group_concat(part, ' · ') FROM (
         SELECT c.quote AS part WHERE c.quote IS NOT NULL UNION ALL SELECT c.text WHERE c.text IS NOT NULL
         UNION ALL SELECT c.object_text WHERE c.object_text IS NOT NULL UNION ALL SELECT c.note WHERE c.note IS NOT NULL))

@@ -22,15 +22,13 @@
 
 /* Matches in the order of documents, up to what is ranked. */
 #define MATCHES                                                                                    \
-    "SELECT d.kind, d.id, d.version, d.known_from, search_score(search)"                           \
+    "SELECT d.document, d.kind, d.id, d.known_from, search_score(search)"                          \
     " + " POINTS_OF_KIND " + CASE WHEN EXISTS (SELECT 1 FROM names n"                              \
     " WHERE n.name = fold(trim(:q, ' \"')) AND n.kind = d.kind AND n.id = d.id)"                   \
     " THEN " WHOLE_NAME " ELSE 0 END AS score"                                                     \
     " FROM search CROSS JOIN documents d ON d.document = search.rowid"                             \
     " WHERE search MATCH search_expression(:q, :suggest = '1') AND " KNOWN " AND " SUGGESTED       \
     " ORDER BY search.rowid LIMIT " RANKED
-
-#define WORDS "document_texts t WHERE t.kind = x.kind AND t.id = x.id AND t.version = x.version"
 
 static const struct field fields[] = {
     { .name = "id",
@@ -57,12 +55,12 @@ static const struct field fields[] = {
               "was known then." },
     { .name = "title",
       .type = FIELD_TEXT,
-      .sql = "(SELECT t.title FROM " WORDS ")",
+      .sql = "d.title",
       .text = "Its name, acronym or title; of a claim, what its fact asks." },
     { .name = "snippet",
       .type = FIELD_TEXT,
-      .sql = "(SELECT CASE :suggest WHEN '1' THEN search_snippet(:q, 1, t.names, t.title)"
-             " ELSE search_snippet(:q, 0, t.text, t.names, t.title, t.id) END FROM " WORDS ")",
+      .sql = "CASE :suggest WHEN '1' THEN search_snippet(:q, 1, d.names, d.title)"
+             " ELSE search_snippet(:q, 0, d.text, d.names, d.title, d.id) END",
       .text =
           "The words around what was found, as plain text, each found word between the "
           "brackets \u27e6 and \u27e7; an ellipsis where it is cut, a middle dot between parts." },
@@ -102,7 +100,7 @@ const struct resource search = {
     .text = "A mission, actor, place, event, source or claim that words find, the best first; "
             "of more than 10,000 the first in the order of kinds and ids are ranked.",
     .source = "The names and texts of the rows, as in each collection",
-    .from = "(" MATCHES ") x",
+    .from = "(" MATCHES ") x CROSS JOIN documents d ON d.document = x.document",
     .key = "x.kind || '-' || x.id",
     .order = "-score,id",
     .is_list = true,
