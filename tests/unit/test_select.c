@@ -889,6 +889,31 @@ static void a_page_by_date_is_sought_in_its_index_and_not_sorted(void **state)
     assert_false(plan_says(*state, &events, "TEMP B-TREE"));
 }
 
+/* Millions of casualties: each way in which words find some is an index. */
+static void a_search_of_casualties_reads_none_but_those_it_finds(void **state)
+{
+    static struct query query;
+    defer(buffer_done) struct buffer sql = BUFFER_INIT(128 << 10);
+    defer(stmt_return) sqlite3_stmt *stmt = NULL;
+    struct error err = { 0 };
+    bool is_row = true, is_sought = false;
+
+    ask_for_all_fields(&casualties, &query);
+    query.search = "niger";
+    query.sorts[query.n_sorts++] = (struct sort){ .field = resource_field(&casualties, "id") };
+    buffer_text(&sql, "EXPLAIN QUERY PLAN ");
+    assert_true(select_sql(&query, &sql));
+    assert_true(conn_stmt(world_conn(*state), sql.data, &stmt, &err));
+    while (stmt_step(stmt, &is_row, &err) && is_row) {
+        const char *step = (const char *)sqlite3_column_text(stmt, 3);
+
+        if (strncmp(step, "SCAN k", 6) == 0 || strncmp(step, "SCAN c", 6) == 0)
+            fail_msg("%s", step);
+        is_sought = is_sought || strstr(step, "SEARCH k USING INTEGER PRIMARY KEY") != NULL;
+    }
+    assert_true(is_sought);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -911,6 +936,7 @@ int main(void)
         cmocka_unit_test(a_name_that_several_things_bear_moves_to_none_of_them),
         cmocka_unit_test(names_are_known_by_kind_and_suggested_when_near),
         cmocka_unit_test(a_page_by_date_is_sought_in_its_index_and_not_sorted),
+        cmocka_unit_test(a_search_of_casualties_reads_none_but_those_it_finds),
     };
 
     return cmocka_run_group_tests(tests, open_both, close_both);
