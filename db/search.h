@@ -13,10 +13,9 @@
 #include "server/base/error.h"
 
 enum {
-    SEARCH_WORDS = 16,     /* most words of one search */
-    SEARCH_WORD = 128,     /* bytes of a folded word and its NUL; of longer ones the rest is cut */
-    SEARCH_SNIPPET = 24,   /* words of a snippet */
-    SEARCH_RANKED = 10000, /* matches that are ranked; further ones are not looked at */
+    SEARCH_WORDS = 16,   /* most words of one search */
+    SEARCH_WORD = 128,   /* bytes of a folded word and its NUL; of longer ones the rest is cut */
+    SEARCH_SNIPPET = 24, /* words of a snippet */
 };
 
 /** What stands around a found word in a snippet. Where a text has them itself, it is shown with

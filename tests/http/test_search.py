@@ -209,7 +209,7 @@ def test_suggestions_are_names_each_thing_once(api, q):
 
 @pytest.mark.parametrize("q, words", [
     ("", "no word"), ("   ", "no word"), ('""', "no word"), ("*", "no word"), ("?!,.;:", "no word"), ("-mali", "no word"),
-    (" ".join("abcdefghijklmnopq"), "16 words"), ("+".join(["x"] * 900), "16 words"), ('"' + " ".join(["x"] * 17) + '"', "16 words"),
+    (" ".join("abcdefghijklmnopq"), "16 words"), (" ".join(["x"] * 400), "16 words"), ('"' + " ".join(["x"] * 17) + '"', "16 words"),
 ])
 @pytest.mark.parametrize("path", ["/v1/search", "/v1/missions", "/v1/casualties/stats"])
 def test_a_question_without_words_or_with_too_many_is_refused_in_words(api, path, q, words):
@@ -228,7 +228,7 @@ HOSTILE = [
     "NEAR(", "NEAR(a b, 2)", "a NEAR b", "title:", "title : mali", "{title names} : mali", "^mali", "mali^", "- mali", "mali AND", "OR", "NOT",
     "AND AND AND", "NOT mali", '"', '"""', '"mali', 'ma"li', "'", "';DROP TABLE documents;--", "mali'--", "\\", "%", "_", "mali\\*", "**", "mali**",
     "*mali", "a* b* c* d* e* f* g* h* i* j* k* l* m* n* o* p*", '"a b"* -"c d"*', "+mali", "(mali)", "((((((((((", "mali)", "[mali]", "$mali",
-    "rank", "search", "rowid", "bm25(search)", "x" * 1900, "é" * 300, "ﷺ" * 200, "👩‍👩‍👧", "🇲🇱 mali", "\u202emali", "\u0301", "ß" * 300,
+    "rank", "search", "rowid", "bm25(search)", "x" * 600, "é" * 300, "ﷺ" * 150, "👩‍👩‍👧", "🇲🇱 mali", "\u202emali", "\u0301", "ß" * 300,
     "日本語", "กรุงเทพ", "مالي", "ǅ", "½", "ﬁ", "İstanbul", "a\u200db", "\ufeffmali", "--mali", "-", "mali -", '-"', "«mali»", "„mali“",
 ]
 
