@@ -300,9 +300,9 @@ static const char *value_for(const struct field *field, struct conn *conn, char 
 /* What has to be asked besides: changes are since some day, and a search has words. */
 static const char *besides(const char *name)
 {
-    if (strcmp(name, "search") == 0)
-        return "q=n*&";
-    return resource_find(catalogue, name)->changes_of != NULL ? "since=2000&" : "";
+    const struct resource *resource = resource_find(catalogue, name);
+
+    return resource == &search ? "q=n*&" : resource->changes_of != NULL ? "since=2000&" : "";
 }
 
 static void every_filter_with_every_operator_is_answered(void **state)

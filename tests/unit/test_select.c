@@ -121,9 +121,9 @@ static int close_both(void **state)
 /* What has to be asked besides: changes are since some day, and a search has words. */
 static const char *besides(const char *name)
 {
-    if (strcmp(name, "search") == 0)
-        return "q=n*&";
-    return resource_find(catalogue, name)->changes_of != NULL ? "since=2000&" : "";
+    const struct resource *resource = resource_find(catalogue, name);
+
+    return resource == &search ? "q=n*&" : resource->changes_of != NULL ? "since=2000&" : "";
 }
 
 /* ---- pages ---- */
