@@ -167,8 +167,8 @@ struct resource {
     bool is_derived;   /* its rows are worked out from those of others: they have no versions */
     const char *start; /* SQL prefix of the first day columns of world time; NULL: no world time */
     const char *end;   /* SQL prefix of the last day columns of world time */
-    const char *search; /* condition on a row that q= finds: with @hits(KIND) for the ids of that kind
-                           that full-text search finds, :q for what was asked; NULL: no q= */
+    const char *search; /* condition on a row that q= finds: with @hits(KIND) for the ids of that
+                           kind that full-text search finds, :q for what was asked; NULL: no q= */
     const struct field *fields;               /* ends with an all-zero row */
     const struct param *params;               /* ends with an all-zero row; NULL: none */
     const struct child *children;             /* ends with an all-zero row; NULL: none */
