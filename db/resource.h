@@ -77,6 +77,8 @@ enum param_type {
     PARAM_REF,    /* an exact name of one thing of .kind: its id */
     PARAM_COUNT,  /* a whole number from .least to .most; default .fallback */
     PARAM_TEXT,   /* words, as they are: what becomes of them is for .from to say */
+    PARAM_SEARCH, /* words to search for, as they are, for the functions of db/search.h: at least
+                     one is wanted */
 };
 
 /** A parameter of one resource alone, bound as :name inside .from. It may bear a name of the
@@ -181,6 +183,8 @@ struct resource {
     bool is_derived;   /* its rows are worked out from those of others: they have no versions */
     const char *start; /* SQL prefix of the first day columns of world time; NULL: no world time */
     const char *end;   /* SQL prefix of the last day columns of world time */
+    const char *search; /* condition on a row that q= finds: with @hits(KIND) for the ids of that
+                           kind that full-text search finds, :q for what was asked; NULL: no q= */
     const struct field *fields;    /* ends with an all-zero row */
     const struct param *params;    /* ends with an all-zero row; NULL: none */
     const struct child *children;  /* ends with an all-zero row; NULL: none */

@@ -17,7 +17,7 @@
 --   * Closed lists (kinds, causes, types, ...) are rows of `codes`; the build refuses a code that is not there.
 
 PRAGMA application_id = 1651272805; -- 'blhe'
-PRAGMA user_version = 2;            -- the version of this schema
+PRAGMA user_version = 3;            -- the version of this schema
 
 -- What this file is. Keys: digest (SHA-256 of the content, hex), release (id of the newest release), schema (its version).
 CREATE TABLE dataset (
@@ -469,6 +469,23 @@ CREATE TABLE claim_pairs (
     FOREIGN KEY (other, other_version) REFERENCES claims (id, version)
 ) WITHOUT ROWID;
 
+-- Derived: what full-text search finds, each version of a row by itself, with its words: the rows of document_texts, which
+-- is too slow to ask for every hit.
+CREATE TABLE documents (
+    document INTEGER PRIMARY KEY, -- from 1 in the order of kinds, ids and versions; rowid in search
+    kind TEXT NOT NULL,          -- code list search_kind
+    id TEXT NOT NULL,
+    version INTEGER NOT NULL,    -- 1 where rows have no versions
+    known_from TEXT NOT NULL,    -- both clocks of the row; 0001-01-01 where it has none
+    known_to TEXT,
+    title TEXT NOT NULL,
+    names TEXT,                  -- other names, with a middle dot between them
+    text TEXT                    -- all other words, with a middle dot between parts
+);
+-- Derived: the index of their words, as search_tokens() of db/search.h makes them: no case, no accents. It holds no text;
+-- SELECT kind, id FROM search JOIN documents ON document = search.rowid WHERE search MATCH 'goita' asks it anywhere.
+CREATE VIRTUAL TABLE search USING fts5 (title, names, text, ids, content = '', tokenize = 'unicode61 remove_diacritics 2');
+
 -- ---- Views: what is compared with what, said once. They hold nothing of their own. ----
 
 -- Claims as they can be compared. What a claim does not say of its period, place or definition it has from its fact; where
@@ -700,3 +717,55 @@ WHERE c.subject_kind = 'actor' AND c.subject IN (SELECT id FROM missions)
     AND (c.predicate = 'injured' OR c.predicate = 'deaths' OR c.predicate GLOB 'deaths_*')
     AND coalesce(c.low, c.best, c.high) IS NOT NULL AND c.modality NOT IN ('denied', 'retracted', 'forecast')
     AND c.flags_json NOT LIKE '%translation_damage%';
+
+-- What search finds, with its words, by the place of its kind. Among the names are those of versions before, but never a
+-- later one: it was not known yet. Casualties are not in it: they are millions, and have hardly words of their own.
+CREATE VIEW document_texts AS
+SELECT 1 AS place, 'mission' AS kind, m.id, m.version, m.known_from, m.known_to, m.acronym AS title,
+    (SELECT group_concat(name, ' · ') FROM (SELECT name FROM (
+        SELECT m.name, 0 AS place
+        UNION ALL SELECT o.name, 1 FROM missions o WHERE o.id = m.id AND o.version < m.version
+        UNION ALL SELECT o.acronym, 2 FROM missions o WHERE o.id = m.id AND o.version < m.version
+        UNION ALL SELECT alias, 3 FROM aliases WHERE kind = 'mission' AND id = m.id)
+        WHERE name IS NOT NULL AND name <> m.acronym GROUP BY name ORDER BY min(place), name)) AS names,
+    (SELECT group_concat(part, ' · ') FROM (
+        SELECT m.note AS part WHERE m.note IS NOT NULL
+        UNION ALL SELECT value FROM json_each(m.resolutions_json)
+        UNION ALL SELECT p.name FROM mission_places l JOIN places p ON p.id = l.place WHERE l.mission = m.id AND l.version = m.version)) AS text
+FROM missions m
+UNION ALL
+SELECT 2, 'actor', a.id, a.version, a.known_from, a.known_to, a.name,
+    (SELECT group_concat(name, ' · ') FROM (SELECT name FROM (
+        SELECT o.name, 1 AS place FROM actors o WHERE o.id = a.id AND o.version < a.version
+        UNION ALL SELECT o.name, 0 FROM missions o WHERE o.id = a.id AND o.version <= a.version
+        UNION ALL SELECT alias, 2 FROM aliases WHERE id = a.id
+            AND kind = CASE WHEN EXISTS (SELECT 1 FROM missions o WHERE o.id = a.id) THEN 'mission' ELSE 'actor' END
+        UNION ALL SELECT a.iso3, 3 WHERE a.type = 'state')
+        WHERE name IS NOT NULL AND name <> a.name GROUP BY name ORDER BY min(place), name)),
+    a.note
+FROM actors a
+UNION ALL
+SELECT 3, 'place', p.id, 1, '0001-01-01', NULL, p.name,
+    (SELECT group_concat(name, ' · ') FROM (SELECT name FROM (
+        SELECT alias AS name, 0 AS place FROM aliases WHERE kind = 'place' AND id = p.id
+        UNION ALL SELECT p.iso2, 1 UNION ALL SELECT p.iso3, 2 UNION ALL SELECT printf('%03d', p.m49), 3 WHERE p.m49 IS NOT NULL)
+        WHERE name IS NOT NULL ORDER BY place, name)),
+    p.note
+FROM places p
+UNION ALL
+SELECT 4, 'event', e.id, 1, e.known_from, e.known_to, e.name, NULL,
+    (SELECT group_concat(part, ' · ') FROM (
+        SELECT e.text AS part WHERE e.text IS NOT NULL UNION ALL SELECT e.note WHERE e.note IS NOT NULL
+        UNION ALL SELECT p.name FROM event_places l JOIN places p ON p.id = l.place WHERE l.event = e.id))
+FROM events e
+UNION ALL
+SELECT 5, 'source', id, 1, known_from, known_to, title, NULL,
+    (SELECT group_concat(part, ' · ') FROM (
+        SELECT publisher AS part UNION ALL SELECT citation WHERE citation IS NOT NULL UNION ALL SELECT note WHERE note IS NOT NULL))
+FROM sources
+UNION ALL
+SELECT 6, 'claim', c.id, c.version, c.known_from, c.known_to, f.name, NULL,
+    (SELECT group_concat(part, ' · ') FROM (
+        SELECT c.quote AS part WHERE c.quote IS NOT NULL UNION ALL SELECT c.text WHERE c.text IS NOT NULL
+        UNION ALL SELECT c.object_text WHERE c.object_text IS NOT NULL UNION ALL SELECT c.note WHERE c.note IS NOT NULL))
+FROM claims c JOIN facts f ON f.id = c.fact;

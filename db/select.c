@@ -166,6 +166,34 @@ static void add_match(struct buffer *sql, const struct term *term, bool is_index
     }
 }
 
+/* The ids of a kind that q= finds, as they were known. */
+static void add_hits(struct buffer *sql, const char *kind, size_t len)
+{
+    buffer_format(sql,
+                  "(SELECT d.id FROM search CROSS JOIN documents d ON d.document = search.rowid"
+                  " WHERE search MATCH search_expression(:q, 0) AND d.kind = '%.*s'"
+                  " AND d.known_from <= :as_of AND (d.known_to IS NULL OR d.known_to > :as_of))",
+                  (int)len, kind);
+}
+
+/* .search of a resource, with what its @hits(KIND) stand for. */
+static void add_search(struct buffer *sql, const char *search)
+{
+    static const char mark[] = "@hits(";
+    const char *at;
+
+    buffer_text(sql, " AND (");
+    while ((at = strstr(search, mark)) != NULL) {
+        size_t len = strcspn(at + sizeof(mark) - 1, ")");
+
+        buffer_add(sql, search, (size_t)(at - search));
+        add_hits(sql, at + sizeof(mark) - 1, len);
+        search = at + sizeof(mark) - 1 + len + 1;
+    }
+    buffer_text(sql, search);
+    buffer_byte(sql, ')');
+}
+
 /* An imprecise date against the days v (first) and w (last) of a value. */
 static void add_date(struct buffer *sql, const char *min, const char *max, enum operator op,
                      size_t value, bool definite)
@@ -523,6 +551,8 @@ void select_rows(struct buffer *sql, const struct query *query)
         add_term(sql, &query->terms[i], query->is_definite,
                  query->terms[i].field != query->unindexed);
     }
+    if (query->search != NULL)
+        add_search(sql, resource->search);
     if (query->key != NULL)
         buffer_format(sql, " AND %s = :key", resource->key);
 }
@@ -661,6 +691,7 @@ void select_bind(sqlite3_stmt *stmt, const struct query *query)
     select_bind_text(stmt, ":nodes", query->nodes_json);
     select_bind_text(stmt, ":edges", query->edges_json);
     select_bind_text(stmt, ":key", query->key);
+    select_bind_text(stmt, ":q", query->search);
     if (query->has_world) {
         select_bind_text(stmt, ":world_min", query->world.min);
         select_bind_text(stmt, ":world_max", query->world.max);

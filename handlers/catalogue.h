@@ -29,6 +29,7 @@
     X(annotations)                                                                                 \
     X(series)                                                                                      \
     X(graph_diff)                                                                                  \
+    X(search)                                                                                      \
     X(meta_fields)                                                                                 \
     X(meta_codes)                                                                                  \
     X(meta_definitions)                                                                            \

@@ -74,10 +74,16 @@ extern const struct resource network;
         0                                                                                          \
     }
 
+/* Words find a relationship r by its ends, its claims and its note. */
+#define RELATIONSHIP_SEARCH                                                                        \
+    "(r.from_actor IN @hits(actor) OR r.to_actor IN @hits(actor)"                                  \
+    " OR (r.id, r.version) IN (SELECT relationship, version FROM relationship_claims"              \
+    " WHERE claim IN @hits(claim)) OR search_holds(:q, r.note))"
+
 /* A report on relationships r. */
 #define GRAPH_REPORT                                                                               \
     .source = "The claims in claims", .from = "relationships r", .key = "r.id", .order = "id",     \
-    .known = "r.", .start = "r.start", .end = "r.end", .fields = relationship_fields,              \
-    .is_list = true, .is_derived = true
+    .known = "r.", .start = "r.start", .end = "r.end", .search = RELATIONSHIP_SEARCH,              \
+    .fields = relationship_fields, .is_list = true, .is_derived = true
 
 #define GRAPH_ENDS .row = "r.rowid", .from = "r.from_actor", .to = "r.to_actor", .kind = "actor"

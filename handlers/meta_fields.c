@@ -82,6 +82,7 @@ const struct resource meta_fields = {
     .from = "json_each(:fields) f",
     .key = "f.value ->> 'id'",
     .order = "position",
+    .search = "search_holds(:q, f.value ->> 'id', f.value ->> 'text')",
     .fields = fields,
     .fields_of = catalogue,
 };

@@ -61,6 +61,11 @@ static const struct {
     { "parameters", "to",
       "{'name': 'to', 'in': 'query', 'schema': {'type': 'string'},"
       " 'description': 'World time: rows that hold on a date or before it.'}" },
+    { "parameters", "q",
+      "{'name': 'q', 'in': 'query', 'schema': {'type': 'string'},"
+      " 'description': 'Words to search for: rows that have all of them, or that name what has "
+      "them. \"a phrase\", the beginning of a word (minus*) and -word for what is not wanted, as "
+      "in /v1/search.'}" },
     { "parameters", "certainty",
       "{'name': 'certainty', 'in': 'query',"
       " 'schema': {'type': 'string', 'enum': ['possible', 'definite'], 'default': 'possible'},"
@@ -723,6 +728,8 @@ static json_t *list_params_new(struct draft *draft, const struct resource *resou
         add_shared_param(draft, list, "from");
         add_shared_param(draft, list, "to");
     }
+    if (resource->search != NULL)
+        add_shared_param(draft, list, "q");
     if (resource_has_versions(resource))
         add_shared_param(draft, list, "changed_since");
     add_shared_param(draft, list, "certainty");
@@ -1256,6 +1263,8 @@ static json_t *graph_params_new(struct draft *draft, const struct resource *reso
         if (resource_param(resource, world[i]) == NULL)
             add_shared_param(draft, list, world[i]);
     }
+    if (resource->search != NULL)
+        add_shared_param(draft, list, "q");
     add_shared_param(draft, list, "certainty");
     for (const struct param *param = resource->params; param->name != NULL; param++) {
         if (child == NULL || strcmp(param->name, child->filter) != 0)

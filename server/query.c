@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "db/dataset.h"
+#include "db/search.h"
 #include "db/select.h"
 #include "server/base/buffer.h"
 #include "server/base/cleanup.h"
@@ -35,6 +36,7 @@ struct reserved {
     bool is_world;   /* only where the resource has world time */
     bool is_known;   /* only where rows are kept in versions */
     bool is_changes; /* only where rows are changes */
+    bool is_search;  /* only where words find rows */
     bool no_lists;   /* items alone take it */
     bool on_stats;   /* sums take it as well */
     bool on_graph;   /* reports on a graph take it as well */
@@ -288,6 +290,25 @@ static bool read_history(const struct reader *reader, const char *value)
     return true;
 }
 
+/* Looks whether there is something to search for, and keeps it. */
+static bool keep_search(const struct reader *reader, const char *name, const char *value,
+                        const char **ret)
+{
+    struct search search;
+
+    if (!search_parse(name, value, &search, reader->err))
+        return false;
+    *ret = keep(reader->query, value, strlen(value));
+    return *ret != NULL
+           || error_set(reader->err, ERR_PARAM_INVALID, name,
+                        "The values of all parameters are too long together.");
+}
+
+static bool read_search(const struct reader *reader, const char *value)
+{
+    return keep_search(reader, "q", value, &reader->query->search);
+}
+
 static bool narrow_world(const struct reader *reader, const char *name,
                          const struct date_span *span)
 {
@@ -350,6 +371,7 @@ static bool read_to(const struct reader *reader, const char *value)
 }
 
 static const struct reserved reserved[] = {
+    { .name = "q", .read = read_search, .is_search = true, .on_stats = true, .on_graph = true },
     { .name = "at", .read = read_at, .is_world = true, .on_stats = true, .on_graph = true },
     { .name = "during", .read = read_during, .is_world = true, .on_stats = true, .on_graph = true },
     { .name = "from", .read = read_from, .is_world = true, .on_stats = true, .on_graph = true },
@@ -394,6 +416,7 @@ static bool is_taken(const struct reserved *param, const struct reader *reader)
            && (!param->is_world || reader->query->resource->start != NULL)
            && (!param->is_known || resource_has_versions(reader->query->resource))
            && (!param->is_changes || reader->query->resource->changes_of != NULL)
+           && (!param->is_search || reader->query->resource->search != NULL)
            && (!param->no_lists || reader->query->key != NULL);
 }
 
@@ -646,6 +669,11 @@ static bool misplaced_param(const struct reader *reader, const struct reserved *
         snprintf(reader->err->detail, sizeof(reader->err->detail),
                  "'%s' has no meaning here: rows of /v1/%s are not dated by when they were known.",
                  param->name, resource->name);
+    else if (param->is_search && resource->search == NULL)
+        snprintf(reader->err->detail, sizeof(reader->err->detail),
+                 "'%s' has no meaning here: rows of /v1/%s have no words to search for; /v1/search "
+                 "searches everything.",
+                 param->name, resource->name);
     else if (param->no_lists && reader->query->key == NULL)
         snprintf(reader->err->detail, sizeof(reader->err->detail),
                  "'%s' is asked of one row, as in /v1/%s/{id}?%s=true.", param->name,
@@ -746,6 +774,8 @@ static bool read_declared(const struct reader *reader, size_t index, const char 
                              value);
         query->params[index] = keep(query, folded, strlen(folded));
         break;
+    case PARAM_SEARCH:
+        return keep_search(reader, param->name, value, &query->params[index]);
     case PARAM_TEXT:
         query->params[index] = keep(query, value, strlen(value));
         break;
