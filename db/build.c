@@ -1281,6 +1281,8 @@ static bool put_off_indexes(sqlite3 *db, struct indexes *ret, const char *file, 
         ret->n++;
     }
     finalize(&stmt);
+    if (code != SQLITE_DONE && code != SQLITE_ROW)
+        return fail(db, file, err);
     if (drops.broken)
         return error_set(err, ERR_INTERNAL, NULL, "no memory for a statement");
     return ret->n == 0 || run(db, drops.data, file, err);
