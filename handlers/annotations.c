@@ -97,6 +97,7 @@ const struct resource annotations = {
     .is_derived = true,
     .start = "x.date",
     .end = "x.end",
+    .search = "search_holds(:q, " MOMENT_TITLE ", x.words)",
     .fields = fields,
     .params = params,
 };
