@@ -56,7 +56,7 @@ struct graph_ask {
 
 /** Nodes and edges that were found, as JSON for the statements that tell them. */
 struct graph_found {
-    struct buffer nodes; /* [["id", steps from the focus or null], ...] */
+    struct buffer nodes; /* [["id", steps from the focus or null, edges], ...] */
     struct buffer edges; /* [rowid, ...] */
     uint32_t n_nodes, n_edges;
     enum graph_cut cut;

@@ -151,7 +151,7 @@ struct graph {
     const char *from, *to;        /* SQL of the ids of its two ends */
     const char *kind;             /* kind of the nodes in `names` */
     const struct resource *nodes; /* rows of the nodes in :nodes, a JSON list of [id, steps from the
-                                     focus]; NULL: none are told */
+                                     focus, edges]; NULL: none are told */
     const struct resource *links; /* rows of the edges in :edges, a JSON list of rowids; NULL: none
                                      are told */
     const char *label;            /* field of .nodes that a drawing calls a node by */

@@ -19,17 +19,13 @@ extern const struct resource network;
 #define GRAPH_EDGES_FROM "json_each(:edges) w CROSS JOIN relationships r ON r.rowid = w.value"
 
 /* The nodes that a walk has found, as w, with the actor a as it was known; one that was not keeps
- * its id. d counts the edges of the answer that it is an end of. */
+ * its id. */
 #define GRAPH_NODES_FROM                                                                           \
     "json_each(:nodes) w LEFT JOIN actors a ON a.id = w.value ->> 0 AND a.known_from <= :as_of"    \
-    " AND (a.known_to IS NULL OR a.known_to > :as_of)"                                             \
-    " LEFT JOIN (SELECT end, count(*) AS edges, total(sign = '+') AS support,"                     \
-    " total(sign = '-') AS opposition, total(sign = '0') AS neutral FROM"                          \
-    " (SELECT r.from_actor AS end, r.sign FROM " GRAPH_EDGES_FROM                                  \
-    " UNION ALL SELECT r.to_actor, r.sign FROM " GRAPH_EDGES_FROM                                  \
-    " WHERE r.to_actor <> r.from_actor) GROUP BY end) d ON d.end = w.value ->> 0"
+    " AND (a.known_to IS NULL OR a.known_to > :as_of)"
 
 #define GRAPH_NODE_ID "w.value ->> 0"
+#define GRAPH_NODE_EDGES "w.value ->> 2"
 #define GRAPH_NODE_NAME                                                                            \
     "coalesce(a.name, (SELECT l.name FROM labels l WHERE l.kind = 'actor' AND l.id = "             \
     "w.value ->> 0))"
