@@ -18,6 +18,7 @@
 #include "db/finalize.h"
 #include "db/publish.h"
 #include "db/schema.h"
+#include "db/search.h"
 #include "db/sql_fold.h"
 #include "db/tables.h"
 #include "server/base/buffer.h"
@@ -1280,6 +1281,8 @@ static bool put_off_indexes(sqlite3 *db, struct indexes *ret, const char *file, 
         ret->n++;
     }
     finalize(&stmt);
+    if (code != SQLITE_DONE && code != SQLITE_ROW)
+        return fail(db, file, err);
     if (drops.broken)
         return error_set(err, ERR_INTERNAL, NULL, "no memory for a statement");
     return ret->n == 0 || run(db, drops.data, file, err);
@@ -1368,7 +1371,7 @@ static bool write_file(struct build *build, const char *path, const char *file,
         PAGE_SIZE);
     if (pragmas.broken)
         return error_set(err, ERR_INTERNAL, NULL, "no memory for a statement");
-    if (!sql_fold_register(db))
+    if (!sql_fold_register(db) || !search_register(db))
         return fail(db, file, err);
     if (!run(db, pragmas.data, file, err) || !write_rows(build, db, file, ret, err)
         || !pack(db, path, file, err))

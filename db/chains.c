@@ -88,15 +88,6 @@ static bool no_memory(struct error *err)
 
 /* ---- days ---- */
 
-static int32_t day_number(const char *day)
-{
-    int year, month, of_month;
-
-    return sscanf(day, "%4d-%2d-%2d", &year, &month, &of_month) == 3
-               ? year * 10000 + month * 100 + of_month
-               : 0;
-}
-
 static void write_day(int32_t day, char ret[11])
 {
     char text[32];
@@ -442,7 +433,7 @@ bool graph_chains(struct conn *conn, const struct graph_ask *ask, struct graph_c
 
     search.world = (struct span){ DAY_FIRST, DAY_LAST };
     if (query->has_world && ask->is_dated)
-        search.world = (struct span){ day_number(query->world.min), day_number(query->world.max) };
+        search.world = (struct span){ walk_day(query->world.min), walk_day(query->world.max) };
     ret->chains = calloc(ask->chains, sizeof(*ret->chains));
     if (ret->chains == NULL)
         return no_memory(err);

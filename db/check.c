@@ -11,6 +11,7 @@
 
 #include "db/finalize.h"
 #include "db/schema.h"
+#include "db/search.h"
 #include "db/tables.h"
 #include "server/base/buffer.h"
 #include "server/base/cleanup.h"
@@ -60,6 +61,9 @@ struct invariant {
 #define PAIR                                                                                       \
     "fact, claim, version, other, other_version, stands, reason, reasons_json, is_apart,"          \
     " claim_from, claim_to, other_from, other_to"
+
+/* All of what full-text search finds but its place. */
+#define DOCUMENT "kind, id, version, known_from, known_to, title, names, text"
 
 #define NUMBER_IS_SAID "coalesce(low, best, high) IS NOT NULL"
 
@@ -263,6 +267,16 @@ static const struct invariant invariants[] = {
                "'release') IS NOT"
                " (SELECT max(id) FROM releases)",
       .text = "it is not the newest release; its id would be right." },
+};
+
+/* What follows from rows that are right. */
+static const struct invariant searched = {
+    .table = "documents",
+    .query = "SELECT kind || '-' || id FROM (SELECT " DOCUMENT " FROM documents EXCEPT SELECT"
+             " " DOCUMENT " FROM document_texts) UNION SELECT kind || '-' || id FROM (SELECT"
+             " " DOCUMENT " FROM document_texts EXCEPT SELECT " DOCUMENT " FROM documents)",
+    .text = "it is not what document_texts says that full-text search finds; the same would be "
+            "right."
 };
 
 static void close_database(sqlite3 **db)
@@ -486,6 +500,60 @@ struct word {
     const char *value; /* NULL: the declaration does not say */
 };
 
+/* Compares the full-text index with one that is made anew from the same rows, which no check of
+ * SQLite's does in a file that is open for reading. */
+static bool check_index(struct check *check, struct error *err)
+{
+    static const char fill[] =
+        "INSERT INTO main.search (rowid, title, names, text, ids) SELECT document,"
+        " search_tokens(title), search_tokens(names), search_tokens(text), search_tokens(id)"
+        " FROM checked.documents;"
+        "CREATE VIRTUAL TABLE temp.here USING fts5vocab('checked', 'search', 'instance');"
+        "CREATE VIRTUAL TABLE temp.right USING fts5vocab('main', 'search', 'instance');";
+    static const char query[] =
+        "SELECT coalesce((SELECT kind || ' ' || id FROM checked.documents WHERE document = doc),"
+        " 'document ' || doc) AS document, term FROM ("
+        "SELECT * FROM (SELECT * FROM temp.here EXCEPT SELECT * FROM temp.right) UNION ALL"
+        " SELECT * FROM (SELECT * FROM temp.right EXCEPT SELECT * FROM temp.here))"
+        " GROUP BY document ORDER BY document LIMIT ?1";
+    defer(close_database) sqlite3 *model = NULL;
+    defer(buffer_done) struct buffer uri = BUFFER_INIT(SQL_MOST);
+    sqlite3_stmt *stmt = NULL;
+    int status;
+
+    buffer_text(&uri, "file:");
+    buffer_percent(&uri, check->file, "/");
+    if (!buffer_text(&uri, "?mode=ro&immutable=1")
+        || sqlite3_open_v2(":memory:", &model,
+                           SQLITE_OPEN_READWRITE | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX, NULL)
+               != SQLITE_OK
+        || sqlite3_db_config(model, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL) != SQLITE_OK
+        || sqlite3_exec(model, schema_sql, NULL, NULL, NULL) != SQLITE_OK || !search_register(model)
+        || sqlite3_prepare_v2(model, "ATTACH ?1 AS checked", -1, &stmt, NULL) != SQLITE_OK)
+        return error_set(err, ERR_INTERNAL, NULL, "schema.sql: %s",
+                         model ? sqlite3_errmsg(model) : "no memory");
+    sqlite3_bind_text(stmt, 1, uri.data, -1, SQLITE_STATIC);
+    status = sqlite3_step(stmt);
+    finalize(&stmt);
+    if (status == SQLITE_DONE && sqlite3_exec(model, fill, NULL, NULL, NULL) == SQLITE_OK
+        && sqlite3_prepare_v2(model, query, -1, &stmt, NULL) == SQLITE_OK) {
+        sqlite3_bind_int(stmt, 1, PAGE_FAULTS_MOST);
+        while ((status = sqlite3_step(stmt)) == SQLITE_ROW)
+            fault_in(&check->faults, check->file,
+                     "search: '%s' of %s is not in its words, or not in the index; an index made "
+                     "from the words would be right.",
+                     column_text(stmt, 1), column_text(stmt, 0));
+    } else {
+        status = SQLITE_ERROR;
+    }
+    /* An index that cannot be read is a fault of the file. */
+    if (status != SQLITE_DONE)
+        fault_in(&check->faults, check->file, "search: %s; an undamaged file would be right.",
+                 sqlite3_errmsg(model));
+    finalize(&stmt);
+    return true;
+}
+
 /* Writes text with its $words replaced. False when one of them says nothing here. */
 static bool expand(const char *text, const struct table *table, const struct column *column,
                    struct buffer *ret)
@@ -591,8 +659,8 @@ static bool count_rows(struct check *check, struct check_summary *ret, struct er
     defer(finalize) sqlite3_stmt *release = NULL;
 
     if (!prepare(check,
-                 "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE "
-                 "'sqlite\\_%' ESCAPE '\\'",
+                 "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table'"
+                 " AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
                  &names, err))
         return false;
     while (sqlite3_step(names) == SQLITE_ROW) {
@@ -645,6 +713,10 @@ bool check_dataset(const char *file, FILE *faults, struct check_summary *ret, st
         if (!check_rule_everywhere(&check, &invariants[i], err))
             return false;
     }
+    if (check.faults.n > 0)
+        return refuse(&check, err);
+    if (!check_rule_everywhere(&check, &searched, err) || !check_index(&check, err))
+        return false;
     if (check.faults.n > 0)
         return refuse(&check, err);
     if (!count_rows(&check, &summary, err))

@@ -10,6 +10,7 @@
 
 #include "db/dataset.h"
 #include "db/schema.h"
+#include "db/search.h"
 #include "db/sql_fold.h"
 #include "db/sql_tally.h"
 #include "server/base/buffer.h"
@@ -158,7 +159,7 @@ bool conn_open(const char *file, const struct state *state, struct conn **ret, s
         conn_close(conn);
         return false;
     }
-    if (!sql_fold_register(conn->db) || !sql_tally_register(conn->db)
+    if (!sql_fold_register(conn->db) || !sql_tally_register(conn->db) || !search_register(conn->db)
         || sqlite3_exec(conn->db, "PRAGMA query_only=1; PRAGMA temp_store=memory", NULL, NULL, NULL)
                != SQLITE_OK) {
         error_set(err, ERR_INTERNAL, NULL, "%s: %s", file, sqlite3_errmsg(conn->db));

@@ -1,7 +1,7 @@
 -- What follows from the rows: run by `bluehelm build` after those of the text files are in, and by `bluehelm import` after
 -- those of the imported files, in the same transaction. Running it twice leaves what running it once leaves.
 -- Every statement has an ORDER BY where its order could reach the file, so that the same text gives the same bytes.
--- fold() is fold_name() of server/base/fold.h.
+-- fold() is fold_name() of server/base/fold.h, search_tokens() is in db/search.h.
 
 -- A mission is an actor with the same id, version for version: what was known of it on a day stays what it was.
 DELETE FROM actor_sources WHERE actor IN (SELECT id FROM missions);
@@ -165,6 +165,16 @@ WHERE (sources_json = '[]' AND claims_json = '[]') OR rowid IN (
     CROSS JOIN relationship_claims l ON l.claim = b.id CROSS JOIN relationships r ON r.id = l.relationship AND r.version = l.version WHERE o.kind = 'claim');
 
 DROP TABLE temp.labels_before;
+
+-- What full-text search finds. The index is one segment in the end, so that the same rows give the same bytes.
+DELETE FROM documents;
+INSERT INTO documents (document, kind, id, version, known_from, known_to, title, names, text)
+SELECT row_number() OVER (ORDER BY place, id, version), kind, id, version, known_from, known_to, title, names, text
+FROM document_texts ORDER BY 1;
+INSERT INTO search (search) VALUES ('delete-all');
+INSERT INTO search (rowid, title, names, text, ids)
+SELECT document, search_tokens(title), search_tokens(names), search_tokens(text), search_tokens(id) FROM documents ORDER BY document;
+INSERT INTO search (search) VALUES ('optimize');
 
 -- What this file is; the digest comes last, from all the rest.
 INSERT OR REPLACE INTO dataset (key, value) SELECT 'release', max(id) FROM releases;

@@ -303,8 +303,10 @@ bool digest_begin(sqlite3 *db, struct digest *ret, struct error *err)
     *ret = (struct digest){ .db = db };
     if (sqlite3_prepare_v2(
             db,
-            "SELECT name FROM main.sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%'"
-            " AND name <> 'dataset' ORDER BY name",
+            /* Neither the full-text index nor the tables in which it keeps itself: it says again
+             * what is in others. */
+            "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table'"
+            " AND name NOT LIKE 'sqlite%' AND name <> 'dataset' ORDER BY name",
             -1, &tables, NULL)
         != SQLITE_OK)
         return fail(db, err);

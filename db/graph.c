@@ -20,6 +20,13 @@ void graph_found_done(struct graph_found *found)
     buffer_done(&found->edges);
 }
 
+/** What the answer says of a node. */
+struct told {
+    bool is_found; /* it is in near.order */
+    int depth;     /* steps from the focus; -1: there is none */
+    uint32_t n;    /* edges of the answer that it is an end of */
+};
+
 /** A search under way. */
 struct near {
     struct walk walk;
@@ -27,15 +34,15 @@ struct near {
     struct graph_found *found;
     uint32_t *order; /* nodes in the order in which they were found */
     uint32_t order_size;
-    uint8_t *is_found; /* by node: it is in .order */
-    uint32_t is_found_size;
+    struct told *told; /* by node */
+    uint32_t told_size;
 };
 
 static void near_done(struct near *near)
 {
     walk_done(&near->walk);
     free(near->order);
-    free(near->is_found);
+    free(near->told);
 }
 
 static bool no_memory(struct error *err)
@@ -45,45 +52,65 @@ static bool no_memory(struct error *err)
 
 static bool is_node_found(const struct near *near, uint32_t node)
 {
-    return node < near->is_found_size && near->is_found[node] != 0;
+    return node < near->told_size && near->told[node].is_found;
 }
 
-/* Takes a node into the answer. depth < 0: it is at no distance from anything. False without
- * memory. */
+/* Takes a node into the answer. False without memory. */
 static bool add_node(struct near *near, uint32_t node, int depth)
 {
     struct graph_found *found = near->found;
     void *order = near->order;
 
-    if (node >= near->is_found_size) {
-        uint32_t size = near->is_found_size > 0 ? near->is_found_size : 256;
-        uint8_t *grown;
+    if (node >= near->told_size) {
+        uint32_t size = near->told_size > 0 ? near->told_size : 256;
+        struct told *grown;
 
         while (size <= node)
             size *= 2;
-        grown = realloc(near->is_found, size);
+        grown = realloc(near->told, size * sizeof(*grown));
         if (grown == NULL)
             return false;
-        memset(grown + near->is_found_size, 0, size - near->is_found_size);
-        near->is_found = grown;
-        near->is_found_size = size;
+        memset(grown + near->told_size, 0, (size - near->told_size) * sizeof(*grown));
+        near->told = grown;
+        near->told_size = size;
     }
-    near->is_found[node] = 1;
     if (!walk_grow(&order, found->n_nodes, &near->order_size, sizeof(*near->order)))
         return false;
+    near->told[node] = (struct told){ .is_found = true, .depth = depth };
     near->order = order;
     near->order[found->n_nodes++] = node;
-    buffer_text(&found->nodes, found->n_nodes > 1 ? ",[" : "[[");
-    buffer_literal(&found->nodes, walk_id(&near->walk, node));
-    return depth < 0 ? buffer_text(&found->nodes, ",null]")
-                     : buffer_format(&found->nodes, ",%d]", depth);
+    return true;
 }
 
-static void add_row(struct graph_found *found, int64_t row)
+/* Takes an edge into the answer; its ends are there. */
+static void add_row(struct near *near, int64_t row, uint32_t from, uint32_t to)
 {
+    struct graph_found *found = near->found;
+
     buffer_byte(&found->edges, found->n_edges == 0 ? '[' : ',');
     buffer_integer(&found->edges, row);
     found->n_edges++;
+    near->told[from].n++;
+    near->told[to].n += from != to;
+}
+
+static void write_nodes(const struct near *near)
+{
+    struct buffer *out = &near->found->nodes;
+
+    buffer_byte(out, '[');
+    for (uint32_t i = 0; i < near->found->n_nodes; i++) {
+        const struct told *told = &near->told[near->order[i]];
+
+        buffer_text(out, i > 0 ? ",[" : "[");
+        buffer_literal(out, walk_id(&near->walk, near->order[i]));
+        if (told->depth < 0)
+            buffer_text(out, ",null");
+        else
+            buffer_format(out, ",%d", told->depth);
+        buffer_format(out, ",%u]", told->n);
+    }
+    buffer_byte(out, ']');
 }
 
 /* Adds the edges of one node; false without memory or where a bound was met, said in found->cut. */
@@ -112,7 +139,7 @@ static bool add_edges(struct near *near, uint32_t node, int depth, struct error 
             if (!add_node(near, edge->other, depth + 1))
                 return no_memory(err);
         }
-        add_row(found, edge->row);
+        add_row(near, edge->row, node, edge->other);
     }
     return true;
 }
@@ -151,10 +178,12 @@ static bool whole(struct near *near, struct conn *conn, struct error *err)
     struct graph_found *found = near->found;
     bool is_row;
 
-    buffer_format(&sql, "SELECT %s, %s, %s", resource->graph->row, resource->graph->from,
+    buffer_text(&sql, "SELECT ");
+    buffer_format(&sql, "%s, %s, %s", resource->graph->row, resource->graph->from,
                   resource->graph->to);
     select_rows(&sql, near->ask->query);
-    if (!buffer_format(&sql, " ORDER BY %s", resource->key))
+    buffer_text(&sql, " ORDER BY ");
+    if (!buffer_text(&sql, resource->key))
         return error_set(err, ERR_INTERNAL, NULL, "no room for the SQL of a graph");
     if (!conn_stmt(conn, sql.data, &rows, err))
         return false;
@@ -184,7 +213,7 @@ static bool whole(struct near *near, struct conn *conn, struct error *err)
             if (!is_node_found(near, ends[i]) && !add_node(near, ends[i], -1))
                 return no_memory(err);
         }
-        add_row(found, sqlite3_column_int64(rows, 0));
+        add_row(near, sqlite3_column_int64(rows, 0), ends[0], ends[1]);
     }
 }
 
@@ -207,7 +236,7 @@ bool graph_near(struct conn *conn, const struct graph_ask *ask, struct graph_fou
     } else if (!whole(&near, conn, err)) {
         return false;
     }
-    buffer_text(&ret->nodes, ret->n_nodes == 0 ? "[]" : "]");
+    write_nodes(&near);
     buffer_text(&ret->edges, ret->n_edges == 0 ? "[]" : "]");
     return (!ret->nodes.broken && !ret->edges.broken) || no_memory(err);
 }

@@ -56,7 +56,7 @@ struct graph_ask {
 
 /** Nodes and edges that were found, as JSON for the statements that tell them. */
 struct graph_found {
-    struct buffer nodes; /* [["id", steps from the focus or null], ...] */
+    struct buffer nodes; /* [["id", steps from the focus or null, edges], ...] */
     struct buffer edges; /* [rowid, ...] */
     uint32_t n_nodes, n_edges;
     enum graph_cut cut;
@@ -104,9 +104,9 @@ void graph_chains_done(struct graph_chains *chains);
  * Finds the shortest chains from ask->focus to ask->goal of at most ask->depth edges.
  *
  * Shape: in the order of their steps: the id that one leads to, then the edge. A step has all edges
- * that make it; of dated chains one, and the chain has the days on which all of them hold (with certainty=definite: certainly
- * hold). Errors: ERR_TIMEOUT, ERR_INTERNAL. Lifetime: ret is zeroed before; graph_chains_done()
- * frees it.
+ * that make it; of dated chains one, and the chain has the days on which all of them hold (with
+ * certainty=definite: certainly hold). Errors: ERR_TIMEOUT, ERR_INTERNAL. Lifetime: ret is zeroed
+ * before; graph_chains_done() frees it.
  */
 bool graph_chains(struct conn *conn, const struct graph_ask *ask, struct graph_chains *ret,
                   struct error *err);

@@ -93,6 +93,7 @@ struct query {
                                             NULL: not given, and no default */
     const char *param_ids[QUERY_PARAMS]; /* CHOICE: the id behind it; DATE: its last day; NULL: none
                                           */
+    const char *search;                  /* q=, as the request wrote it; NULL: not given */
     struct date_span world;              /* at=, during=, from=, to= */
     bool has_world;
     char as_of[DATE_DAY_SIZE]; /* "": as known now */

@@ -77,6 +77,8 @@ enum param_type {
     PARAM_REF,    /* an exact name of one thing of .kind: its id */
     PARAM_COUNT,  /* a whole number from .least to .most; default .fallback */
     PARAM_TEXT,   /* words, as they are: what becomes of them is for .from to say */
+    PARAM_SEARCH, /* words to search for, as they are, for the functions of db/search.h: at least
+                     one is wanted */
 };
 
 /** A parameter of one resource alone, bound as :name inside .from. It may bear a name of the
@@ -85,6 +87,8 @@ struct param {
     const char *name;
     enum param_type type;
     bool is_required;
+    const char *instead; /* REF: another declared REF that may stand in its place: is_required asks
+                            for one of the two, and both must name the same thing; NULL: none */
     const char *choices[PARAM_CHOICES + 1]; /* CHOICE: NULL-terminated; the first is the default */
     const char *id_choice; /* CHOICE: one written `choice:ID`, its id bound as :name_id; NULL: none
                             */
@@ -92,6 +96,8 @@ struct param {
     const char *with;      /* declared parameter without which it has no meaning; NULL: none */
     const char *example;   /* a value that answers, for the documents and the tests; needed where
                               is_required */
+    const char *unless;    /* declared parameter that it may not be given beside, and without
+                              which alone it is required; NULL: none */
     long least, most, fallback; /* COUNT */
     const char *text;           /* one sentence */
 };
@@ -119,6 +125,13 @@ struct sums {
     const char *beside_field; /* the field whose values are @ids */
 };
 
+/** The sums of a collection as lines of a chart: one row for each bucket of time and line
+ * (server/stats.h). */
+struct lines {
+    const struct resource *of; /* the collection; it has .sums */
+    const char *date;          /* its field that the buckets are of */
+};
+
 struct resource;
 
 /** What a report tells of a graph (server/graph.h). */
@@ -138,7 +151,7 @@ struct graph {
     const char *from, *to;        /* SQL of the ids of its two ends */
     const char *kind;             /* kind of the nodes in `names` */
     const struct resource *nodes; /* rows of the nodes in :nodes, a JSON list of [id, steps from the
-                                     focus]; NULL: none are told */
+                                     focus, edges]; NULL: none are told */
     const struct resource *links; /* rows of the edges in :edges, a JSON list of rowids; NULL: none
                                      are told */
     const char *label;            /* field of .nodes that a drawing calls a node by */
@@ -170,11 +183,15 @@ struct resource {
     bool is_derived;   /* its rows are worked out from those of others: they have no versions */
     const char *start; /* SQL prefix of the first day columns of world time; NULL: no world time */
     const char *end;   /* SQL prefix of the last day columns of world time */
-    const struct field *fields;               /* ends with an all-zero row */
-    const struct param *params;               /* ends with an all-zero row; NULL: none */
-    const struct child *children;             /* ends with an all-zero row; NULL: none */
-    const struct sums *sums;                  /* NULL: its numbers are not added up */
-    const struct members *members;            /* NULL: /v1/{resource}/{id} is one row */
+    const char *search; /* condition on a row that q= finds: with @hits(KIND) for the ids of that
+                           kind that full-text search finds, :q for what was asked; NULL: no q= */
+    const struct field *fields;    /* ends with an all-zero row */
+    const struct param *params;    /* ends with an all-zero row; NULL: none */
+    const struct child *children;  /* ends with an all-zero row; NULL: none */
+    const struct sums *sums;       /* NULL: its numbers are not added up */
+    const struct lines *lines;     /* its rows are sums of that collection, and take its filters;
+                                      .fields say what they hold; NULL: no */
+    const struct members *members; /* NULL: /v1/{resource}/{id} is one row */
     const struct resource *const *changes_of; /* its rows are what came to be known in these
                                                  collections, as `x` (db/changes.h); NULL: no */
     const struct graph

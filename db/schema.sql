@@ -17,7 +17,7 @@
 --   * Closed lists (kinds, causes, types, ...) are rows of `codes`; the build refuses a code that is not there.
 
 PRAGMA application_id = 1651272805; -- 'blhe'
-PRAGMA user_version = 2;            -- the version of this schema
+PRAGMA user_version = 3;            -- the version of this schema
 
 -- What this file is. Keys: digest (SHA-256 of the content, hex), release (id of the newest release), schema (its version).
 CREATE TABLE dataset (
@@ -268,6 +268,7 @@ CREATE INDEX claims_by_fact ON claims (fact);
 CREATE INDEX claims_by_subject ON claims (subject, subject_kind, predicate);
 CREATE INDEX claims_by_source ON claims (reported_by);
 CREATE INDEX claims_by_asserter ON claims (asserted_by);
+CREATE INDEX claims_by_object ON claims (object, object_kind) WHERE object IS NOT NULL;
 
 -- Something that happened on a date.
 CREATE TABLE events (
@@ -415,7 +416,8 @@ CREATE TABLE relationships (
 );
 -- Everything that a walk from actor to actor asks of an edge, so that it never goes to the rows.
 CREATE INDEX relationships_by_from ON relationships (from_actor, start_min, end_max, known_from, known_to, sign, type, status, to_actor);
-CREATE INDEX relationships_by_to ON relationships (to_actor, start_min, end_max, known_from, known_to, sign, type, status, from_actor);
+-- Edges from one to another are sought here as well, whichever of them has the more.
+CREATE INDEX relationships_by_to ON relationships (to_actor, from_actor, start_min, end_max, known_from, known_to, sign, type, status);
 CREATE INDEX relationships_by_start ON relationships (start_min, id);
 CREATE TABLE relationship_claims (
     relationship TEXT NOT NULL, version INTEGER NOT NULL,
@@ -466,6 +468,23 @@ CREATE TABLE claim_pairs (
     FOREIGN KEY (claim, version) REFERENCES claims (id, version),
     FOREIGN KEY (other, other_version) REFERENCES claims (id, version)
 ) WITHOUT ROWID;
+
+-- Derived: what full-text search finds, each version of a row by itself, with its words: the rows of document_texts, which
+-- is too slow to ask for every hit.
+CREATE TABLE documents (
+    document INTEGER PRIMARY KEY, -- from 1 in the order of kinds, ids and versions; rowid in search
+    kind TEXT NOT NULL,          -- code list search_kind
+    id TEXT NOT NULL,
+    version INTEGER NOT NULL,    -- 1 where rows have no versions
+    known_from TEXT NOT NULL,    -- both clocks of the row; 0001-01-01 where it has none
+    known_to TEXT,
+    title TEXT NOT NULL,
+    names TEXT,                  -- other names, with a middle dot between them
+    text TEXT                    -- all other words, with a middle dot between parts
+);
+-- Derived: the index of their words, as search_tokens() of db/search.h makes them: no case, no accents. It holds no text;
+-- SELECT kind, id FROM search JOIN documents ON document = search.rowid WHERE search MATCH 'goita' asks it anywhere.
+CREATE VIRTUAL TABLE search USING fts5 (title, names, text, ids, content = '', tokenize = 'unicode61 remove_diacritics 2');
 
 -- ---- Views: what is compared with what, said once. They hold nothing of their own. ----
 
@@ -571,6 +590,92 @@ UNION ALL SELECT f.id, l.place, e.known_from, e.known_to FROM facts f JOIN event
 UNION ALL SELECT f.id, l.place, m.known_from, m.known_to FROM facts f JOIN missions m ON m.id = f.subject
     JOIN mission_places l ON l.mission = m.id AND l.version = m.version WHERE f.subject_kind = 'actor';
 
+-- What is dated, by itself: events, and where a mission or a relationship began or ended. The name of an actor is not told:
+-- it changes with the day of knowledge.
+CREATE VIEW moments AS
+SELECT 'event-' || id AS id, 'event' AS kind, 'event' AS thing_kind, id AS thing, NULL AS version, name, text AS words,
+    kind AS type, NULL AS status,
+    NULL AS first, NULL AS second, -- the mission; the two ends of the relationship
+    date, date_min, date_max, end, end_min, end_max, known_from, known_to
+FROM events
+UNION ALL SELECT 'mission-' || id || '-began', 'mission_began', 'mission', id, version, NULL, name, category, NULL, id, NULL,
+    start, start_min, start_max, NULL, start_min, start_max, known_from, known_to
+FROM missions WHERE start IS NOT NULL
+UNION ALL SELECT 'mission-' || id || '-ended', 'mission_ended', 'mission', id, version, NULL, name, category, NULL, id, NULL,
+    end, end_min, end_max, NULL, end_min, end_max, known_from, known_to
+FROM missions WHERE end IS NOT NULL
+UNION ALL SELECT 'relationship-' || id || '-began', 'began', 'relationship', id, version, NULL, note, type, status, from_actor, to_actor,
+    start, start_min, start_max, NULL, start_min, start_max, known_from, known_to
+FROM relationships WHERE start IS NOT NULL
+UNION ALL SELECT 'relationship-' || id || '-ended', 'ended', 'relationship', id, version, NULL, note, type, status, from_actor, to_actor,
+    end, end_min, end_max, NULL, end_min, end_max, known_from, known_to
+FROM relationships WHERE end IS NOT NULL;
+
+-- Each claim that is about an actor, names it or is asserted by it, by the first of these that holds.
+CREATE VIEW actor_claims AS
+SELECT subject AS actor, 'subject' AS role, rowid AS claim FROM claims WHERE subject_kind = 'actor'
+UNION ALL SELECT object, 'object', rowid FROM claims
+WHERE object_kind = 'actor' AND NOT (subject_kind = 'actor' AND subject = object)
+UNION ALL SELECT asserted_by, 'asserter', rowid FROM claims
+WHERE asserted_by IS NOT NULL AND NOT (subject_kind = 'actor' AND subject = asserted_by)
+    AND NOT (object_kind IS 'actor' AND object IS asserted_by);
+
+-- Each relationship from both of its ends.
+CREATE VIEW actor_relationships AS
+SELECT from_actor AS actor, 'from' AS role, rowid AS relationship FROM relationships
+UNION ALL SELECT to_actor, 'to', rowid FROM relationships WHERE to_actor <> from_actor;
+
+-- The period of each claim: its own, or where it says none, that of its fact.
+CREATE VIEW claim_periods AS
+SELECT c.rowid AS claim, f.name,
+    CASE WHEN c.start IS NULL AND c.end IS NULL THEN f.start ELSE c.start END AS start,
+    CASE WHEN c.start IS NULL AND c.end IS NULL THEN f.start_min ELSE c.start_min END AS start_min,
+    CASE WHEN c.start IS NULL AND c.end IS NULL THEN f.start_max ELSE c.start_max END AS start_max,
+    CASE WHEN c.start IS NULL AND c.end IS NULL THEN f.end ELSE c.end END AS end,
+    CASE WHEN c.start IS NULL AND c.end IS NULL THEN f.end_min ELSE c.end_min END AS end_min,
+    CASE WHEN c.start IS NULL AND c.end IS NULL THEN f.end_max ELSE c.end_max END AS end_max
+FROM claims c JOIN facts f ON f.id = c.fact;
+
+-- What is dated about each actor. A claim of which only the last day is known lies on that day; one that is only known to
+-- have begun lies on the day when it began, and is not found for ever after.
+CREATE VIEW timelines AS
+SELECT l.actor, 'participant' AS role, 'event-' || e.id AS id, 'event' AS kind, 'event' AS thing_kind, e.id AS thing,
+    e.name, e.text AS words, e.date, e.date_min, e.date_max, e.end, e.end_min, e.end_max,
+    e.kind AS event_kind, NULL AS predicate, NULL AS type, NULL AS status, NULL AS modality,
+    NULL AS n_low, NULL AS n_best, NULL AS n_high, NULL AS n_qualifier, NULL AS n_text, NULL AS n_unit,
+    NULL AS first, NULL AS second, NULL AS third, -- actors that it names, where actors_json does not
+    e.actors_json, e.sources_json, e.claims_json, NULL AS source, e.known_from, e.known_to
+FROM event_actors l JOIN events e ON e.id = l.event
+UNION ALL SELECT l.actor, l.role, 'claim-' || c.id, 'claim', 'claim', c.id, p.name, coalesce(c.quote, c.object_text),
+    coalesce(p.start, p.end),
+    CASE WHEN p.start IS NULL AND p.end IS NOT NULL THEN p.end_min ELSE p.start_min END,
+    CASE WHEN p.start IS NULL AND p.end IS NOT NULL THEN p.end_max ELSE p.start_max END,
+    CASE WHEN p.start IS NOT NULL THEN p.end END,
+    CASE WHEN p.end IS NOT NULL THEN p.end_min ELSE p.start_min END,
+    CASE WHEN p.end IS NOT NULL THEN p.end_max ELSE p.start_max END,
+    NULL, c.predicate, NULL, c.status, c.modality, c.low, c.best, c.high, c.qualifier, c.text, c.unit,
+    CASE c.subject_kind WHEN 'actor' THEN c.subject END, CASE c.object_kind WHEN 'actor' THEN c.object END, c.asserted_by,
+    NULL, NULL, NULL, c.reported_by, c.known_from, c.known_to
+FROM actor_claims l JOIN claims c ON c.rowid = l.claim JOIN claim_periods p ON p.claim = l.claim
+UNION ALL SELECT l.actor, l.role, 'relationship-' || r.id || '-began', 'began', 'relationship', r.id, NULL, r.note,
+    r.start, r.start_min, r.start_max, NULL, r.start_min, r.start_max, NULL, NULL, r.type, r.status, NULL,
+    r.low, r.best, r.high, r.qualifier, r.text, r.unit, r.from_actor, r.to_actor, NULL,
+    NULL, r.sources_json, r.claims_json, NULL, r.known_from, r.known_to
+FROM actor_relationships l JOIN relationships r ON r.rowid = l.relationship WHERE r.start IS NOT NULL
+UNION ALL SELECT l.actor, l.role, 'relationship-' || r.id || '-ended', 'ended', 'relationship', r.id, NULL, r.note,
+    r.end, r.end_min, r.end_max, NULL, r.end_min, r.end_max, NULL, NULL, r.type, r.status, NULL,
+    r.low, r.best, r.high, r.qualifier, r.text, r.unit, r.from_actor, r.to_actor, NULL,
+    NULL, r.sources_json, r.claims_json, NULL, r.known_from, r.known_to
+FROM actor_relationships l JOIN relationships r ON r.rowid = l.relationship WHERE r.end IS NOT NULL
+UNION ALL SELECT id, 'self', 'mission-' || id || '-began', 'mission_began', 'mission', id, NULL, note,
+    start, start_min, start_max, NULL, start_min, start_max, NULL, NULL, NULL, NULL, NULL,
+    NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, sources_json, '[]', NULL, known_from, known_to
+FROM missions WHERE start IS NOT NULL
+UNION ALL SELECT id, 'self', 'mission-' || id || '-ended', 'mission_ended', 'mission', id, NULL, note,
+    end, end_min, end_max, NULL, end_min, end_max, NULL, NULL, NULL, NULL, NULL,
+    NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, sources_json, '[]', NULL, known_from, known_to
+FROM missions WHERE end IS NOT NULL;
+
 -- Which rows of a series a definition, or a predicate without one, counts: those of a personnel type in `personnel`
 -- (comma list) and of `cause`, NULL meaning any, out of a series whose own definition is `part_of`.
 CREATE VIEW narrowings AS
@@ -612,3 +717,55 @@ WHERE c.subject_kind = 'actor' AND c.subject IN (SELECT id FROM missions)
     AND (c.predicate = 'injured' OR c.predicate = 'deaths' OR c.predicate GLOB 'deaths_*')
     AND coalesce(c.low, c.best, c.high) IS NOT NULL AND c.modality NOT IN ('denied', 'retracted', 'forecast')
     AND c.flags_json NOT LIKE '%translation_damage%';
+
+-- What search finds, with its words, by the place of its kind. Among the names are those of versions before, but never a
+-- later one: it was not known yet. Casualties are not in it: they are millions, and have hardly words of their own.
+CREATE VIEW document_texts AS
+SELECT 1 AS place, 'mission' AS kind, m.id, m.version, m.known_from, m.known_to, m.acronym AS title,
+    (SELECT group_concat(name, ' · ') FROM (SELECT name FROM (
+        SELECT m.name, 0 AS place
+        UNION ALL SELECT o.name, 1 FROM missions o WHERE o.id = m.id AND o.version < m.version
+        UNION ALL SELECT o.acronym, 2 FROM missions o WHERE o.id = m.id AND o.version < m.version
+        UNION ALL SELECT alias, 3 FROM aliases WHERE kind = 'mission' AND id = m.id)
+        WHERE name IS NOT NULL AND name <> m.acronym GROUP BY name ORDER BY min(place), name)) AS names,
+    (SELECT group_concat(part, ' · ') FROM (
+        SELECT m.note AS part WHERE m.note IS NOT NULL
+        UNION ALL SELECT value FROM json_each(m.resolutions_json)
+        UNION ALL SELECT p.name FROM mission_places l JOIN places p ON p.id = l.place WHERE l.mission = m.id AND l.version = m.version)) AS text
+FROM missions m
+UNION ALL
+SELECT 2, 'actor', a.id, a.version, a.known_from, a.known_to, a.name,
+    (SELECT group_concat(name, ' · ') FROM (SELECT name FROM (
+        SELECT o.name, 1 AS place FROM actors o WHERE o.id = a.id AND o.version < a.version
+        UNION ALL SELECT o.name, 0 FROM missions o WHERE o.id = a.id AND o.version <= a.version
+        UNION ALL SELECT alias, 2 FROM aliases WHERE id = a.id
+            AND kind = CASE WHEN EXISTS (SELECT 1 FROM missions o WHERE o.id = a.id) THEN 'mission' ELSE 'actor' END
+        UNION ALL SELECT a.iso3, 3 WHERE a.type = 'state')
+        WHERE name IS NOT NULL AND name <> a.name GROUP BY name ORDER BY min(place), name)),
+    a.note
+FROM actors a
+UNION ALL
+SELECT 3, 'place', p.id, 1, '0001-01-01', NULL, p.name,
+    (SELECT group_concat(name, ' · ') FROM (SELECT name FROM (
+        SELECT alias AS name, 0 AS place FROM aliases WHERE kind = 'place' AND id = p.id
+        UNION ALL SELECT p.iso2, 1 UNION ALL SELECT p.iso3, 2 UNION ALL SELECT printf('%03d', p.m49), 3 WHERE p.m49 IS NOT NULL)
+        WHERE name IS NOT NULL ORDER BY place, name)),
+    p.note
+FROM places p
+UNION ALL
+SELECT 4, 'event', e.id, 1, e.known_from, e.known_to, e.name, NULL,
+    (SELECT group_concat(part, ' · ') FROM (
+        SELECT e.text AS part WHERE e.text IS NOT NULL UNION ALL SELECT e.note WHERE e.note IS NOT NULL
+        UNION ALL SELECT p.name FROM event_places l JOIN places p ON p.id = l.place WHERE l.event = e.id))
+FROM events e
+UNION ALL
+SELECT 5, 'source', id, 1, known_from, known_to, title, NULL,
+    (SELECT group_concat(part, ' · ') FROM (
+        SELECT publisher AS part UNION ALL SELECT citation WHERE citation IS NOT NULL UNION ALL SELECT note WHERE note IS NOT NULL))
+FROM sources
+UNION ALL
+SELECT 6, 'claim', c.id, c.version, c.known_from, c.known_to, f.name, NULL,
+    (SELECT group_concat(part, ' · ') FROM (
+        SELECT c.quote AS part WHERE c.quote IS NOT NULL UNION ALL SELECT c.text WHERE c.text IS NOT NULL
+        UNION ALL SELECT c.object_text WHERE c.object_text IS NOT NULL UNION ALL SELECT c.note WHERE c.note IS NOT NULL))
+FROM claims c JOIN facts f ON f.id = c.fact;

@@ -68,9 +68,8 @@ static void add_kind(struct buffer *sql, const struct field *field)
         buffer_format(sql, "'%s'", field->kind);
 }
 
-/* The name of the thing of that id: as of a day of the past, what it was called then. */
-static void add_name(struct buffer *sql, const struct query *query, const struct field *field,
-                     const char *id)
+void select_label(struct buffer *sql, const struct query *query, const struct field *field,
+                  const char *id)
 {
     bool is_then = has_names_then(query, field);
 
@@ -99,7 +98,7 @@ static void add_columns(struct buffer *sql, const struct query *query, const str
         break;
     case FIELD_REF:
         buffer_format(sql, "%s, ", field->sql);
-        add_name(sql, query, field, field->sql);
+        select_label(sql, query, field, field->sql);
         if (field->kind_sql != NULL)
             buffer_format(sql, ", %s", field->kind_sql);
         if (is_place(field))
@@ -109,7 +108,7 @@ static void add_columns(struct buffer *sql, const struct query *query, const str
         /* The names stand in the list as they are now. */
         if (field->kind_sql == NULL && has_names_then(query, field)) {
             buffer_text(sql, "(SELECT json_group_array(json_set(value, '$.name', ");
-            add_name(sql, query, field, "value ->> '$.id'");
+            select_label(sql, query, field, "value ->> '$.id'");
             buffer_format(sql, ")) FROM json_each(%s))", field->sql);
         } else {
             buffer_text(sql, field->sql);
@@ -165,6 +164,34 @@ static void add_match(struct buffer *sql, const struct term *term, bool is_index
             at += 7;
         }
     }
+}
+
+/* The ids of a kind that q= finds, as they were known. */
+static void add_hits(struct buffer *sql, const char *kind, size_t len)
+{
+    buffer_format(sql,
+                  "(SELECT d.id FROM search CROSS JOIN documents d ON d.document = search.rowid"
+                  " WHERE search MATCH search_expression(:q, 0) AND d.kind = '%.*s'"
+                  " AND d.known_from <= :as_of AND (d.known_to IS NULL OR d.known_to > :as_of))",
+                  (int)len, kind);
+}
+
+/* .search of a resource, with what its @hits(KIND) stand for. */
+static void add_search(struct buffer *sql, const char *search)
+{
+    static const char mark[] = "@hits(";
+    const char *at;
+
+    buffer_text(sql, " AND (");
+    while ((at = strstr(search, mark)) != NULL) {
+        size_t len = strcspn(at + sizeof(mark) - 1, ")");
+
+        buffer_add(sql, search, (size_t)(at - search));
+        add_hits(sql, at + sizeof(mark) - 1, len);
+        search = at + sizeof(mark) - 1 + len + 1;
+    }
+    buffer_text(sql, search);
+    buffer_byte(sql, ')');
 }
 
 /* An imprecise date against the days v (first) and w (last) of a value. */
@@ -524,6 +551,8 @@ void select_rows(struct buffer *sql, const struct query *query)
         add_term(sql, &query->terms[i], query->is_definite,
                  query->terms[i].field != query->unindexed);
     }
+    if (query->search != NULL)
+        add_search(sql, resource->search);
     if (query->key != NULL)
         buffer_format(sql, " AND %s = :key", resource->key);
 }
@@ -662,12 +691,14 @@ void select_bind(sqlite3_stmt *stmt, const struct query *query)
     select_bind_text(stmt, ":nodes", query->nodes_json);
     select_bind_text(stmt, ":edges", query->edges_json);
     select_bind_text(stmt, ":key", query->key);
+    select_bind_text(stmt, ":q", query->search);
     if (query->has_world) {
         select_bind_text(stmt, ":world_min", query->world.min);
         select_bind_text(stmt, ":world_max", query->world.max);
     }
     bind_integer(stmt, ":limit", (int64_t)query->limit + 1);
     bind_integer(stmt, ":offset", query->offset);
+    bind_integer(stmt, ":is_definite", query->is_definite);
     for (size_t i = 0; query->resource->params != NULL && query->resource->params[i].name != NULL;
          i++) {
         const struct param *param = &query->resource->params[i];
@@ -675,7 +706,8 @@ void select_bind(sqlite3_stmt *stmt, const struct query *query)
 
         snprintf(name, sizeof(name), ":%s", param->name);
         if (param->type == PARAM_COUNT)
-            bind_integer(stmt, name, query->params[i] != NULL ? atoll(query->params[i]) : 0);
+            bind_integer(stmt, name,
+                         query->params[i] != NULL ? strtoll(query->params[i], NULL, 10) : 0);
         else
             select_bind_text(stmt, name, query->params[i]);
         snprintf(name, sizeof(name), ":%s_%s", param->name,

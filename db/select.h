@@ -94,6 +94,11 @@ void select_rows(struct buffer *sql, const struct query *query);
  * them certainly; false when there are none, and nothing is written. */
 bool select_certain(struct buffer *sql, const struct query *query);
 
+/** Writes the name of what a field names, `id` being the SQL of its id: as of a day of the past,
+ * what it was called then. */
+void select_label(struct buffer *sql, const struct query *query, const struct field *field,
+                  const char *id);
+
 /** Writes a subselect of the ids that any value of a condition on names stands for. */
 void select_named(struct buffer *sql, const struct term *term);
 

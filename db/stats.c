@@ -47,6 +47,14 @@ void stats_bucket_text(enum stats_bucket bucket, int64_t value, char ret[STATS_B
         snprintf(ret, STATS_BUCKET_SIZE, "%04d", year);
 }
 
+void stats_bucket_day(enum stats_bucket bucket, int64_t value, char ret[STATS_BUCKET_SIZE])
+{
+    int parts = bucket_parts[bucket];
+
+    snprintf(ret, STATS_BUCKET_SIZE, "%04d-%02d-01", (int)(value / parts),
+             (int)(value % parts) * (12 / parts) + 1);
+}
+
 /* ---- parts of statements ---- */
 
 static const struct field *field_of(const struct stats *stats, const char *name)
@@ -293,6 +301,17 @@ static void add_order(struct buffer *sql, const struct stats *stats)
     buffer_text(sql, is_any ? "" : "1");
 }
 
+/* What the thing of a key is called, or was on the day that is asked for. */
+static void add_key_name(struct buffer *sql, const struct stats *stats, const struct field *field,
+                         size_t index)
+{
+    char id[24];
+
+    snprintf(id, sizeof(id), "x.g%zu", index);
+    select_label(sql, stats->query, field, id);
+    buffer_text(sql, ", ");
+}
+
 /* Value, name and iso3 of each key. */
 static void add_key_columns(struct buffer *sql, const struct stats *stats)
 {
@@ -303,8 +322,7 @@ static void add_key_columns(struct buffer *sql, const struct stats *stats)
         if (field->type != FIELD_REF)
             buffer_text(sql, "NULL, NULL, ");
         else
-            buffer_format(sql, "(SELECT name FROM labels WHERE kind = '%s' AND id = x.g%zu), ",
-                          field->kind, i);
+            add_key_name(sql, stats, field, i);
         if (field->type == FIELD_REF && select_width(field) == 3)
             buffer_format(sql, "(SELECT iso3 FROM places WHERE id = x.g%zu), ", i);
         else if (field->type == FIELD_REF)
@@ -616,9 +634,18 @@ static size_t count_in_race(const struct stats_choice *choice)
     return n;
 }
 
+/* The finest bucket of time that the dates of a series tell; NULL: they tell none. */
+static const char *finest_bucket(const struct stats_candidate *candidate)
+{
+    return fineness(candidate->frequency) == 3   ? NULL
+           : fineness(candidate->frequency) == 2 ? "year"
+                                                 : "month";
+}
+
 /* What a series can be grouped by, as a client would write it. */
 static void allow_groups(const struct stats_candidate *candidate, struct error *err)
 {
+    const char *bucket = finest_bucket(candidate);
     char right[640], *to = right;
 
     /* The codes of a JSON array, without its punctuation. */
@@ -628,10 +655,50 @@ static void allow_groups(const struct stats_candidate *candidate, struct error *
             *to++ = *at;
     }
     *to = '\0';
-    if (fineness(candidate->frequency) < 3)
-        snprintf(to, 16, "%s%s(date)", to > right ? "," : "",
-                 fineness(candidate->frequency) == 2 ? "year" : "month");
+    if (bucket != NULL)
+        snprintf(to, 16, "%s%s(date)", to > right ? "," : "", bucket);
     error_allow(err, NULL, right);
+}
+
+/* Whether that is allowed already: series that differ elsewhere tell the same buckets. */
+static bool is_allowed(const struct error *err, const char *right)
+{
+    size_t len = strlen(right);
+
+    for (const char *at = err->allowed; *at != '\0'; at += strspn(at, "\n")) {
+        if (strncmp(at, right, len) == 0 && (at[len] == '\n' || at[len] == '\0'))
+            return true;
+        at += strcspn(at, "\n");
+    }
+    return false;
+}
+
+static void allow_once(struct error *err, const char *right)
+{
+    if (!is_allowed(err, right))
+        error_allow(err, NULL, right);
+}
+
+/* The same for lines over time, of which one parameter asks for the bucket and one for the key. */
+static void allow_lines(const struct stats *stats, const struct stats_candidate *candidate,
+                        struct error *err)
+{
+    const char *bucket = finest_bucket(candidate), *at = candidate->dimensions;
+    char right[64];
+
+    if (candidate->field == NULL && bucket != NULL)
+        allow_once(err, bucket);
+    while (candidate->field != NULL && strcmp(err->param, stats->keys_param) == 0
+           && (at = strchr(at, '"')) != NULL) {
+        size_t len = strcspn(at + 1, "\"");
+        const struct field *field;
+
+        snprintf(right, sizeof(right), "%.*s", (int)len, at + 1);
+        field = field_of(stats, right);
+        if (field != NULL && field->type != FIELD_REFS) /* nobody groups by a list */
+            allow_once(err, right);
+        at += len + 2;
+    }
 }
 
 /* Whether two series can be grouped alike. */
@@ -640,14 +707,16 @@ static bool is_alike(const struct stats_candidate *a, const struct stats_candida
     return strcmp(a->dimensions, b->dimensions) == 0 && strcmp(a->frequency, b->frequency) == 0;
 }
 
-/* The parameter that asks for more than a series can tell: group_by, or a filter. */
+/* The parameter that asks for more than a series can tell: what asks for groups, or a filter. */
 static const char *culprit(const struct stats *stats, const struct stats_candidate *candidate)
 {
     for (size_t i = 0; i < stats->n_groups && candidate->field != NULL; i++) {
         if (strcmp(stats->groups[i].field->name, candidate->field) == 0)
-            return "group_by";
+            return stats->keys_param != NULL ? stats->keys_param : "group_by";
     }
-    return candidate->field != NULL ? candidate->field : "group_by";
+    if (candidate->field != NULL)
+        return candidate->field;
+    return stats->time_param != NULL ? stats->time_param : "group_by";
 }
 
 /* with_nulls: a condition that a dimension is null asks for a series that has the dimension. */
@@ -680,7 +749,11 @@ static bool drop_unfit(const struct stats *stats, struct stats_choice *choice, s
                   choice->candidates[0].field != NULL ? choice->candidates[0].field
                                                       : choice->candidates[0].frequency);
         for (size_t i = 0; i < choice->n; i++) {
-            if (i == 0 || !is_alike(&choice->candidates[i - 1], &choice->candidates[i]))
+            if (i > 0 && is_alike(&choice->candidates[i - 1], &choice->candidates[i]))
+                continue;
+            if (stats->keys_param != NULL)
+                allow_lines(stats, &choice->candidates[i], err);
+            else
                 allow_groups(&choice->candidates[i], err);
         }
         return false;

@@ -94,6 +94,8 @@ struct stats {
     enum stats_rule rule;
     const char *source; /* SOURCE: its id; borrowed */
     enum stats_fill fill;
+    const char *time_param; /* parameters that asked for the bucket and for the other keys, for */
+    const char *keys_param; /* errors; NULL: group_by */
     uint32_t limit;
     uint32_t offset;
 };
@@ -211,6 +213,9 @@ enum { STATS_BUCKET_SIZE = 32 /* bytes of the text of any bucket and its NUL */ 
 
 /** Writes a bucket of time: 2013, 2013-Q2, 2013-04. */
 void stats_bucket_text(enum stats_bucket bucket, int64_t value, char ret[STATS_BUCKET_SIZE]);
+
+/** Writes the first day of a bucket of time: 2013-01-01, 2013-04-01. */
+void stats_bucket_day(enum stats_bucket bucket, int64_t value, char ret[STATS_BUCKET_SIZE]);
 
 /** What a sum is called: low, best, ... Literal. */
 const char *stats_column_name(enum stats_column column);

@@ -22,7 +22,8 @@ static bool open_side(struct walk *walk, struct conn *conn, const char *near, co
     const struct resource *resource = walk->query->resource;
     bool is_definite = walk->query->is_definite;
 
-    buffer_format(&sql, "SELECT %s, %s, %s%s, %s%s", resource->graph->row, far, resource->start,
+    buffer_text(&sql, "SELECT ");
+    buffer_format(&sql, "%s, %s, %s%s, %s%s", resource->graph->row, far, resource->start,
                   is_definite ? "_max" : "_min", resource->end, is_definite ? "_min" : "_max");
     select_rows(&sql, walk->query);
     if (!buffer_format(&sql, " AND %s = :node", near))
@@ -159,8 +160,7 @@ static int compare_edges(const void *left, const void *right, void *walk)
     return order != 0 ? order : (one->row > other->row) - (one->row < other->row);
 }
 
-/* "2013-04-25": 20130425. */
-static int32_t day_number(const char *text)
+int32_t walk_day(const char *text)
 {
     int32_t ret = 0;
 
@@ -190,8 +190,8 @@ static bool add_edge(struct walk *walk, sqlite3_stmt *row, bool is_backwards, st
     walk->edges[walk->n_edges++] =
         (struct walk_edge){ .row = sqlite3_column_int64(row, 0),
                             .other = node,
-                            .start = day_number((const char *)sqlite3_column_text(row, 2)),
-                            .end = day_number((const char *)sqlite3_column_text(row, 3)),
+                            .start = walk_day((const char *)sqlite3_column_text(row, 2)),
+                            .end = walk_day((const char *)sqlite3_column_text(row, 3)),
                             .is_backwards = is_backwards };
     return true;
 }

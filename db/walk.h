@@ -80,5 +80,8 @@ bool walk_look(struct walk *walk, uint32_t node, enum walk_side side, struct err
 /** Sorts nodes by their ids. */
 void walk_sort(const struct walk *walk, uint32_t *nodes, size_t n);
 
+/** A day as a number: "2013-04-25" is 20130425; 0: no text. */
+int32_t walk_day(const char *text);
+
 /** Makes room for one more element; false without memory. */
 bool walk_grow(void **array, uint32_t n, uint32_t *size, size_t element);

@@ -75,6 +75,7 @@ const struct resource actors = {
     .key = "a.id",
     .order = "id",
     .known = "a.",
+    .search = "a.id IN @hits(actor)",
     .fields = fields,
     .children = children,
 };

@@ -209,6 +209,19 @@ static const struct sums sums = {
     .beside_field = "mission",
 };
 
+/* Rows that words find, by rowid: each way is an index, and the order that is asked for never makes
+ * all rows be read. */
+#define FOUND                                                                                      \
+    "SELECT c.rowid FROM casualties c WHERE c.mission IN @hits(mission)"                           \
+    " UNION SELECT c.rowid FROM casualties c WHERE c.place IN (SELECT place FROM place_closure"    \
+    " WHERE ancestor IN @hits(place))"                                                             \
+    " UNION SELECT c.rowid FROM casualty_perpetrators l JOIN casualties c ON c.id = l.casualty"    \
+    " AND c.version = l.version WHERE l.actor IN @hits(actor)"                                     \
+    " UNION SELECT c.rowid FROM casualty_claims l JOIN casualties c ON c.id = l.casualty"          \
+    " AND c.version = l.version WHERE l.claim IN @hits(claim)"                                     \
+    " UNION SELECT c.rowid FROM series s JOIN casualties c ON c.series = s.id"                     \
+    " WHERE search_holds(:q, s.id, s.name)"
+
 const struct resource casualties = {
     .name = "casualties",
     .item = "Casualty",
@@ -220,6 +233,7 @@ const struct resource casualties = {
     .known = "k.",
     .start = "k.date",
     .end = "k.end",
+    .search = "k.rowid IN (" FOUND ")",
     .fields = fields,
     .sums = &sums,
 };

@@ -25,6 +25,11 @@
     X(places)                                                                                      \
     X(releases)                                                                                    \
     X(changes)                                                                                     \
+    X(timeline)                                                                                    \
+    X(annotations)                                                                                 \
+    X(series)                                                                                      \
+    X(graph_diff)                                                                                  \
+    X(search)                                                                                      \
     X(meta_fields)                                                                                 \
     X(meta_codes)                                                                                  \
     X(meta_definitions)                                                                            \

@@ -140,5 +140,7 @@ const struct resource claims = {
     .known = "c.",
     .start = "c.start",
     .end = "c.end",
+    .search = "(c.id IN @hits(claim) OR (c.subject_kind, c.subject) IN " SUBJECT_HITS
+              " OR c.asserted_by IN @hits(actor) OR c.reported_by IN @hits(source))",
     .fields = fields,
 };

@@ -93,6 +93,19 @@
         .sql = a "predicate", .codes = "predicate", .text = "What is said of it."                  \
     }
 
+/* ---- what q= finds ---- */
+
+/* Things that a fact or a claim may be about. */
+#define SUBJECT_HITS                                                                               \
+    "(SELECT 'actor', id FROM @hits(actor) UNION ALL SELECT 'place', id FROM @hits(place)"         \
+    " UNION ALL SELECT 'event', id FROM @hits(event))"
+
+/* Facts f by what is said, by whom it is said, and by what they are about. */
+#define FACT_SEARCH                                                                                \
+    "((f.subject_kind, f.subject) IN " SUBJECT_HITS                                                \
+    " OR f.id IN (SELECT k.fact FROM claims k WHERE " CLAIM_KNOWN " AND (k.id IN @hits(claim)"     \
+    " OR k.asserted_by IN @hits(actor) OR k.reported_by IN @hits(source))))"
+
 /* ---- claims on a fact f: which are known, which one answers, how they are shown ---- */
 
 /* A claim k that was known on the day that is asked for. */

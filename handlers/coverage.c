@@ -204,5 +204,7 @@ const struct resource coverage = {
             " UNION ALL " MISSING ") " ROWS ") x",
     .key = "x.id",
     .order = "mission,id",
+    .search = "(x.mission IN @hits(mission)"
+              " OR EXISTS (SELECT 1 FROM json_each(x.source_ids) WHERE value IN @hits(source)))",
     .fields = fields,
 };

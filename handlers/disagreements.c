@@ -243,6 +243,7 @@ const struct resource disagreements = {
     .order = "id",
     .start = "f.start",
     .end = "f.end",
+    .search = FACT_SEARCH,
     .fields = fields,
     .params = params,
 };

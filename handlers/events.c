@@ -85,5 +85,9 @@ const struct resource events = {
     .known = "e.",
     .start = "e.date",
     .end = "e.end",
+    .search = "(e.id IN @hits(event) OR e.id IN (SELECT event FROM event_actors WHERE actor IN "
+              "@hits(actor))"
+              " OR e.id IN (SELECT l.event FROM place_closure c JOIN event_places l"
+              " ON l.place = c.place WHERE c.ancestor IN @hits(place)))",
     .fields = fields,
 };

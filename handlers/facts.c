@@ -242,6 +242,7 @@ const struct resource facts = {
     .order = "id",
     .start = "f.start",
     .end = "f.end",
+    .search = FACT_SEARCH,
     .fields = fields,
     .params = params,
 };

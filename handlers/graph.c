@@ -25,7 +25,7 @@ static const struct field node_fields[] = {
       .text = "Steps from the focus; null where there is none." },
     { .name = "edges",
       .type = FIELD_INTEGER,
-      .sql = "coalesce(d.edges, 0)",
+      .sql = GRAPH_NODE_EDGES,
       .unit = "edges",
       .text = "Edges of this answer that it is an end of." },
     { 0 },

@@ -19,17 +19,13 @@ extern const struct resource network;
 #define GRAPH_EDGES_FROM "json_each(:edges) w CROSS JOIN relationships r ON r.rowid = w.value"
 
 /* The nodes that a walk has found, as w, with the actor a as it was known; one that was not keeps
- * its id. d counts the edges of the answer that it is an end of. */
+ * its id. */
 #define GRAPH_NODES_FROM                                                                           \
     "json_each(:nodes) w LEFT JOIN actors a ON a.id = w.value ->> 0 AND a.known_from <= :as_of"    \
-    " AND (a.known_to IS NULL OR a.known_to > :as_of)"                                             \
-    " LEFT JOIN (SELECT end, count(*) AS edges, total(sign = '+') AS support,"                     \
-    " total(sign = '-') AS opposition, total(sign = '0') AS neutral FROM"                          \
-    " (SELECT r.from_actor AS end, r.sign FROM " GRAPH_EDGES_FROM                                  \
-    " UNION ALL SELECT r.to_actor, r.sign FROM " GRAPH_EDGES_FROM                                  \
-    " WHERE r.to_actor <> r.from_actor) GROUP BY end) d ON d.end = w.value ->> 0"
+    " AND (a.known_to IS NULL OR a.known_to > :as_of)"
 
 #define GRAPH_NODE_ID "w.value ->> 0"
+#define GRAPH_NODE_EDGES "w.value ->> 2"
 #define GRAPH_NODE_NAME                                                                            \
     "coalesce(a.name, (SELECT l.name FROM labels l WHERE l.kind = 'actor' AND l.id = "             \
     "w.value ->> 0))"
@@ -61,7 +57,7 @@ extern const struct resource network;
     }
 #define GRAPH_FOCUS                                                                                \
     {                                                                                              \
-        .name = "focus", .type = PARAM_REF, .kind = "actor",                                       \
+        .name = "focus", .type = PARAM_REF, .kind = "actor", .example = "minusma",                 \
         .text = "Actor that the walk begins at; without one the answer is the whole graph."        \
     }
 
@@ -74,10 +70,16 @@ extern const struct resource network;
         0                                                                                          \
     }
 
+/* Words find a relationship r by its ends, its claims and its note. */
+#define RELATIONSHIP_SEARCH                                                                        \
+    "(r.from_actor IN @hits(actor) OR r.to_actor IN @hits(actor)"                                  \
+    " OR (r.id, r.version) IN (SELECT relationship, version FROM relationship_claims"              \
+    " WHERE claim IN @hits(claim)) OR search_holds(:q, r.note))"
+
 /* A report on relationships r. */
 #define GRAPH_REPORT                                                                               \
     .source = "The claims in claims", .from = "relationships r", .key = "r.id", .order = "id",     \
-    .known = "r.", .start = "r.start", .end = "r.end", .fields = relationship_fields,              \
-    .is_list = true, .is_derived = true
+    .known = "r.", .start = "r.start", .end = "r.end", .search = RELATIONSHIP_SEARCH,              \
+    .fields = relationship_fields, .is_list = true, .is_derived = true
 
 #define GRAPH_ENDS .row = "r.rowid", .from = "r.from_actor", .to = "r.to_actor", .kind = "actor"

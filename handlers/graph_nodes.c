@@ -3,6 +3,14 @@
 #include "handlers/catalogue.h"
 #include "handlers/graph.h"
 
+/* Edges of the answer by sign, as d, of each node that has some. */
+#define SIGNS                                                                                      \
+    "SELECT end, count(*) AS edges, total(sign = '+') AS support,"                                 \
+    " total(sign = '-') AS opposition, total(sign = '0') AS neutral FROM"                          \
+    " (SELECT r.from_actor AS end, r.sign FROM " GRAPH_EDGES_FROM                                  \
+    " UNION ALL SELECT r.to_actor, r.sign FROM " GRAPH_EDGES_FROM                                  \
+    " WHERE r.to_actor <> r.from_actor) GROUP BY end"
+
 #define ARC(what) "coalesce(d." what " / d.edges, 0.0)"
 
 static const struct field fields[] = {
@@ -15,7 +23,7 @@ static const struct field fields[] = {
       .text = "Kind of actor in words." },
     { .name = "mainStat",
       .type = FIELD_INTEGER,
-      .sql = "coalesce(d.edges, 0)",
+      .sql = GRAPH_NODE_EDGES,
       .unit = "edges",
       .text = "Edges of this graph that it is an end of." },
     { .name = "secondaryStat",
@@ -51,7 +59,7 @@ static const struct resource node = {
     .name = "graph/nodes",
     .item = "NodeRow",
     .text = "An actor in the graph, as Grafana's node graph reads it.",
-    .from = GRAPH_NODES_FROM,
+    .from = GRAPH_NODES_FROM " LEFT JOIN (" SIGNS ") d ON d.end = " GRAPH_NODE_ID,
     .key = GRAPH_NODE_ID,
     .order = "id",
     .fields = fields,

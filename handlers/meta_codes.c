@@ -47,6 +47,7 @@ static const struct resource codes = {
     .from = "codes c",
     .key = "c.id",
     .order = "position",
+    .search = "search_holds(:q, c.id, c.name, c.text, c.inverse)",
     .fields = code_fields,
 };
 
@@ -96,6 +97,7 @@ const struct resource meta_codes = {
             ") u ON u.list = l.id",
     .key = "l.id",
     .order = "id",
+    .search = "search_holds(:q, l.id, u.text)",
     .fields = fields,
     .fields_of = catalogue,
     .members = &members,

@@ -58,5 +58,6 @@ const struct resource meta_definitions = {
     .from = "definitions d",
     .key = "d.id",
     .order = "id",
+    .search = "search_holds(:q, d.id, d.name, d.text)",
     .fields = fields,
 };

@@ -7,7 +7,7 @@ static const struct field fields[] = {
       .type = FIELD_ID,
       .flags = FIELD_FILTER | FIELD_SORT,
       .sql = "f.value ->> 'id'",
-      .text = "Collection and field, joined by a hyphen." },
+      .text = "Collection and field, joined by a hyphen, in lower case." },
     { .name = "position",
       .type = FIELD_INTEGER,
       .flags = FIELD_FILTER | FIELD_SORT,
@@ -82,6 +82,7 @@ const struct resource meta_fields = {
     .from = "json_each(:fields) f",
     .key = "f.value ->> 'id'",
     .order = "position",
+    .search = "search_holds(:q, f.value ->> 'id', f.value ->> 'text')",
     .fields = fields,
     .fields_of = catalogue,
 };

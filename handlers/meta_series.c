@@ -88,5 +88,6 @@ const struct resource meta_series = {
     .from = "series s",
     .key = "s.id",
     .order = "rank",
+    .search = "search_holds(:q, s.id, s.name, s.text)",
     .fields = fields,
 };

@@ -113,6 +113,7 @@ const struct resource missions = {
     .known = "m.",
     .start = "m.start",
     .end = "m.end",
+    .search = "m.id IN @hits(mission)",
     .fields = fields,
     .children = children,
 };

@@ -86,6 +86,7 @@ const struct resource places = {
     .from = "places p",
     .key = "p.id",
     .order = "id",
+    .search = "p.id IN @hits(place)",
     .fields = fields,
     .children = children,
 };

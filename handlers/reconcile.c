@@ -234,5 +234,7 @@ const struct resource reconcile = {
     .is_derived = true,
     .start = "x.start",
     .end = "x.end",
+    .search =
+        "(x.mission IN @hits(mission) OR x.claim IN @hits(claim) OR x.source IN @hits(source))",
     .fields = fields,
 };

@@ -83,5 +83,6 @@ const struct resource relationships = {
     .known = "r.",
     .start = "r.start",
     .end = "r.end",
+    .search = RELATIONSHIP_SEARCH,
     .fields = relationship_fields,
 };

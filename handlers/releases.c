@@ -44,5 +44,6 @@ const struct resource releases = {
     .where = "l.id <= :as_of",
     .key = "l.id",
     .order = "-date",
+    .search = "search_holds(:q, l.title, l.changes)",
     .fields = fields,
 };

@@ -79,6 +79,7 @@ const struct resource sources = {
     .key = "s.id",
     .order = "id",
     .known = "s.",
+    .search = "s.id IN @hits(source)",
     .fields = fields,
     .children = children,
 };

@@ -66,5 +66,6 @@ const struct resource strengths = {
     .known = "t.",
     .start = "t.date",
     .end = "t.date",
+    .search = "(t.mission IN @hits(mission) OR t.source IN @hits(source))",
     .fields = fields,
 };

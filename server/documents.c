@@ -1,5 +1,6 @@
 #include "server/documents.h"
 
+#include <ctype.h>
 #include <stdio.h>
 
 #include "db/dataset.h"
@@ -52,7 +53,7 @@ static json_t *operators_new(const struct field *field)
     return NULL;
 }
 
-/* "meta/codes", "text": "meta-codes-text". NULL without memory. */
+/* "meta/codes", "text": "meta-codes-text", all in lower case. NULL without memory. */
 static json_t *field_id_new(const struct resource *resource, const struct field *field)
 {
     char id[256];
@@ -61,6 +62,7 @@ static json_t *field_id_new(const struct resource *resource, const struct field 
     for (char *at = id; *at != '\0'; at++) {
         if (*at == '/')
             *at = '-';
+        *at = (char)tolower((unsigned char)*at);
     }
     return json_string(id);
 }

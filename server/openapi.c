@@ -61,6 +61,11 @@ static const struct {
     { "parameters", "to",
       "{'name': 'to', 'in': 'query', 'schema': {'type': 'string'},"
       " 'description': 'World time: rows that hold on a date or before it.'}" },
+    { "parameters", "q",
+      "{'name': 'q', 'in': 'query', 'schema': {'type': 'string'},"
+      " 'description': 'Words to search for: rows that have all of them, or that name what has "
+      "them. \"a phrase\", the beginning of a word (minus*) and -word for what is not wanted, as "
+      "in /v1/search.'}" },
     { "parameters", "certainty",
       "{'name': 'certainty', 'in': 'query',"
       " 'schema': {'type': 'string', 'enum': ['possible', 'definite'], 'default': 'possible'},"
@@ -663,6 +668,8 @@ static json_t *choices_new(const struct param *param)
 
 static json_t *declared_new(const struct param *param)
 {
+    const char *other = param->unless != NULL ? param->unless : param->instead;
+    bool is_required = param->is_required && other == NULL;
     json_t *schema, *declared;
 
     if (param->type == PARAM_CHOICE)
@@ -676,7 +683,12 @@ static json_t *declared_new(const struct param *param)
     declared = json_pack("{s:s, s:s, s:s, s:o}", "name", param->name, "in", "query", "description",
                          param->text, "schema", schema);
     if (declared == NULL
-        || (param->is_required && json_object_set_new(declared, "required", json_true()) != 0)
+        || (is_required && json_object_set_new(declared, "required", json_true()) != 0)
+        /* OpenAPI has no word for these. */
+        || (param->is_required && other != NULL
+            && json_object_set_new(declared, "x-required-unless", json_string(other)) != 0)
+        || (param->with != NULL
+            && json_object_set_new(declared, "x-goes-with", json_string(param->with)) != 0)
         || (param->example != NULL
             && json_object_set_new(declared, "example", json_string(param->example)) != 0)) {
         json_decref(declared);
@@ -716,6 +728,8 @@ static json_t *list_params_new(struct draft *draft, const struct resource *resou
         add_shared_param(draft, list, "from");
         add_shared_param(draft, list, "to");
     }
+    if (resource->search != NULL)
+        add_shared_param(draft, list, "q");
     if (resource_has_versions(resource))
         add_shared_param(draft, list, "changed_since");
     add_shared_param(draft, list, "certainty");
@@ -963,17 +977,20 @@ static json_t *group_new(struct draft *draft, const struct resource *resource)
                      "additionalProperties", 0);
 }
 
-static void add_stats_envelope(struct draft *draft, const char *name, const char *row)
+static void add_stats_envelope(struct draft *draft, const char *name, const char *row,
+                               bool is_explained)
 {
     json_t *list = json_pack(
-        "{s:{s:s, s:o}, s:{s:[s, s], s:s}, s:{s:[s, s], s:s}, s:{s:s, s:s}, s:o, s:o}", "data",
-        "type", "array", "items", schema_ref(row), "next", "type", "string", "null", "description",
+        "{s:{s:s, s:o}, s:{s:[s, s], s:s}, s:{s:[s, s], s:s}, s:{s:s, s:s}, s:o}", "data", "type",
+        "array", "items", schema_ref(row), "next", "type", "string", "null", "description",
         "Cursor of the next page; null: this is the last.", "next_url", "type", "string", "null",
         "description", "Path of the next page; null: this is the last.", "truncated", "type",
         "boolean", "description",
-        "Whether the page ended before its limit, because it grew too large.", "explain",
-        schema_ref("StatsExplain"), "meta", schema_ref("StatsMeta"));
+        "Whether the page ended before its limit, because it grew too large.", "meta",
+        schema_ref("StatsMeta"));
 
+    if (is_explained)
+        add(draft, list, "explain", schema_ref("StatsExplain"));
     add(draft, draft->schemas, name,
         json_pack("{s:s, s:o, s:[s, s, s, s, s], s:b}", "type", "object", "properties", list,
                   "required", "data", "next", "next_url", "truncated", "meta",
@@ -1052,6 +1069,74 @@ static void add_condition_params(struct draft *draft, json_t *list, const struct
     }
 }
 
+static void add_groups_limit(struct draft *draft, json_t *list)
+{
+    append(draft, list,
+           json_pack("{s:s, s:s, s:s, s:{s:s, s:i, s:i, s:i}}", "name", "limit", "in", "query",
+                     "description", "Most groups of one page.", "schema", "type", "integer",
+                     "minimum", 1, "maximum", QUERY_LIMIT_MAX, "default", QUERY_LIMIT_MAX));
+}
+
+/* measure, bucket and by, out of what the fields of the collection give. */
+static void add_line_params(struct draft *draft, json_t *list, const struct resource *resource)
+{
+    const struct resource *of = resource->lines->of;
+    json_t *measures = json_array(), *buckets = json_array(), *keys = json_array();
+    const char *first = NULL;
+
+    append(draft, keys, json_string("none"));
+    for (const struct field *field = of->fields; field->name != NULL; field++) {
+        bool is_date;
+
+        if (field->flags & FIELD_SUM) {
+            first = first != NULL ? first : field->name;
+            append(draft, measures, json_string(field->name));
+        }
+        if (stats_groups_by(field, &is_date) && !is_date)
+            append(draft, keys, json_string(field->name));
+    }
+    for (int bucket = STATS_YEAR; bucket < STATS_BUCKET__MAX; bucket++)
+        append(draft, buckets, json_string(stats_bucket_name((enum stats_bucket)bucket)));
+    add_param(draft, list, resource,
+              json_pack("{s:s, s:s, s:b, s:s?, s:s, s:{s:s, s:o}}", "name", "measure", "in",
+                        "query", "required", 1, "example", first, "description",
+                        "The number that is added up.", "schema", "type", "string", "enum",
+                        measures));
+    add_param(draft, list, resource,
+              json_pack("{s:s, s:s, s:s, s:{s:s, s:o, s:s}}", "name", "bucket", "in", "query",
+                        "description", "The stretch of time of one point.", "schema", "type",
+                        "string", "enum", buckets, "default", stats_bucket_name(STATS_YEAR)));
+    add_param(draft, list, resource,
+              json_pack("{s:s, s:s, s:s, s:{s:s, s:o, s:s}}", "name", "by", "in", "query",
+                        "description",
+                        "What tells lines apart: a line for each of its values. none: one line.",
+                        "schema", "type", "string", "enum", keys, "default", "none"));
+}
+
+/* Sums as rows for charts, at a path of their own. */
+static void add_lines(struct draft *draft, const struct resource *resource)
+{
+    static const char *const shared_params[] = { "at",     "during",    "from",  "to",
+                                                 "as_of",  "certainty", "fill",  "resolve_series",
+                                                 "cursor", "offset",    "pretty" };
+    json_t *list = json_array();
+    char path[NAME_SIZE], response[NAME_SIZE];
+
+    snprintf(response, sizeof(response), "%sList", resource->item);
+    snprintf(path, sizeof(path), "/v1/%s", resource->name);
+    add(draft, draft->schemas, resource->item, row_new(draft, resource));
+    add_stats_envelope(draft, response, resource->item, false);
+    add_response(draft, response, "Points of lines, by time.", HEADERS_LIST, schema_ref(response));
+    add_line_params(draft, list, resource);
+    add_filters(draft, list, resource->lines->of, NULL);
+    add_condition_params(draft, list, resource->lines->of);
+    for (size_t i = 0; i < sizeof(shared_params) / sizeof(*shared_params); i++)
+        add_shared_param(draft, list, shared_params[i]);
+    add_groups_limit(draft, list);
+    add_operation(draft, path, resource->name, list_id_new("", resource->name), resource->text,
+                  list, responses_new(draft, response, FAILS_BY_QUERY | FAILS_BY_CURSOR));
+}
+
 static void add_stats(struct draft *draft, const struct resource *resource)
 {
     static const char *const shared_params[] = {
@@ -1065,17 +1150,14 @@ static void add_stats(struct draft *draft, const struct resource *resource)
     snprintf(response, sizeof(response), "%sStatsList", resource->item);
     snprintf(path, sizeof(path), "/v1/%s/stats", resource->name);
     add(draft, draft->schemas, row, group_new(draft, resource));
-    add_stats_envelope(draft, response, row);
+    add_stats_envelope(draft, response, row, true);
     add_response(draft, response, "Sums of groups of rows.", HEADERS_LIST, schema_ref(response));
     add_filters(draft, list, resource, NULL);
     add_group_params(draft, list, resource);
     add_condition_params(draft, list, resource);
     for (size_t i = 0; i < sizeof(shared_params) / sizeof(*shared_params); i++)
         add_shared_param(draft, list, shared_params[i]);
-    append(draft, list,
-           json_pack("{s:s, s:s, s:s, s:{s:s, s:i, s:i, s:i}}", "name", "limit", "in", "query",
-                     "description", "Most groups of one page.", "schema", "type", "integer",
-                     "minimum", 1, "maximum", QUERY_LIMIT_MAX, "default", QUERY_LIMIT_MAX));
+    add_groups_limit(draft, list);
     add_operation(draft, path, resource->name, json_sprintf("sum%s", resource->item),
                   "Sums of rows with their bounds, nobody counted twice", list,
                   responses_new(draft, response, FAILS_BY_QUERY | FAILS_BY_CURSOR));
@@ -1181,6 +1263,8 @@ static json_t *graph_params_new(struct draft *draft, const struct resource *reso
         if (resource_param(resource, world[i]) == NULL)
             add_shared_param(draft, list, world[i]);
     }
+    if (resource->search != NULL)
+        add_shared_param(draft, list, "q");
     add_shared_param(draft, list, "certainty");
     for (const struct param *param = resource->params; param->name != NULL; param++) {
         if (child == NULL || strcmp(param->name, child->filter) != 0)
@@ -1277,6 +1361,10 @@ static void add_resource(struct draft *draft, const struct resource *resource)
 
     if (resource->graph != NULL) {
         add_graph(draft, resource, NULL, NULL);
+        return;
+    }
+    if (resource->lines != NULL) {
+        add_lines(draft, resource);
         return;
     }
     add(draft, draft->schemas, resource->item, row_new(draft, resource));

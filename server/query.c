@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "db/dataset.h"
+#include "db/search.h"
 #include "db/select.h"
 #include "server/base/buffer.h"
 #include "server/base/cleanup.h"
@@ -35,6 +36,7 @@ struct reserved {
     bool is_world;   /* only where the resource has world time */
     bool is_known;   /* only where rows are kept in versions */
     bool is_changes; /* only where rows are changes */
+    bool is_search;  /* only where words find rows */
     bool no_lists;   /* items alone take it */
     bool on_stats;   /* sums take it as well */
     bool on_graph;   /* reports on a graph take it as well */
@@ -288,6 +290,25 @@ static bool read_history(const struct reader *reader, const char *value)
     return true;
 }
 
+/* Looks whether there is something to search for, and keeps it. */
+static bool keep_search(const struct reader *reader, const char *name, const char *value,
+                        const char **ret)
+{
+    struct search search;
+
+    if (!search_parse(name, value, &search, reader->err))
+        return false;
+    *ret = keep(reader->query, value, strlen(value));
+    return *ret != NULL
+           || error_set(reader->err, ERR_PARAM_INVALID, name,
+                        "The values of all parameters are too long together.");
+}
+
+static bool read_search(const struct reader *reader, const char *value)
+{
+    return keep_search(reader, "q", value, &reader->query->search);
+}
+
 static bool narrow_world(const struct reader *reader, const char *name,
                          const struct date_span *span)
 {
@@ -350,6 +371,7 @@ static bool read_to(const struct reader *reader, const char *value)
 }
 
 static const struct reserved reserved[] = {
+    { .name = "q", .read = read_search, .is_search = true, .on_stats = true, .on_graph = true },
     { .name = "at", .read = read_at, .is_world = true, .on_stats = true, .on_graph = true },
     { .name = "during", .read = read_during, .is_world = true, .on_stats = true, .on_graph = true },
     { .name = "from", .read = read_from, .is_world = true, .on_stats = true, .on_graph = true },
@@ -394,6 +416,7 @@ static bool is_taken(const struct reserved *param, const struct reader *reader)
            && (!param->is_world || reader->query->resource->start != NULL)
            && (!param->is_known || resource_has_versions(reader->query->resource))
            && (!param->is_changes || reader->query->resource->changes_of != NULL)
+           && (!param->is_search || reader->query->resource->search != NULL)
            && (!param->no_lists || reader->query->key != NULL);
 }
 
@@ -646,6 +669,11 @@ static bool misplaced_param(const struct reader *reader, const struct reserved *
         snprintf(reader->err->detail, sizeof(reader->err->detail),
                  "'%s' has no meaning here: rows of /v1/%s are not dated by when they were known.",
                  param->name, resource->name);
+    else if (param->is_search && resource->search == NULL)
+        snprintf(reader->err->detail, sizeof(reader->err->detail),
+                 "'%s' has no meaning here: rows of /v1/%s have no words to search for; /v1/search "
+                 "searches everything.",
+                 param->name, resource->name);
     else if (param->no_lists && reader->query->key == NULL)
         snprintf(reader->err->detail, sizeof(reader->err->detail),
                  "'%s' is asked of one row, as in /v1/%s/{id}?%s=true.", param->name,
@@ -746,6 +774,8 @@ static bool read_declared(const struct reader *reader, size_t index, const char 
                              value);
         query->params[index] = keep(query, folded, strlen(folded));
         break;
+    case PARAM_SEARCH:
+        return keep_search(reader, param->name, value, &query->params[index]);
     case PARAM_TEXT:
         query->params[index] = keep(query, value, strlen(value));
         break;
@@ -762,24 +792,60 @@ static bool find_declared(const struct resource *resource, const char *name, siz
     return param != NULL;
 }
 
-/* What has to be given, and what has no meaning without another. */
-static bool check_declared(const struct reader *reader)
+/* Whether what may stand in place of a parameter does. */
+static bool is_replaced(const struct query *query, const struct param *param)
+{
+    size_t other = 0;
+
+    return param->instead != NULL && find_declared(query->resource, param->instead, &other)
+           && query->params[other] != NULL;
+}
+
+static bool is_given(const struct reader *reader, const char *name)
+{
+    return name != NULL && target_param(reader->target, name) != NULL;
+}
+
+/* Which of the declared parameters go together. */
+static bool check_together(const struct reader *reader)
 {
     const struct query *query = reader->query;
+    const struct param *params = query->resource->params;
     size_t with = 0;
+
+    for (const struct param *param = params; param != NULL && param->name != NULL; param++) {
+        if (is_given(reader, param->name) && is_given(reader, param->unless))
+            return error_set(reader->err, ERR_PARAM_INVALID, param->name,
+                             "'%s' and '%s' exclude each other.", param->name, param->unless);
+    }
+    for (const struct param *param = params; param != NULL && param->name != NULL; param++) {
+        if (param->with != NULL && is_given(reader, param->name)
+            && find_declared(query->resource, param->with, &with) && query->params[with] == NULL)
+            return error_set(reader->err, ERR_PARAM_INVALID, param->name,
+                             "'%s' has no meaning without '%s'.", param->name, param->with);
+    }
+    return true;
+}
+
+/* What has to be given. */
+static bool check_required(const struct reader *reader)
+{
+    const struct query *query = reader->query;
 
     for (size_t i = 0; query->resource->params != NULL && query->resource->params[i].name != NULL;
          i++) {
         const struct param *param = &query->resource->params[i];
 
-        if (param->is_required && query->params[i] == NULL)
+        if (!param->is_required || query->params[i] != NULL || is_given(reader, param->unless)
+            || is_replaced(query, param))
+            continue;
+        if (param->instead != NULL)
             return error_set(reader->err, ERR_PARAM_INVALID, param->name,
-                             "'%s' is missing, as in %s=%s: %s", param->name, param->name,
-                             param->example, param->text);
-        if (param->with != NULL && target_param(reader->target, param->name) != NULL
-            && find_declared(query->resource, param->with, &with) && query->params[with] == NULL)
-            return error_set(reader->err, ERR_PARAM_INVALID, param->name,
-                             "'%s' has no meaning without '%s'.", param->name, param->with);
+                             "'%s' or '%s' is missing, as in %s=%s: %s", param->name,
+                             param->instead, param->name, param->example, param->text);
+        return error_set(reader->err, ERR_PARAM_INVALID, param->name,
+                         "'%s' is missing, as in %s=%s: %s", param->name, param->name,
+                         param->example, param->text);
     }
     return true;
 }
@@ -1030,8 +1096,8 @@ bool query_parse(const struct resource *const *catalogue, const struct state *st
         if (!read_param(&reader, i))
             return false;
     }
-    if (!check_declared(&reader) || !ask_fields(&reader) || !check_includes(&reader)
-        || !check_times(&reader))
+    if (!check_together(&reader) || !check_required(&reader) || !ask_fields(&reader)
+        || !check_includes(&reader) || !check_times(&reader))
         return false;
     if (cursor == NULL)
         return true;
@@ -1073,6 +1139,28 @@ static bool resolve_value(struct conn *conn, const char *param, const char *kind
     return false;
 }
 
+/* What stands in place of a parameter is bound as that parameter; both name the same, or the
+ * request asks for two things at once. */
+static bool resolve_instead(struct query *query, struct error *err)
+{
+    for (size_t i = 0; query->resource->params != NULL && query->resource->params[i].name != NULL;
+         i++) {
+        const struct param *param = &query->resource->params[i];
+        size_t other = 0;
+
+        if (param->instead == NULL || !find_declared(query->resource, param->instead, &other)
+            || query->params[other] == NULL)
+            continue;
+        if (query->params[i] != NULL && strcmp(query->params[i], query->params[other]) != 0)
+            return error_set(err, ERR_PARAM_INVALID, param->instead,
+                             "'%s' names '%.60s' and '%s' '%.60s': one stands in place of the "
+                             "other.",
+                             param->name, query->params[i], param->instead, query->params[other]);
+        query->params[i] = query->params[other];
+    }
+    return true;
+}
+
 bool query_resolve(struct conn *conn, struct query *query, struct error *err)
 {
     for (size_t i = 0; i < query->n_terms; i++) {
@@ -1107,7 +1195,7 @@ bool query_resolve(struct conn *conn, struct query *query, struct error *err)
             return error_set(err, ERR_PARAM_INVALID, param->name,
                              "The values of all parameters are too long together.");
     }
-    return true;
+    return resolve_instead(query, err);
 }
 
 void query_included(const struct resource *resource, const struct query *query, struct query *ret)

@@ -165,6 +165,12 @@ static bool find_row(const struct resource *const *catalogue, const struct targe
     }
     if (n > 0 && ret->resource->is_list)
         return unknown(target->segments[at], err);
+    if (ret->resource->lines != NULL) {
+        ret->kind = ROUTE_STATS;
+        ret->lines = ret->resource;
+        ret->resource = ret->lines->lines->of;
+        return true;
+    }
     if (n > 0) {
         ret->id = target->segments[at];
         ret->id_segment = at;
@@ -251,7 +257,9 @@ void route_template(const struct route *route, char *ret, size_t size)
             snprintf(ret, size, "/v1/%s%s", route->resource->name, formats[route->format].suffix);
         break;
     case ROUTE_STATS:
-        snprintf(ret, size, "/v1/%s/stats", route->resource->name);
+        snprintf(ret, size, "/v1/%s%s",
+                 route->lines != NULL ? route->lines->name : route->resource->name,
+                 route->lines != NULL ? "" : "/stats");
         break;
     case ROUTE_ITEM:
         snprintf(ret, size, "/v1/%s/{id}", route->resource->name);

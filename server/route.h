@@ -16,7 +16,7 @@ enum route_kind {
     ROUTE_HEALTH,     /* "/healthz": the process answers */
     ROUTE_READY,      /* "/readyz": a dataset is open */
     ROUTE_COLLECTION, /* "/v1/missions" */
-    ROUTE_STATS,      /* "/v1/casualties/stats" */
+    ROUTE_STATS,      /* "/v1/casualties/stats", or "/v1/series" */
     ROUTE_ITEM,       /* "/v1/missions/{id}" */
     ROUTE_CHILD,      /* "/v1/missions/{id}/facts", "/v1/meta/codes/{id}" */
     ROUTE_GRAPH,      /* "/v1/graph", "/v1/actors/{id}/network": a report on a graph */
@@ -35,6 +35,8 @@ struct route {
     enum route_kind kind;
     enum route_format format;
     const struct resource *resource; /* COLLECTION, STATS, ITEM, GRAPH: the one; CHILD: the child */
+    const struct resource *lines;    /* STATS: the resource that tells the sums as lines; NULL: they
+                                        are told in full */
     const struct resource *parent;   /* CHILD, and GRAPH below an item: whose; NULL: nobody's */
     const struct field *filter;      /* CHILD: field of the child that is set */
     const char *param;               /* GRAPH below an item: its declared parameter that is set */

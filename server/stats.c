@@ -67,12 +67,12 @@ static const char *group_name(const struct stats_group *group)
     return group->bucket == STATS_VALUE ? group->field->name : stats_bucket_name(group->bucket);
 }
 
-static void allow_groups(const struct reader *reader, const char *given)
+static void allow_groups(const struct reader *reader, const char *given, bool with_dates)
 {
     bool is_date;
 
     for (const struct field *field = reader->resource->fields; field->name != NULL; field++) {
-        if (!stats_groups_by(field, &is_date))
+        if (!stats_groups_by(field, &is_date) || (is_date && !with_dates))
             continue;
         for (int bucket = is_date ? STATS_YEAR : STATS_VALUE;
              bucket <= (is_date ? STATS_MONTH : STATS_VALUE); bucket++) {
@@ -123,7 +123,7 @@ static bool read_group_by(const struct reader *reader, const char *value)
         if (!find_group(reader, item, &group)) {
             error_set(reader->err, ERR_PARAM_INVALID, "group_by",
                       "Rows cannot be grouped by '%.60s'.", item);
-            allow_groups(reader, item);
+            allow_groups(reader, item, true);
             return false;
         }
         for (size_t i = 0; i < stats->n_groups; i++) {
@@ -244,20 +244,31 @@ static bool read_explain(const struct reader *reader, const char *value)
     return true;
 }
 
+/** Where a parameter of sums is taken. */
+enum taken {
+    TAKEN_BY_GROUPS = 1 << 0, /* where sums are told in full */
+    TAKEN_BY_LINES = 1 << 1,  /* where they are lines over time */
+    TAKEN_BY_BOTH = TAKEN_BY_GROUPS | TAKEN_BY_LINES,
+};
+
 /** The parameters of sums. */
 static const struct {
     const char *name;
     bool (*read)(const struct reader *reader, const char *value);
+    enum taken taken;
 } params[] = {
-    { "group_by", read_group_by }, { "measure", read_measure }, { "resolve", read_resolve },
-    { "sort", read_later },        { "limit", read_limit },     { "cursor", read_cursor },
-    { "offset", read_offset },     { "fill", read_fill },       { "explain", read_explain },
+    { "group_by", read_group_by, TAKEN_BY_GROUPS }, { "measure", read_measure, TAKEN_BY_BOTH },
+    { "bucket", read_later, TAKEN_BY_LINES },       { "by", read_later, TAKEN_BY_LINES },
+    { "resolve", read_resolve, TAKEN_BY_BOTH },     { "sort", read_later, TAKEN_BY_GROUPS },
+    { "limit", read_limit, TAKEN_BY_BOTH },         { "cursor", read_cursor, TAKEN_BY_BOTH },
+    { "offset", read_offset, TAKEN_BY_BOTH },       { "fill", read_fill, TAKEN_BY_BOTH },
+    { "explain", read_explain, TAKEN_BY_GROUPS },
 };
 enum { N_PARAMS = sizeof(params) / sizeof(*params) };
 
-const char *stats_param(size_t index)
+static bool is_taken(size_t index, const struct lines *lines)
 {
-    return index < N_PARAMS ? params[index].name : NULL;
+    return (params[index].taken & (lines != NULL ? TAKEN_BY_LINES : TAKEN_BY_GROUPS)) != 0;
 }
 
 static bool read_sort(const struct reader *reader, const char *value)
@@ -373,7 +384,7 @@ static bool read_param(const struct reader *reader, size_t index, bool *ret_is_o
     if (is_condition(name, &column, &op))
         return read_condition(reader, name, op, column, value);
     for (size_t i = 0; i < N_PARAMS; i++) {
-        if (strcmp(params[i].name, name) != 0)
+        if (strcmp(params[i].name, name) != 0 || !is_taken(i, reader->request->lines))
             continue;
         for (size_t j = 0; j < index; j++) {
             if (strcmp(reader->target->params[j].name, name) == 0)
@@ -384,6 +395,40 @@ static bool read_param(const struct reader *reader, size_t index, bool *ret_is_o
     }
     *ret_is_ours = false;
     return true;
+}
+
+/* The groups of lines: a bucket of time, and what tells lines apart. */
+static bool read_lines(const struct reader *reader)
+{
+    static const char *const buckets[] = { "year", "quarter", "month", NULL };
+    struct stats *stats = &reader->request->stats;
+    const char *bucket = target_param(reader->target, "bucket");
+    const char *by = target_param(reader->target, "by");
+    struct stats_group group;
+    size_t index = 0;
+
+    stats->time_param = "bucket";
+    stats->keys_param = "by";
+    if (target_param(reader->target, "measure") == NULL)
+        return error_set(reader->err, ERR_PARAM_INVALID, "measure",
+                         "'measure' is missing, as in measure=%s: the number that is added up.",
+                         stats->measure->name);
+    if (bucket != NULL && !param_word("bucket", bucket, buckets, &index, reader->err))
+        return false;
+    stats->groups[stats->n_groups++] = (struct stats_group){
+        .field = resource_field(reader->resource, reader->request->lines->date),
+        .bucket = (enum stats_bucket)(STATS_YEAR + (int)index),
+    };
+    if (by == NULL || strcmp(by, "none") == 0)
+        return true;
+    if (find_group(reader, by, &group) && group.bucket == STATS_VALUE) {
+        stats->groups[stats->n_groups++] = group;
+        return true;
+    }
+    invalid(reader, "by", by);
+    error_allow(reader->err, by, "none");
+    allow_groups(reader, by, false);
+    return false;
 }
 
 /* Series that stand side by side must not fall into one group. */
@@ -468,6 +513,7 @@ bool stats_parse(const struct resource *const *catalogue, const struct state *st
     const char *sort = target_param(target, "sort");
 
     *ret = (struct stats_request){ .stats = { .query = query, .limit = QUERY_LIMIT_MAX } };
+    ret->lines = route->lines != NULL ? route->lines->lines : NULL;
     for (const struct field *field = route->resource->fields; ret->stats.measure == NULL; field++) {
         if (field->flags & FIELD_SUM)
             ret->stats.measure = field;
@@ -484,17 +530,21 @@ bool stats_parse(const struct resource *const *catalogue, const struct state *st
         if (!is_ours && !take_apart(&reader, &target->params[i], &rest))
             return false;
     }
+    if (ret->lines != NULL && !read_lines(&reader))
+        return false;
     if (ret->stats.rule == STATS_ALL && !group_by_series(&reader))
         return false;
-    if ((sort != NULL && !read_sort(&reader, sort)) || !check_fill(&reader))
+    if ((sort != NULL && ret->lines == NULL && !read_sort(&reader, sort)) || !check_fill(&reader))
         return false;
     if (query_parse(catalogue, state, &rest, route, query, err)) {
         query->unindexed = resource_field(route->resource, "series");
         return true;
     }
     if (err->code == ERR_PARAM_UNKNOWN) {
-        for (size_t i = 0; i < N_PARAMS; i++)
-            error_allow(err, err->param, params[i].name);
+        for (size_t i = 0; i < N_PARAMS; i++) {
+            if (is_taken(i, ret->lines))
+                error_allow(err, err->param, params[i].name);
+        }
     }
     return false;
 }
@@ -634,6 +684,92 @@ static void add_group(const struct stats *stats, sqlite3_stmt *row, struct buffe
                   text_of(row, at + STATS_AT_FLAGS, body));
 }
 
+/* ---- lines ---- */
+
+/* What the value of a key is called; NULL: it is not said. */
+static const char *key_label(const struct state *state, const struct stats_group *group,
+                             sqlite3_stmt *row, int column, struct buffer *into)
+{
+    const struct code *code;
+
+    if (render_json_is_null(row, column))
+        return NULL;
+    if (group->field->type == FIELD_REF)
+        return text_of(row, column + 1, into);
+    code = state_code(state, group->field->codes, text_of(row, column, into));
+    return code != NULL ? code->name : text_of(row, column, into);
+}
+
+/* "2013-q2-minusma". */
+static void add_line_id(const struct stats *stats, sqlite3_stmt *row, struct buffer *body)
+{
+    char bucket[STATS_BUCKET_SIZE] = "undated";
+
+    if (!render_json_is_null(row, 0))
+        stats_bucket_text(stats->groups[0].bucket, sqlite3_column_int64(row, 0), bucket);
+    for (char *at = bucket; *at != '\0'; at++)
+        *at = *at == 'Q' ? 'q' : *at;
+    buffer_format(body, "{\"id\":\"%s", bucket);
+    /* Ids and codes are slugs: nothing in them is to be escaped. */
+    for (size_t i = 1; i < stats->n_groups; i++) {
+        int column = (int)i * STATS_KEY_WIDTH;
+
+        buffer_byte(body, '-');
+        buffer_text(body, render_json_is_null(row, column) ? "none" : text_of(row, column, body));
+    }
+    buffer_byte(body, '"');
+}
+
+/* What tells lines apart; where nothing does, the series that answer, which all points share. */
+static void add_line_label(const struct state *state, const struct stats *stats, sqlite3_stmt *row,
+                           const struct stats_choice *choice, struct buffer *body)
+{
+    defer(buffer_done) struct buffer label = BUFFER_INIT(4096);
+    const char *last = "";
+
+    for (size_t i = 1; i < stats->n_groups; i++) {
+        const char *text = key_label(state, &stats->groups[i], row, (int)i * STATS_KEY_WIDTH, body);
+
+        buffer_text(&label, text != NULL && label.len > 0 ? ", " : "");
+        buffer_text(&label, text != NULL ? text : "");
+    }
+    for (size_t i = 0; i < choice->n && stats->n_groups == 1; i++) {
+        if (choice->candidates[i].verdict != STATS_ANSWERS
+            || strcmp(choice->candidates[i].series, last) == 0)
+            continue;
+        last = choice->candidates[i].series;
+        buffer_text(&label, label.len > 0 ? ", " : "");
+        buffer_text(&label, choice->candidates[i].series_name);
+    }
+    if (label.len > 0 || label.broken)
+        buffer_literal_of(body, &label);
+    else
+        buffer_text(body, "null");
+}
+
+static void add_line(const struct state *state, const struct stats *stats, sqlite3_stmt *row,
+                     const struct stats_choice *choice, struct buffer *body)
+{
+    int at = (int)stats->n_groups * STATS_KEY_WIDTH;
+    char day[STATS_BUCKET_SIZE];
+
+    add_line_id(stats, row, body);
+    buffer_text(body, ",\"time\":");
+    if (render_json_is_null(row, 0)) {
+        buffer_text(body, "null");
+    } else {
+        stats_bucket_day(stats->groups[0].bucket, sqlite3_column_int64(row, 0), day);
+        buffer_literal(body, day);
+    }
+    buffer_text(body, ",\"series\":");
+    add_line_label(state, stats, row, choice, body);
+    for (int column = 0; column < STATS_COLUMN__MAX; column++) {
+        buffer_format(body, ",\"%s\":", stats_column_name((enum stats_column)column));
+        render_json_integer(row, at + column, body);
+    }
+    buffer_format(body, ",\"status\":\"%s\"", text_of(row, at + STATS_AT_STATUS, body));
+}
+
 /* The values of a group's keys as one text. step: columns from key to key. */
 static bool key_text(const struct stats *stats, sqlite3_stmt *row, int step, struct buffer *ret)
 {
@@ -760,7 +896,10 @@ bool stats_render(struct conn *conn, const struct stats_request *request, size_t
         ret->total =
             sqlite3_column_int64(rows, (int)stats->n_groups * STATS_KEY_WIDTH + STATS_AT_TOTAL);
         buffer_text(body, ret->n++ > 0 ? "," : "");
-        add_group(stats, rows, body);
+        if (request->lines != NULL)
+            add_line(conn_state(conn), stats, rows, &ret->choice, body);
+        else
+            add_group(stats, rows, body);
         if (request->is_explained) {
             const char *list = key_text(stats, rows, STATS_KEY_WIDTH, &key)
                                    ? json_string_value(json_object_get(derivation, key.data))

@@ -1,6 +1,7 @@
 #pragma once
 
-/* /v1/{collection}/stats: its own parameters -> struct stats, and groups -> JSON. */
+/* /v1/{collection}/stats: its own parameters -> struct stats, and groups -> JSON. The same sums as
+ * lines over time (struct lines) are rows of a bucket, a label and the numbers. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -20,6 +21,7 @@ struct target;
 /** A request for sums, as it was asked for. Zeroed and then filled by stats_parse(). */
 struct stats_request {
     struct stats stats;
+    const struct lines *lines;   /* the sums are told as lines over time; NULL: in full */
     bool is_explained;           /* explain=1 */
     char source[SELECT_ID_SIZE]; /* resolve=source:ID: the name, and then the id */
     char lists[1024];            /* series=a,b taken apart */

@@ -205,6 +205,28 @@ static const char *ref_component(const struct field *field)
     return field->kind != NULL && strcmp(field->kind, "place") == 0 ? "PlaceRef" : "Ref";
 }
 
+/* A reference; to one of several kinds, with those that are declared. */
+static json_t *reference_new(const struct field *field)
+{
+    json_t *schema = component_new(ref_component(field));
+    json_t *kinds;
+
+    if (field->kind_sql == NULL)
+        return schema;
+    kinds = json_array();
+    for (const char *at = field->kind; at != NULL;) {
+        size_t len = strcspn(at, ",");
+
+        if (json_array_append_new(kinds, json_stringn(at, len)) != 0) {
+            json_decref(kinds);
+            json_decref(schema);
+            return NULL;
+        }
+        at = at[len] == ',' ? at + len + 1 : NULL;
+    }
+    return with(schema, "allOf", json_pack("[{s:{s:{s:o}}}]", "properties", "kind", "enum", kinds));
+}
+
 static json_t *scalar_new(const struct field *field, bool is_nullable, const struct state *state)
 {
     const struct type *type = &types[field->type];
@@ -267,19 +289,17 @@ static json_t *structure_new(const struct field *field, bool is_nullable, const 
 json_t *type_schema(const struct field *field, const struct state *state)
 {
     bool is_nullable = (field->flags & FIELD_NULLABLE) != 0;
-    const char *component = NULL;
     json_t *schema;
 
     switch (field->type) {
     case FIELD_NUMBER:
-        component = "Number";
+        schema = component_new("Number");
         break;
     case FIELD_REF:
-        component = ref_component(field);
+        schema = reference_new(field);
         break;
     case FIELD_REFS:
-        schema =
-            json_pack("{s:s, s:o}", "type", "array", "items", component_new(ref_component(field)));
+        schema = json_pack("{s:s, s:o}", "type", "array", "items", reference_new(field));
         return with(schema, "description", description_new(field));
     case FIELD_TEXTS:
         schema = with_codes(json_pack("{s:s}", "type", "string"), field->codes, false, state);
@@ -293,9 +313,7 @@ json_t *type_schema(const struct field *field, const struct state *state)
         return with(scalar_new(field, is_nullable, state), "description", description_new(field));
     }
     if (is_nullable)
-        schema = json_pack("{s:[o, {s:s}]}", "oneOf", component_new(component), "type", "null");
-    else
-        schema = component_new(component);
+        schema = json_pack("{s:[o, {s:s}]}", "oneOf", schema, "type", "null");
     return with(schema, "description", description_new(field));
 }
 
@@ -335,7 +353,7 @@ static json_t *place_ref_new(void)
 static json_t *thing_ref_new(const struct state *state)
 {
     json_t *schema = ref_new("A thing of one of several kinds, by kind, id and name.");
-    json_t *kind = with_codes(json_pack("{s:s}", "type", "string"), "subject_kind", false, state);
+    json_t *kind = with_codes(json_pack("{s:s}", "type", "string"), "search_kind", false, state);
 
     if (json_object_set_new(json_object_get(schema, "properties"), "kind", kind) == 0
         && json_array_append_new(json_object_get(schema, "required"), json_string("kind")) == 0)

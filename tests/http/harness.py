@@ -103,10 +103,14 @@ class Document:
                 return template
         return None
 
-    def needed(self, path):
-        """What the query of a path must hold, with values that it takes."""
-        parameters = map(self.resolve, self.document["paths"][path]["get"]["parameters"])
-        return {one["name"]: one["example"] for one in parameters if one.get("required") and one["in"] == "query"}
+    def needed(self, path, name=None):
+        """What the query of a path must hold, beside a parameter of that name, with values that it takes."""
+        parameters = {one["name"]: one for one in map(self.resolve, self.document["paths"][path]["get"]["parameters"]) if one["in"] == "query"}
+        beside = [name] if name else []
+        while (other := parameters[beside[-1]].get("x-goes-with") if beside else None) and other not in beside:
+            beside.append(other)
+        beside += [one["name"] for one in parameters.values() if one.get("required") or one.get("x-required-unless", "") not in ["", *beside]]
+        return {one: parameters[one]["example"] for one in beside if one != name}
 
     def parts(self, template):
         """Validators of an envelope and, for a list, of its rows."""

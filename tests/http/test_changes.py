@@ -153,7 +153,15 @@ EXTRA = [
     "/v1/claims?subject=minusma&predicate=deaths", "/v1/claims?status=superseded", "/v1/claims?status=normal&limit=500",
     "/v1/claims?fact=moura-killed", "/v1/facts/moura-killed", "/v1/casualties/stats?mission=unifil&group_by=cause",
     "/v1/casualties/stats?group_by=mission,year(date)&limit=20", "/v1/changes?since=2023-11-28&until=2025-04-04&limit=1000",
+    "/v1/search?q=minusma&limit=1000", "/v1/search?q=a*&limit=1000", "/v1/search?q=un&suggest=1&limit=1000",
+    "/v1/missions?q=mali", "/v1/actors?q=wagner", "/v1/claims?q=wagner&limit=500", "/v1/facts?q=mali", "/v1/casualties?q=unifil&limit=3000",
+    "/v1/events?q=mali", "/v1/relationships?q=wagner", "/v1/sources?q=mali&limit=500", "/v1/casualties/stats?q=unifil&group_by=cause",
     "/v1/changes?since=2021-06-10&series=un-fatalities&change=withdrawn", "/v1/meta/codes/cause", "/v1/meta/fields?collection=claims",
+    "/v1/timeline?mission=unifil&undated=included", "/v1/timeline?actor=unifil&include=actors,claims,sources", "/v1/timeline?actor=mali-army&limit=500",
+    "/v1/timeline?actor=wagner-group", "/v1/timeline?actor=mali-gov&sort=-date", "/v1/timeline?mission=minusma&limit=500&from=2022&to=2023",
+    "/v1/annotations?kind=all&limit=500", "/v1/annotations?kind=all&mission=unifil", "/v1/annotations?kind=mission&place=lebanon", "/v1/annotations?actor=mali-army",
+    "/v1/series?measure=deaths&mission=unifil", "/v1/series?measure=deaths&by=mission", "/v1/series?measure=deaths&by=cause&mission=unifil&fill=zero",
+    "/v1/series?measure=deaths&mission=minusma&resolve=all", "/v1/series?measure=deaths&by=personnel_type&limit=30",
 ]
 
 

@@ -26,7 +26,7 @@ def test_an_unknown_parameter_is_named_with_the_one_that_was_meant(small, path, 
 
 
 @pytest.mark.parametrize("path", [
-    "/v1/missions?q=x", "/v1/missions?foo", "/v1/missions?=x", "/v1/missions/unfix?limit=5",
+    "/v1/missions/unfix?q=x", "/v1/changes?since=2020&q=x", "/v1/missions?foo", "/v1/missions?=x", "/v1/missions/unfix?limit=5",
     "/v1/missions/unfix?category=pko", "/v1/places?at=2020", "/v1/healthz", "/healthz?x=1",
 ])
 def test_what_a_path_does_not_take_is_refused(small, path):

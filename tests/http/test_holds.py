@@ -53,6 +53,8 @@ def test_a_place_is_not_one_whose_name_contains_it(api, collections, asked, othe
         parameters = document["paths"][f"/v1/{name}"]["get"]["parameters"]
         if "place" not in [api.document.resolve(parameter)["name"] for parameter in parameters]:
             continue
+        if not {"place", "places"} & set(api.document.schemas[f"/v1/{name}"]["properties"]["data"]["items"]["properties"]):
+            continue  # test_timeline.py: those rows do not show where
         wanted = set(api.get("/v1/places", name=asked).ids) | {
             row["id"] for row in api.all("/v1/places", part_of=asked)}
         for row in api.all(f"/v1/{name}", place=asked):

@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+import re
 import sqlite3
 import subprocess
 import sys
@@ -76,6 +77,18 @@ def test_a_few_actors_have_very_many_relationships_and_most_have_few(world):
     assert counts[0] > 40000 / 40, "a hub is in more than one of forty"
     assert sum(counts[:40]) > 80000 / 5, "one actor in a hundred has a fifth of all ends"
     assert counts[2000] <= 20, "half of all have twenty or fewer"
+
+
+def test_the_indexes_that_wait_for_the_last_row_are_all_there(world):
+    schema = (ROOT / "db" / "schema.sql").read_text(encoding="utf-8")
+    expected = set(re.findall(r"^CREATE INDEX (\w+) ON relationships\b", schema, re.MULTILINE))
+    found = {name for (name,) in rows(world, "SELECT name FROM sqlite_schema WHERE type = 'index' AND tbl_name = 'relationships' AND sql IS NOT NULL")}
+    assert len(expected) >= 3 and found == expected
+    assert {name for (name,) in rows(world, "SELECT idx FROM sqlite_stat1 WHERE tbl = 'relationships'")} >= expected
+
+
+def test_a_build_leaves_nothing_beside_its_file(world, text):
+    assert {file.name for file in text.parent.iterdir()} == {"text", "text.db"}
 
 
 def test_nobody_is_related_to_himself(world):

@@ -90,14 +90,15 @@ def test_every_documented_parameter_is_taken(api):
             # One row is enough, where there are rows.
             names = [api.document.resolve(other)["name"] for other in item["get"]["parameters"]]
             page = "limit=1&" if "limit" in names and name != "limit" else ""
-            page += "".join(f"{key}={one}&" for key, one in api.document.needed(path).items() if key != name)
-            if name in ("depth", "direction") and "focus" in names:
-                page += "focus=minusma&"
+            page += "".join(f"{key}={one}&" for key, one in api.document.needed(path, name).items())
             answer = api.raw(f"{path}?{page}{name}={value.replace('+', '%2B')}")
             if answer.status == 200:
                 continue
             problem = answer.json
             assert (answer.status, problem["code"]) == (400, "invalid_parameter"), f"{path} {name}: {problem}"
+            # Some filters leave only sums that tell no years.
+            if path == "/v1/series" and "broken down like that" in problem["detail"]:
+                continue
             # Dates and names: "x1" is none.
             assert parameter["schema"]["type"] in ("string", "array") and value == "x1", f"{path} {name}={value}: {problem}"
 

@@ -204,7 +204,9 @@ void world_besides(const struct resource *resource, char *ret, size_t size)
         len += (size_t)snprintf(ret, size, "since=2000&");
     for (const struct param *param = resource->params; param != NULL && param->name != NULL;
          param++) {
-        const char *value = param->type == PARAM_REF ? ends[n_ends % 2] : param->example;
+        const char *value = param->type == PARAM_REF      ? ends[n_ends % 2]
+                            : param->type == PARAM_SEARCH ? "n*"
+                                                          : param->example;
 
         if (!param->is_required)
             continue;

@@ -229,6 +229,14 @@ static void changes_and_the_codebook_survive_too(void **state)
     assert_survives(*state, "/v1/meta/fields?limit=1", 37, false, true);
 }
 
+static void searches_survive_too(void **state)
+{
+    assert_survives(*state, "/v1/search?q=niger+-raid&limit=2", 7, false, false);
+    assert_survives(*state, "/v1/search?q=un&suggest=1&limit=2", 11, false, true);
+    assert_survives(*state, "/v1/missions?q=niger", 7, false, false);
+    assert_survives(*state, "/v1/meta/definitions?q=people", 11, false, true);
+}
+
 static void the_api_document_survives_too(void **state)
 {
     assert_survives(*state, "/openapi.json", 997, false, false);
@@ -276,6 +284,7 @@ int main(void)
         cmocka_unit_test(a_request_survives_memory_that_is_gone_for_good),
         cmocka_unit_test(a_request_on_a_new_connection_survives_too),
         cmocka_unit_test(changes_and_the_codebook_survive_too),
+        cmocka_unit_test(searches_survive_too),
         cmocka_unit_test(the_api_document_survives_too),
         cmocka_unit_test(a_dataset_is_published_whole_or_not_at_all),
     };

@@ -25,8 +25,11 @@ static void every_field_is_described_named_and_typed_soundly(void **state)
         assert_int_equal((*at)->fields[0].type, FIELD_ID);
         assert_string_equal((*at)->fields[0].name, "id");
         for (const struct field *field = (*at)->fields; field->name != NULL; field++, n++) {
-            assert_int_equal(strspn(field->name, "abcdefghijklmnopqrstuvwxyz0123456789_"),
+            /* Capitals are those of words that dashboards prescribe: timeEnd. */
+            assert_int_equal(strspn(field->name, "abcdefghijklmnopqrstuvwxyz0123456789_"
+                                                 "ABCDEFGHIJKLMNOPQRSTUVWXYZ"),
                              strlen(field->name));
+            assert_true(field->name[0] >= 'a' && field->name[0] <= 'z');
             assert_null(strstr(field->name, "__"));
             assert_ptr_equal(resource_field(*at, field->name), field); /* no name twice */
             assert_true(is_sentence(field->text));
@@ -59,7 +62,8 @@ static void every_resource_is_described_and_ordered(void **state)
         assert_true((*at)->item[0] >= 'A' && (*at)->item[0] <= 'Z');
         assert_non_null((*at)->source);
         assert_int_equal((*at)->start == NULL, (*at)->end == NULL);
-        snprintf(order, sizeof(order), "%s", (*at)->order);
+        assert_int_equal((*at)->lines == NULL, (*at)->order != NULL); /* lines go by time */
+        snprintf(order, sizeof(order), "%s", (*at)->order != NULL ? (*at)->order : "");
         for (char *key = strtok_r(order, ",", &save); key != NULL;
              key = strtok_r(NULL, ",", &save)) {
             const struct field *field = resource_field(*at, key + (key[0] == '-'));
@@ -172,6 +176,16 @@ static void every_field_is_as_the_engine_needs_it(void **state)
     }
 }
 
+/* Whether a parameter that another one goes with is there, and can be shown. */
+static bool has_example(const struct resource *resource, const char *name)
+{
+    const struct param *param = resource->params;
+
+    while (name != NULL && param->name != NULL && strcmp(param->name, name) != 0)
+        param++;
+    return name == NULL || (param->name != NULL && param->example != NULL);
+}
+
 static void no_declared_parameter_bears_the_name_of_anything_else(void **state)
 {
     (void)state;
@@ -187,6 +201,17 @@ static void no_declared_parameter_bears_the_name_of_anything_else(void **state)
             assert_true(param->type != PARAM_COUNT
                         || (param->least <= param->fallback && param->fallback <= param->most));
             assert_true(!param->is_required || param->example != NULL);
+            if (param->instead != NULL) {
+                const struct param *other = (*at)->params;
+
+                while (other->name != NULL && strcmp(other->name, param->instead) != 0)
+                    other++;
+                assert_non_null(other->name);
+                assert_true(other != param && !other->is_required && other->example != NULL);
+                assert_true(param->type == PARAM_REF && other->type == PARAM_REF);
+            }
+            assert_true(has_example(*at, param->with));
+            assert_true(has_example(*at, param->unless));
             /* Unless it is the field that the parameter asks for, which is no filter. */
             if (resource_field(*at, param->name) != NULL) {
                 const struct field *field = resource_field(*at, param->name);
@@ -201,6 +226,8 @@ static void no_declared_parameter_bears_the_name_of_anything_else(void **state)
                     ((*at)->start == NULL || (*at)->graph != NULL)
                     && (strcmp(param->name, "from") == 0 || strcmp(param->name, "to") == 0
                         || strcmp(param->name, "at") == 0);
+
+                is_free = is_free || ((*at)->search == NULL && strcmp(param->name, "q") == 0);
 
                 assert_true(is_free || strcmp(param->name, query_reserved(i)) != 0);
             }
@@ -330,7 +357,7 @@ static void every_filter_with_every_operator_is_answered(void **state)
                 if (!type_takes(field, (enum operator)op) || value == NULL)
                     continue;
                 for (size_t i = 0; i < 3; i++) {
-                    char target[512];
+                    char target[1024];
                     struct reply reply;
 
                     snprintf(target, sizeof(target), "/v1/%s?%s%s%s%s=%s%s", (*at)->name,
@@ -354,7 +381,7 @@ static void every_filter_with_every_operator_is_answered(void **state)
  * its order. */
 static void assert_walk(const char *name, const char *sort)
 {
-    char target[2048];
+    char target[2560];
     struct reply whole;
     json_t *all;
     size_t i = 0;

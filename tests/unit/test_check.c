@@ -47,8 +47,8 @@ static const struct tamper_case cases[] = {
     { "a_missing_table_is_found", "DROP TABLE event_claims", true,
       "table event_claims: column event TEXT\ntable event_claims: column claim TEXT\ntable "
       "event_claims: column position INTEGER" },
-    { "a_missing_column_is_found", "ALTER TABLE claims DROP COLUMN quote", true,
-      "table claims: column quote TEXT, not null 0, key 0: it is missing" },
+    { "a_missing_column_is_found", "ALTER TABLE claims DROP COLUMN superseded_by", true,
+      "table claims: column superseded_by TEXT, not null 0, key 0: it is missing" },
     { "an_extra_column_is_found", "ALTER TABLE claims ADD COLUMN colour TEXT", true,
       "table claims: column colour TEXT, not null 0, key 0: the schema has none" },
     { "an_extra_table_is_found", "CREATE TABLE weather (day TEXT)", true,
@@ -400,15 +400,15 @@ static void another_database_is_refused(void **state)
 static void a_newer_schema_is_refused_by_its_number(void **state)
 {
     (void)state;
-    tamper("PRAGMA user_version = 3", false);
-    assert_refused("schema version 3 is newer than this program's 2");
+    tamper("PRAGMA user_version = 4", false);
+    assert_refused("schema version 4 is newer than this program's 3");
 }
 
 static void an_older_schema_is_refused_by_its_number(void **state)
 {
     (void)state;
     tamper("PRAGMA user_version = 0", false);
-    assert_refused("schema version 0 is older than this program's 2");
+    assert_refused("schema version 0 is older than this program's 3");
 }
 
 static void a_truncated_file_is_refused_at_any_length(void **state)

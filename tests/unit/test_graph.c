@@ -124,9 +124,9 @@ static void a_ring_is_walked_once(void **state)
 
     (void)state;
     assert_near(conn, (struct graph_ask){ .focus = "a", .depth = 1 },
-                "[[\"a\",0],[\"b\",1],[\"c\",1]]", "[1,3]", GRAPH_WHOLE);
+                "[[\"a\",0,2],[\"b\",1,1],[\"c\",1,1]]", "[1,3]", GRAPH_WHOLE);
     assert_near(conn, (struct graph_ask){ .focus = "a", .depth = 4 },
-                "[[\"a\",0],[\"b\",1],[\"c\",1]]", "[1,3,2]", GRAPH_WHOLE);
+                "[[\"a\",0,2],[\"b\",1,2],[\"c\",1,2]]", "[1,3,2]", GRAPH_WHOLE);
     erase();
 }
 
@@ -139,11 +139,11 @@ static void an_edge_from_a_node_to_itself_is_one_edge(void **state)
         assert_near(conn,
                     (struct graph_ask){
                         .focus = "a", .depth = 2, .direction = (enum graph_direction)direction },
-                    "[[\"a\",0],[\"b\",1]]", "[1,2]", GRAPH_WHOLE);
+                    "[[\"a\",0,2],[\"b\",1,1]]", "[1,2]", GRAPH_WHOLE);
     assert_near(conn, (struct graph_ask){ .focus = "a", .depth = 2, .direction = GRAPH_IN },
-                "[[\"a\",0]]", "[1]", GRAPH_WHOLE);
-    assert_near(conn, (struct graph_ask){ .focus = NULL }, "[[\"a\",null],[\"b\",null]]", "[1,2]",
-                GRAPH_WHOLE);
+                "[[\"a\",0,1]]", "[1]", GRAPH_WHOLE);
+    assert_near(conn, (struct graph_ask){ .focus = NULL }, "[[\"a\",null,2],[\"b\",null,1]]",
+                "[1,2]", GRAPH_WHOLE);
     erase();
 }
 
@@ -154,9 +154,9 @@ static void a_walk_goes_along_the_edges_or_against_them(void **state)
 
     (void)state;
     assert_near(conn, (struct graph_ask){ .focus = "a", .depth = 2, .direction = GRAPH_OUT },
-                "[[\"a\",0],[\"c\",1],[\"d\",2]]", "[2,3]", GRAPH_WHOLE);
+                "[[\"a\",0,1],[\"c\",1,2],[\"d\",2,1]]", "[2,3]", GRAPH_WHOLE);
     assert_near(conn, (struct graph_ask){ .focus = "a", .depth = 2, .direction = GRAPH_IN },
-                "[[\"a\",0],[\"b\",1]]", "[1]", GRAPH_WHOLE);
+                "[[\"a\",0,1],[\"b\",1,1]]", "[1]", GRAPH_WHOLE);
     erase();
 }
 
@@ -167,16 +167,16 @@ static void a_graph_that_is_cut_says_where(void **state)
 
     (void)state;
     assert_near(conn, (struct graph_ask){ .focus = "a", .depth = 2, .nodes = 3 },
-                "[[\"a\",0],[\"b\",1],[\"c\",1]]", "[3,2]", GRAPH_CUT_NODES);
+                "[[\"a\",0,2],[\"b\",1,1],[\"c\",1,1]]", "[3,2]", GRAPH_CUT_NODES);
     assert_near(conn, (struct graph_ask){ .focus = "a", .depth = 2, .edges = 2 },
-                "[[\"a\",0],[\"b\",1],[\"c\",1]]", "[3,2]", GRAPH_CUT_EDGES);
+                "[[\"a\",0,2],[\"b\",1,1],[\"c\",1,1]]", "[3,2]", GRAPH_CUT_EDGES);
     assert_near(conn, (struct graph_ask){ .focus = "a", .depth = 1, .edges = 3, .nodes = 4 },
-                "[[\"a\",0],[\"b\",1],[\"c\",1],[\"d\",1]]", "[3,2,1]", GRAPH_WHOLE);
+                "[[\"a\",0,3],[\"b\",1,1],[\"c\",1,1],[\"d\",1,1]]", "[3,2,1]", GRAPH_WHOLE);
     assert_near(conn, (struct graph_ask){ .focus = "a", .depth = 2, .looks = 3 },
-                "[[\"a\",0],[\"b\",1],[\"c\",1],[\"d\",1]]", "[3,2,1]", GRAPH_CUT_LOOKS);
-    assert_near(conn, (struct graph_ask){ .nodes = 2 }, "[[\"a\",null],[\"d\",null]]", "[1]",
+                "[[\"a\",0,3],[\"b\",1,1],[\"c\",1,1],[\"d\",1,1]]", "[3,2,1]", GRAPH_CUT_LOOKS);
+    assert_near(conn, (struct graph_ask){ .nodes = 2 }, "[[\"a\",null,1],[\"d\",null,1]]", "[1]",
                 GRAPH_CUT_NODES);
-    assert_near(conn, (struct graph_ask){ .edges = 1 }, "[[\"a\",null],[\"d\",null]]", "[1]",
+    assert_near(conn, (struct graph_ask){ .edges = 1 }, "[[\"a\",null,1],[\"d\",null,1]]", "[1]",
                 GRAPH_CUT_EDGES);
     erase();
 }
@@ -186,7 +186,7 @@ static void a_node_without_edges_is_alone(void **state)
     struct conn *conn = DRAW({ "b", "c", 2010, 2020 });
 
     (void)state;
-    assert_near(conn, (struct graph_ask){ .focus = "a", .depth = 4 }, "[[\"a\",0]]", "[]",
+    assert_near(conn, (struct graph_ask){ .focus = "a", .depth = 4 }, "[[\"a\",0,0]]", "[]",
                 GRAPH_WHOLE);
     assert_chains(conn, (struct graph_ask){ .depth = 0 }, "", GRAPH_WHOLE);
     erase();

@@ -180,7 +180,7 @@ static void unknown_parameters_are_named_with_what_was_meant(void **state)
     assert_refused(*state, "/v1/facts?resolv=min", ERR_PARAM_UNKNOWN, "resolv", "resolve");
     assert_refused(*state, "/v1/missions?resolve=min", ERR_PARAM_UNKNOWN, "resolve", "");
     assert_refused(*state, "/v1/missions?weather=wet", ERR_PARAM_UNKNOWN, "weather", "");
-    assert_refused(*state, "/v1/missions?=x", ERR_PARAM_UNKNOWN, "", "");
+    assert_refused(*state, "/v1/missions?=x", ERR_PARAM_UNKNOWN, "", "q");
     assert_refused(*state, "/v1/missions?__gte=x", ERR_PARAM_UNKNOWN, "__gte", "");
     assert_refused(*state, "/v1/missions?utm=x", ERR_PARAM_UNKNOWN, "utm", "");
 }
@@ -488,6 +488,49 @@ static void a_field_is_only_there_where_its_parameter_asks_for_it(void **state)
         assert_null(included.fields[i]->param);
 }
 
+static void one_parameter_may_stand_in_place_of_another(void **state)
+{
+    const size_t actor = 0, mission = 1;
+
+    assert_string_equal(timeline.params[actor].instead, timeline.params[mission].name);
+    assert_taken(*state, "/v1/timeline?actor=ministry");
+    assert_string_equal(query.params[actor], "ministry");
+    assert_null(query.params[mission]);
+    assert_taken(*state, "/v1/timeline?mission=UNFIX");
+    assert_string_equal(query.params[actor], "unfix");
+    assert_taken(*state, "/v1/timeline?mission=UNFIX&actor=minufix");
+    assert_string_equal(query.params[actor], "unfix");
+    assert_string_equal(query.params[mission], "unfix");
+    assert_invalid(*state, "/v1/timeline", "actor");
+    assert_invalid(*state, "/v1/timeline?kind=event", "actor");
+    assert_invalid(*state, "/v1/timeline?actor=ministry&mission=unfix", "mission");
+    assert_invalid(*state, "/v1/timeline?mission=ministry", "mission");
+}
+
+static void declared_parameters_are_given_together_or_not_at_all(void **state)
+{
+    assert_taken(*state, "/v1/graph/diff?from=2019&to=2021-03");
+    assert_string_equal(query.params[0], "2019-01-01");
+    assert_string_equal(query.param_ids[0], "2019-12-31");
+    assert_false(query.has_world); /* they are no condition on the time of a row */
+    assert_taken(*state, "/v1/graph/diff?known_from=2019&known_to=2021&at=2019");
+    assert_taken(*state, "/v1/graph/diff?from=2019&to=2021&focus=unfix");
+    assert_taken(*state, "/v1/graph/diff?depth=3&from=2019&to=2021&focus=unfix");
+
+    assert_invalid(*state, "/v1/graph/diff", "from");
+    assert_invalid(*state, "/v1/graph/diff?to=2021", "from");
+    assert_invalid(*state, "/v1/graph/diff?from=2019", "to");
+    assert_invalid(*state, "/v1/graph/diff?known_from=2019", "known_from");
+    assert_invalid(*state, "/v1/graph/diff?known_to=2019", "known_to");
+    assert_invalid(*state, "/v1/graph/diff?from=2019&to=2021&known_from=2019&known_to=2021",
+                   "from");
+    assert_invalid(*state, "/v1/graph/diff?from=2019&known_to=2021", "known_to");
+    assert_invalid(*state, "/v1/graph/diff?from=2019&to=2021&at=2020", "at");
+    assert_invalid(*state, "/v1/graph/diff?from=2019&to=2021&depth=2", "depth");
+    assert_invalid(*state, "/v1/graph/diff?from=2019&to=2021&focus=unfix&depth=5", "depth");
+    assert_invalid(*state, "/v1/graph/diff?from=2019&to=2021&focus=unfix&depth=0", "depth");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -514,6 +557,8 @@ int main(void)
         cmocka_unit_test(a_cursor_is_of_what_was_known),
         cmocka_unit_test(included_rows_are_known_as_of_the_same_day),
         cmocka_unit_test(a_field_is_only_there_where_its_parameter_asks_for_it),
+        cmocka_unit_test(one_parameter_may_stand_in_place_of_another),
+        cmocka_unit_test(declared_parameters_are_given_together_or_not_at_all),
     };
 
     return cmocka_run_group_tests(tests, world_open, world_close);

@@ -34,6 +34,26 @@ static void a_bucket_is_written_as_a_date(void **state)
     assert_bucket(STATS_MONTH, 2013 * 12 + 11, "2013-12");
 }
 
+static void assert_first_day(enum stats_bucket bucket, int64_t value, const char *expected)
+{
+    char text[STATS_BUCKET_SIZE];
+
+    stats_bucket_day(bucket, value, text);
+    assert_string_equal(text, expected);
+}
+
+static void a_bucket_begins_on_its_first_day(void **state)
+{
+    (void)state;
+    assert_first_day(STATS_YEAR, 2013, "2013-01-01");
+    assert_first_day(STATS_YEAR, 1, "0001-01-01");
+    assert_first_day(STATS_QUARTER, 2013 * 4, "2013-01-01");
+    assert_first_day(STATS_QUARTER, 2013 * 4 + 1, "2013-04-01");
+    assert_first_day(STATS_QUARTER, 2013 * 4 + 3, "2013-10-01");
+    assert_first_day(STATS_MONTH, 2013 * 12, "2013-01-01");
+    assert_first_day(STATS_MONTH, 2013 * 12 + 11, "2013-12-01");
+}
+
 /* Asks for sums and gives the choice that was made. */
 static bool choose(const struct world *world, struct query *query, const struct stats *asked,
                    struct stats_choice *ret, struct error *err)
@@ -136,6 +156,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_bucket_is_written_as_a_date),
+        cmocka_unit_test(a_bucket_begins_on_its_first_day),
         cmocka_unit_test(the_lowest_rank_answers_and_the_others_say_to_whom_they_lost),
         cmocka_unit_test(side_by_side_every_series_answers),
         cmocka_unit_test(a_later_state_of_the_same_set_goes_before_a_lower_rank),
