@@ -62,7 +62,8 @@ bool dataset_publish(struct dataset *dataset, const char *file, struct error *er
  */
 bool dataset_conn(struct dataset *dataset, struct conn **ret, struct error *err);
 
-/** A connection that has left its thread, for an answer that outlives the call in which it began. */
+/** A connection that has left its thread, for an answer that outlives the call in which it began.
+ */
 struct loan;
 
 /**

@@ -107,6 +107,11 @@ struct query {
     bool is_definite;                  /* certainty=definite */
     bool is_counted;                   /* count= is not none */
     bool is_pretty;
+    bool is_array;                 /* shape=array: rows without an envelope */
+    bool is_bom;                   /* CSV begins with a byte order mark */
+    bool is_excel;                 /* CSV has no formulas for a spreadsheet to run */
+    bool is_download;              /* for a file, not for a window */
+    bool has_geometry;             /* rows carry their coordinates, behind their fields */
     const struct field *unindexed; /* a condition on it is no way to find rows: most meet it; NULL:
                                       none is like that */
     struct keyset keyset;

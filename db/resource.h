@@ -183,8 +183,10 @@ struct resource {
     bool is_derived;   /* its rows are worked out from those of others: they have no versions */
     const char *start; /* SQL prefix of the first day columns of world time; NULL: no world time */
     const char *end;   /* SQL prefix of the last day columns of world time */
-    const char *search; /* condition on a row that q= finds: with @hits(KIND) for the ids of that
-                           kind that full-text search finds, :q for what was asked; NULL: no q= */
+    const char *geometry; /* SQL of the coordinates of a row as JSON, [[longitude, latitude], ...]
+                             in degrees, WGS 84; NULL: rows have no place */
+    const char *search;   /* condition on a row that q= finds: with @hits(KIND) for the ids of that
+                             kind that full-text search finds, :q for what was asked; NULL: no q= */
     const struct field *fields;    /* ends with an all-zero row */
     const struct param *params;    /* ends with an all-zero row; NULL: none */
     const struct child *children;  /* ends with an all-zero row; NULL: none */

@@ -595,6 +595,8 @@ static void add_fields(struct buffer *sql, const struct query *query)
         buffer_text(sql, i > 0 ? ", " : "");
         add_columns(sql, query, query->fields[i]);
     }
+    if (query->has_geometry)
+        buffer_format(sql, ", %s", query->resource->geometry);
 }
 
 bool select_sql(const struct query *query, struct buffer *sql)

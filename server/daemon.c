@@ -51,6 +51,7 @@
 #include "server/request_id.h"
 
 enum {
+    STREAM_BLOCK = 64 << 10,  /* bytes of a stream that are handed over at once */
     TARGET_NEAR = 256,        /* bytes of a target that need no allocation: nearly all */
     TARGET_LOGGED = 256,      /* bytes of a target in the log */
     SEND_BUFFER = 262144,     /* bytes of a socket: with more, slow readers stall others */
@@ -119,6 +120,7 @@ struct client {
     char near[TARGET_NEAR];
     char method[16];           /* for the log, cut */
     const char *if_none_match; /* borrowed until the request is done; NULL: not sent */
+    const char *accept;        /* the same */
     const char *preflight;     /* same */
     char id[REQUEST_ID_SIZE];
     int status;                                           /* 0: nothing was answered */
@@ -462,7 +464,7 @@ static void *on_target(void *cls, const char *uri, struct MHD_Connection *conn)
     client->phase = PHASE_LINE;
     client->began = now_us();
     client->method[0] = '\0';
-    client->if_none_match = client->preflight = NULL;
+    client->if_none_match = client->preflight = client->accept = NULL;
     client->status = 0;
     client->len = 0;
     client->route[0] = '\0';
@@ -493,6 +495,7 @@ struct head {
     const char *content_length;
     const char *id;
     const char *if_none_match;
+    const char *accept;
     const char *preflight;
     int n_host;
     int n_content_length;
@@ -552,6 +555,8 @@ static enum MHD_Result on_field(void *cls, enum MHD_ValueKind kind, const char *
         head->has_coding = true;
     } else if (strcasecmp(name, "If-None-Match") == 0) {
         head->if_none_match = value;
+    } else if (strcasecmp(name, "Accept") == 0) {
+        head->accept = head->accept != NULL ? head->accept : value; /* the first is what counts */
     } else if (strcasecmp(name, "Access-Control-Request-Method") == 0) {
         head->preflight = value;
     } else if (strcasecmp(name, "X-Request-Id") == 0) {
@@ -697,19 +702,70 @@ static bool add_headers(struct MHD_Response *response, const struct client *clie
            && MHD_add_response_header(response, "X-Request-Id", client->id) == MHD_YES;
 }
 
-/* A reply as libmicrohttpd's object, which takes the body. NULL: no memory. */
-static struct MHD_Response *response_new(const struct client *client, struct reply *reply,
-                                         bool is_last)
+/** A stream on its way to a client. */
+struct sending {
+    struct reply_source source;
+    struct client *client; /* whose request it answers */
+};
+
+static void sending_free(void *cls)
 {
-    const char *content_type = reply->body != NULL ? reply->content_type : NULL;
+    struct sending *sending = cls;
+
+    reply_source_done(&sending->source);
+    free(sending);
+}
+
+/* The next bytes of a stream. One that fails is cut off without the last chunk, so that nobody
+ * takes what came for the whole. */
+static ssize_t read_stream(void *cls, uint64_t position, char *to, size_t size)
+{
+    const struct sending *sending = cls;
+    ssize_t len = sending->source.read(sending->source.context, to, size);
+
+    (void)position;
+    if (len > 0) {
+        sending->client->len += (size_t)len;
+        return len;
+    }
+    if (len == 0)
+        return MHD_CONTENT_READER_END_OF_STREAM;
+    snprintf(sending->client->detail, sizeof(sending->client->detail),
+             "The answer broke off: %.200s", sending->source.fault(sending->source.context));
+    return MHD_CONTENT_READER_END_WITH_ERROR;
+}
+
+static struct MHD_Response *stream_response_new(struct client *client,
+                                                const struct reply_source *source)
+{
+    struct sending *sending = malloc(sizeof(*sending));
+    struct MHD_Response *response = NULL;
+
+    if (sending != NULL) {
+        *sending = (struct sending){ *source, client };
+        response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK, read_stream,
+                                                     sending, sending_free);
+    }
+    if (response == NULL)
+        free(sending);
+    return response;
+}
+
+/* A reply as libmicrohttpd's object, which takes the body or the stream. NULL: no memory. */
+static struct MHD_Response *response_new(struct client *client, struct reply *reply, bool is_last)
+{
+    bool has_body = reply->body != NULL || reply->source.read != NULL;
+    const char *content_type = has_body ? reply->content_type : NULL;
     struct MHD_Response *response =
-        reply->body != NULL
+        reply->source.read != NULL ? stream_response_new(client, &reply->source)
+        : reply->body != NULL
             ? MHD_create_response_from_buffer_with_free_callback(reply->len, reply->body, free)
             : MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
 
     if (response == NULL)
         return NULL;
     reply->body = NULL;
+    reply->source = (struct reply_source){ .read = NULL };
     if (!add_headers(response, client, reply, content_type, is_last)) {
         MHD_destroy_response(response);
         return NULL;
@@ -750,6 +806,7 @@ static struct request request_of(const struct client *client, const char *method
         .method = method,
         .target = client->target != NULL ? client->target : "/",
         .if_none_match = client->if_none_match,
+        .accept = client->accept,
         .preflight = client->preflight,
         .id = client->id,
     };
@@ -795,6 +852,7 @@ static enum MHD_Result begin(struct worker *worker, struct MHD_Connection *conn,
     MHD_get_connection_values_n(conn, MHD_HEADER_KIND, on_field, &head);
     snprintf(client->method, sizeof(client->method), "%s", method);
     client->if_none_match = head.if_none_match;
+    client->accept = head.accept;
     client->preflight = head.preflight;
     if (head.id != NULL && request_id_is_good(head.id))
         snprintf(client->id, sizeof(client->id), "%s", head.id);
@@ -905,7 +963,7 @@ static void on_done(void *cls, struct MHD_Connection *conn, void **con_cls,
     }
     log_request(client, conn, now, code);
     client_forget_target(client);
-    client->if_none_match = client->preflight = NULL;
+    client->if_none_match = client->preflight = client->accept = NULL;
     client->phase = PHASE_QUIET;
     if (client->queue != &worker->doomed)
         queue_move(&worker->kept, client, now);

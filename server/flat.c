@@ -267,3 +267,103 @@ void flat_json_row(struct flat *flat, sqlite3_stmt *row, const struct row_source
     }
     buffer_byte(out, '}');
 }
+
+/* ---- bodies ---- */
+
+void flat_writer_init(struct flat_writer *writer, const struct query *query, enum format format,
+                      const struct row_source *rows)
+{
+    flat_of(query, &writer->flat);
+    writer->format = format;
+    writer->query = query;
+    writer->rows = rows;
+    writer->n = 0;
+}
+
+void flat_writer_begin(const struct flat_writer *writer, struct buffer *out)
+{
+    switch (writer->format) {
+    case FORMAT_CSV:
+        buffer_text(out, writer->query->is_bom ? "\xef\xbb\xbf" : "");
+        flat_csv_head(&writer->flat, out);
+        break;
+    case FORMAT_GEOJSON:
+        buffer_text(out, "{\"type\":\"FeatureCollection\",\"features\":[");
+        break;
+    case FORMAT_ROWS:
+        buffer_byte(out, '[');
+        break;
+    default:
+        break;
+    }
+}
+
+/* A point, or several; null: the row has no place, or one whose position is not known. */
+static void add_geometry(sqlite3_stmt *row, int column, struct buffer *out)
+{
+    const char *points = (const char *)sqlite3_column_text(row, column);
+
+    if (points == NULL || strcmp(points, "[]") == 0) {
+        out->broken = out->broken || (points == NULL && !render_json_is_null(row, column));
+        buffer_text(out, "null");
+    } else if (strstr(points, "],[") == NULL) {
+        buffer_text(out, "{\"type\":\"Point\",\"coordinates\":");
+        buffer_add(out, points + 1, strlen(points) - 2);
+        buffer_byte(out, '}');
+    } else {
+        buffer_format(out, "{\"type\":\"MultiPoint\",\"coordinates\":%s}", points);
+    }
+}
+
+static void add_feature(struct flat_writer *writer, sqlite3_stmt *row, struct buffer *out)
+{
+    const char *id = (const char *)sqlite3_column_text(row, 0); /* the id is the first field */
+
+    buffer_text(out, "{\"type\":\"Feature\",\"id\":");
+    buffer_literal(out, id != NULL ? id : "");
+    buffer_text(out, ",\"geometry\":");
+    add_geometry(row, render_width(writer->query) - 1, out);
+    buffer_text(out, ",\"properties\":");
+    flat_json_row(&writer->flat, row, writer->rows, out);
+    buffer_byte(out, '}');
+    out->broken = out->broken || id == NULL;
+}
+
+void flat_writer_row(struct flat_writer *writer, sqlite3_stmt *row, struct buffer *out)
+{
+    bool is_first = writer->n++ == 0;
+
+    switch (writer->format) {
+    case FORMAT_CSV:
+        flat_csv_row(&writer->flat, row, writer->query->is_excel, writer->rows, out);
+        break;
+    case FORMAT_NDJSON:
+        flat_json_row(&writer->flat, row, writer->rows, out);
+        buffer_byte(out, '\n');
+        break;
+    case FORMAT_GEOJSON:
+        buffer_text(out, is_first ? "\n" : ",\n");
+        add_feature(writer, row, out);
+        break;
+    default:
+        buffer_text(out, is_first ? "\n" : ",\n");
+        flat_json_row(&writer->flat, row, writer->rows, out);
+    }
+}
+
+void flat_writer_end(const struct flat_writer *writer, struct buffer *out)
+{
+    const char *gap = writer->n > 0 ? "\n" : "";
+
+    if (writer->format == FORMAT_ROWS)
+        buffer_format(out, "%s]\n", gap);
+    else if (writer->format == FORMAT_GEOJSON)
+        buffer_format(out, "%s]}\n", gap);
+    else if (writer->format == FORMAT_NDJSON && writer->n == 0)
+        buffer_byte(out, '\n'); /* one empty line: no body is empty */
+}
+
+void flat_writer_done(struct flat_writer *writer)
+{
+    flat_done(&writer->flat);
+}

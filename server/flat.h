@@ -10,6 +10,7 @@
 
 #include "db/query.h"
 #include "server/base/buffer.h"
+#include "server/format.h"
 
 struct row_source;
 
@@ -73,3 +74,28 @@ void flat_csv_row(struct flat *flat, sqlite3_stmt *row, bool is_safe, const stru
 /** Writes a row as a JSON object of plain values. */
 void flat_json_row(struct flat *flat, sqlite3_stmt *row, const struct row_source *rows,
                    struct buffer *out);
+
+/** Rows under way to a body in one of the flat forms. */
+struct flat_writer {
+    struct flat flat;
+    enum format format;
+    const struct query *query;
+    const struct row_source *rows;
+    size_t n; /* rows so far */
+};
+
+/** Begins with the rows of a query; borrows query and rows. flat_writer_done() ends it. */
+void flat_writer_init(struct flat_writer *writer, const struct query *query, enum format format,
+                      const struct row_source *rows);
+
+/** Writes what comes before the first row. */
+void flat_writer_begin(const struct flat_writer *writer, struct buffer *out);
+
+/** Writes a row of the query's statement. */
+void flat_writer_row(struct flat_writer *writer, sqlite3_stmt *row, struct buffer *out);
+
+/** Writes what comes behind the last row: no body is empty, and each ends in a newline. */
+void flat_writer_end(const struct flat_writer *writer, struct buffer *out);
+
+/** Frees what it holds. Takes a zeroed one. */
+void flat_writer_done(struct flat_writer *writer);

@@ -122,7 +122,7 @@ static void write_link(const struct query *query, sqlite3_stmt *row, size_t inde
 }
 
 static bool draw(struct conn *conn, const struct query *query, const struct graph_found *found,
-                 enum route_format format, struct buffer *body, struct error *err)
+                 enum format format, struct buffer *body, struct error *err)
 {
     const struct graph *graph = query->resource->graph;
     struct drawing drawing = { .format = format, .graph = graph, .body = body };
@@ -162,7 +162,7 @@ static bool add_found(struct conn *conn, const struct query *query, const struct
     return true;
 }
 
-static bool render_near(struct conn *conn, const struct query *query, enum route_format format,
+static bool render_near(struct conn *conn, const struct query *query, enum format format,
                         struct buffer *body, struct graph_result *ret, struct error *err)
 {
     defer(graph_found_done) struct graph_found found = { 0 };
@@ -181,8 +181,8 @@ static bool render_near(struct conn *conn, const struct query *query, enum route
     ret->cut = found.cut;
     ret->nodes = report != GRAPH_EDGES_ALONE ? (int64_t)found.n_nodes : -1;
     ret->edges = report != GRAPH_NODES_ALONE ? (int64_t)found.n_edges : -1;
-    return format == ROUTE_JSON ? add_found(conn, query, &found, body, err)
-                                : draw(conn, query, &found, format, body, err);
+    return format == FORMAT_JSON ? add_found(conn, query, &found, body, err)
+                                 : draw(conn, query, &found, format, body, err);
 }
 
 /* ---- chains ---- */
@@ -264,7 +264,7 @@ static bool render_chains(struct conn *conn, const struct query *query, struct b
 
 /* ---- the whole ---- */
 
-bool graph_render(struct conn *conn, const struct query *query, enum route_format format,
+bool graph_render(struct conn *conn, const struct query *query, enum format format,
                   struct buffer *body, struct graph_result *ret, struct error *err)
 {
     *ret = (struct graph_result){ .nodes = -1, .edges = -1, .chains = -1 };

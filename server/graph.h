@@ -10,7 +10,7 @@
 #include "db/graph.h"
 #include "db/resource.h"
 #include "server/base/error.h"
-#include "server/route.h"
+#include "server/format.h"
 
 struct buffer;
 struct conn;
@@ -30,7 +30,7 @@ struct graph_result {
  * Errors: ERR_PARAM_INVALID for chains that lead nowhere, ERR_TIMEOUT, ERR_INTERNAL; the body is
  * broken where it does not fit.
  */
-bool graph_render(struct conn *conn, const struct query *query, enum route_format format,
+bool graph_render(struct conn *conn, const struct query *query, enum format format,
                   struct buffer *body, struct graph_result *ret, struct error *err);
 
 /** Whether "data" is a list of rows, and not one object. */

@@ -193,26 +193,45 @@ static int run_serve(const struct settings *settings)
 static void print_head(const struct reply *reply)
 {
     printf("HTTP/1.1 %d %s\r\n", reply->status, MHD_get_reason_phrase_for((unsigned)reply->status));
+    if (reply->content_type != NULL && (reply->body != NULL || reply->source.read != NULL))
+        printf("Content-Type: %s\r\n", reply->content_type);
     if (reply->content_type != NULL && reply->body != NULL)
-        printf("Content-Type: %s\r\nContent-Length: %zu\r\n", reply->content_type, reply->len);
+        printf("Content-Length: %zu\r\n", reply->len);
     for (size_t i = 0; i < reply->n_headers; i++)
         printf("%s: %s\r\n", reply->headers[i].name, reply->headers[i].value);
     fputs("\r\n", stdout);
 }
 
+/* Writes a body that is told piece by piece to its end. */
+static bool print_source(const struct reply_source *source)
+{
+    char piece[64 << 10];
+    ssize_t len;
+
+    while ((len = source->read(source->context, piece, sizeof(piece))) > 0)
+        fwrite(piece, 1, (size_t)len, stdout);
+    if (len < 0)
+        fprintf(stderr, "bluehelm: The answer broke off: %s\n", source->fault(source->context));
+    return len == 0;
+}
+
 static int print_reply(const struct settings *settings, const struct reply *reply)
 {
+    bool is_whole = true;
+
     if (settings->is_include || settings->is_head)
         print_head(reply);
     if (!settings->is_head && reply->body != NULL)
         fwrite(reply->body, 1, reply->len, stdout);
+    if (!settings->is_head && reply->source.read != NULL)
+        is_whole = print_source(&reply->source);
     if (reply->log_detail[0] != '\0')
         fprintf(stderr, "bluehelm: %s\n", reply->log_detail);
     if (fflush(stdout) != 0) {
         fprintf(stderr, "bluehelm: The reply cannot be written: %s.\n", strerror(errno));
         return STATUS_FAILED;
     }
-    return reply->status >= 200 && reply->status < 400 ? STATUS_OK : STATUS_FAILED;
+    return is_whole && reply->status >= 200 && reply->status < 400 ? STATUS_OK : STATUS_FAILED;
 }
 
 static int answer_path(const struct settings *settings, struct dataset *dataset)

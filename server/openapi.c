@@ -1251,7 +1251,7 @@ static void add_graph_envelope(struct draft *draft, const struct resource *resou
 }
 
 static json_t *graph_params_new(struct draft *draft, const struct resource *resource,
-                                const struct child *child, enum route_format format)
+                                const struct child *child, enum format format)
 {
     static const char *const world[] = { "at", "during", "from", "to" };
     json_t *list = json_array();
@@ -1271,7 +1271,7 @@ static json_t *graph_params_new(struct draft *draft, const struct resource *reso
             add_param(draft, list, resource, declared_new(param));
     }
     add_shared_param(draft, list, "as_of");
-    if (format == ROUTE_JSON)
+    if (format == FORMAT_JSON)
         add_shared_param(draft, list, "pretty");
     return list;
 }
@@ -1284,25 +1284,25 @@ static void add_graph(struct draft *draft, const struct resource *resource,
     add_part(draft, resource->graph->nodes);
     add_part(draft, resource->graph->links);
     add_graph_envelope(draft, resource);
-    for (int at = ROUTE_JSON; at < ROUTE_FORMAT__MAX; at++) {
-        enum route_format format = (enum route_format)at;
-        const char *suffix = route_format_suffix(format);
+    for (int at = FORMAT_JSON; at < FORMAT__MAX; at++) {
+        enum format format = (enum format)at;
+        const char *suffix = format_suffix(format);
         char path[NAME_SIZE];
         char response[NAME_SIZE];
 
-        if (!route_has_format(resource, format))
+        if (!format_fits(resource, format, false))
             continue;
         if (owner != NULL)
             snprintf(path, sizeof(path), "/v1/%s/{id}/%s", owner->name, resource->name);
         else
             snprintf(path, sizeof(path), "/v1/%s%s", resource->name, suffix);
         snprintf(response, sizeof(response), "%s%s", resource->item, suffix);
-        if (format == ROUTE_JSON)
+        if (format == FORMAT_JSON)
             add_response(draft, response, "What was found.", HEADERS_DATA,
                          schema_ref(resource->item));
         else
             add_typed_response(draft, response, "The whole drawing.", HEADERS_DATA,
-                               route_format_type(format), json_pack("{s:s}", "type", "string"));
+                               format_type(format), json_pack("{s:s}", "type", "string"));
         add_operation(
             draft, path, owner != NULL ? owner->name : resource->name,
             json_sprintf("get%s%s", resource->item, *suffix != '\0' ? suffix + 1 : ""),

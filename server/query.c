@@ -41,6 +41,8 @@ struct reserved {
     bool on_stats;   /* sums take it as well */
     bool on_graph;   /* reports on a graph take it as well */
     bool is_json;    /* only where the answer is JSON */
+    bool is_csv;     /* only where it is CSV */
+    bool is_list;    /* only where the answer is a list of rows */
 };
 
 /* ---- small readers ---- */
@@ -128,14 +130,57 @@ static bool read_counted(const struct reader *reader, const char *value)
     return true;
 }
 
-static bool read_pretty(const struct reader *reader, const char *value)
+/* What form the answer has is settled before the query is read (serve.c). */
+static bool read_format(const struct reader *reader, const char *value)
+{
+    (void)reader;
+    (void)value;
+    return true;
+}
+
+static bool read_shape(const struct reader *reader, const char *value)
 {
     size_t index;
 
-    if (!param_word("pretty", value, (const char *const[]){ "0", "1", NULL }, &index, reader->err))
+    if (!param_word("shape", value, (const char *const[]){ "envelope", "array", NULL }, &index,
+                    reader->err))
         return false;
-    reader->query->is_pretty = index == 1;
+    reader->query->is_array = index == 1;
     return true;
+}
+
+static bool read_flag(const struct reader *reader, const char *name, const char *value, bool *ret)
+{
+    size_t index;
+
+    if (!param_word(name, value, (const char *const[]){ "0", "1", NULL }, &index, reader->err))
+        return false;
+    *ret = index == 1;
+    return true;
+}
+
+static bool read_pretty(const struct reader *reader, const char *value)
+{
+    return read_flag(reader, "pretty", value, &reader->query->is_pretty);
+}
+
+static bool read_bom(const struct reader *reader, const char *value)
+{
+    return read_flag(reader, "bom", value, &reader->query->is_bom);
+}
+
+static bool read_excel(const struct reader *reader, const char *value)
+{
+    /* A spreadsheet takes UTF-8 for something else where there is no mark. */
+    if (!read_flag(reader, "excel", value, &reader->query->is_excel))
+        return false;
+    reader->query->is_bom = reader->query->is_bom || reader->query->is_excel;
+    return true;
+}
+
+static bool read_download(const struct reader *reader, const char *value)
+{
+    return read_flag(reader, "dl", value, &reader->query->is_download);
 }
 
 static bool read_certainty(const struct reader *reader, const char *value)
@@ -393,6 +438,11 @@ static const struct reserved reserved[] = {
     { .name = "count", .read = read_counted },
     { .name = "fields", .read = read_fields, .on_items = true },
     { .name = "include", .read = read_include, .on_items = true },
+    { .name = "format", .read = read_format, .on_stats = true, .on_graph = true, .is_list = true },
+    { .name = "shape", .read = read_shape, .is_json = true, .is_list = true },
+    { .name = "bom", .read = read_bom, .on_stats = true, .on_graph = true, .is_csv = true },
+    { .name = "excel", .read = read_excel, .on_stats = true, .on_graph = true, .is_csv = true },
+    { .name = "dl", .read = read_download, .on_stats = true, .on_graph = true, .is_list = true },
     { .name = "pretty",
       .read = read_pretty,
       .on_items = true,
@@ -401,6 +451,12 @@ static const struct reserved reserved[] = {
       .is_json = true },
 };
 enum { N_RESERVED = sizeof(reserved) / sizeof(*reserved) };
+
+bool query_is_paged(const struct target *target)
+{
+    return target_param(target, "limit") != NULL || target_param(target, "offset") != NULL
+           || target_param(target, "cursor") != NULL;
+}
 
 const char *query_reserved(size_t index)
 {
@@ -412,7 +468,9 @@ static bool is_taken(const struct reserved *param, const struct reader *reader)
     return (param->on_items || reader->query->key == NULL)
            && (param->on_stats || reader->route->kind != ROUTE_STATS)
            && (param->on_graph || reader->query->resource->graph == NULL)
-           && (!param->is_json || reader->route->format == ROUTE_JSON)
+           && (!param->is_csv || reader->route->format == FORMAT_CSV)
+           && (!param->is_list || route_is_list(reader->route))
+           && (!param->is_json || reader->route->format == FORMAT_JSON)
            && (!param->is_world || reader->query->resource->start != NULL)
            && (!param->is_known || resource_has_versions(reader->query->resource))
            && (!param->is_changes || reader->query->resource->changes_of != NULL)
@@ -952,8 +1010,9 @@ static bool set_parent(const struct reader *reader)
 bool query_owner(const struct target *target, char ret[33])
 {
     /* as_of is none of its query: the cursor says by itself what was known when it was given. */
-    static const char *const shape[] = { "cursor", "limit",   "offset", "count", "as_of",
-                                         "fields", "include", "pretty", NULL };
+    static const char *const shape[] = { "cursor", "limit",   "offset", "count",  "as_of",
+                                         "fields", "include", "pretty", "format", "shape",
+                                         "bom",    "excel",   "dl",     NULL };
     defer(buffer_done) struct buffer canonical = BUFFER_INIT(4 * TARGET_TEXT);
 
     target_canonical(target, shape, &canonical);

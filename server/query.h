@@ -48,6 +48,9 @@ bool query_resolve(struct conn *conn, struct query *query, struct error *err);
 /** Makes the query for the included rows of a resource, known as of the same day as `query`. */
 void query_included(const struct resource *resource, const struct query *query, struct query *ret);
 
+/** Whether the client says how many rows it wants, or from where on. */
+bool query_is_paged(const struct target *target);
+
 /** Walks the names of parameters that every collection takes, each with what it takes; NULL after
  * the last. */
 const char *query_reserved(size_t index);

@@ -151,7 +151,7 @@ static void add_attributes(const struct query *query, sqlite3_stmt *row, size_t 
 
 void render_drawing_begin(const struct drawing *drawing, const char *cut)
 {
-    if (drawing->format == ROUTE_GRAPHML) {
+    if (drawing->format == FORMAT_GRAPHML) {
         begin_graphml(drawing, cut);
         return;
     }
@@ -174,7 +174,7 @@ void render_drawing_node(const struct drawing *drawing, const struct query *quer
 {
     struct buffer *body = drawing->body;
 
-    if (drawing->format == ROUTE_GRAPHML) {
+    if (drawing->format == FORMAT_GRAPHML) {
         buffer_text(body, "<node id=\"");
         add_xml(text_of(row, 0, body), body);
         buffer_text(body, "\">");
@@ -191,7 +191,7 @@ void render_drawing_link(const struct drawing *drawing, const struct query *quer
 {
     struct buffer *body = drawing->body;
 
-    if (drawing->format == ROUTE_GRAPHML) {
+    if (drawing->format == FORMAT_GRAPHML) {
         buffer_text(body, "<edge id=\"");
         add_xml(text_of(row, 0, body), body);
         buffer_text(body, "\" source=\"");
@@ -211,5 +211,5 @@ void render_drawing_link(const struct drawing *drawing, const struct query *quer
 
 void render_drawing_end(const struct drawing *drawing)
 {
-    buffer_text(drawing->body, drawing->format == ROUTE_GRAPHML ? "</graph>\n</graphml>" : "}");
+    buffer_text(drawing->body, drawing->format == FORMAT_GRAPHML ? "</graph>\n</graphml>" : "}");
 }

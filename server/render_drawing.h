@@ -6,13 +6,13 @@
 #include <sqlite3.h>
 
 #include "db/query.h"
-#include "server/route.h"
+#include "server/format.h"
 
 struct buffer;
 
 /** A document under way. */
 struct drawing {
-    enum route_format format;  /* ROUTE_GRAPHML or ROUTE_DOT */
+    enum format format;        /* FORMAT_GRAPHML or FORMAT_DOT */
     const struct graph *graph; /* whose nodes and links are drawn */
     struct buffer *body;       /* broken where it does not fit */
 };

@@ -28,7 +28,7 @@ bool render_json_document(const json_t *document, size_t flags, struct buffer *b
 
 int render_width(const struct query *query)
 {
-    size_t width = 0;
+    size_t width = query->has_geometry ? 1 : 0;
 
     for (size_t i = 0; i < query->n_fields; i++)
         width += select_width(query->fields[i]);

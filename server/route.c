@@ -18,31 +18,6 @@ static const struct {
 };
 enum { N_DOCUMENTS = sizeof(documents) / sizeof(*documents) };
 
-/** Formats by their ends of paths. */
-static const struct {
-    const char *suffix, *type;
-} formats[ROUTE_FORMAT__MAX] = {
-    [ROUTE_JSON] = { "", "application/json" },
-    [ROUTE_GRAPHML] = { ".graphml", "application/graphml+xml" },
-    [ROUTE_DOT] = { ".dot", "text/vnd.graphviz" },
-};
-
-const char *route_format_suffix(enum route_format format)
-{
-    return formats[format].suffix;
-}
-
-const char *route_format_type(enum route_format format)
-{
-    return formats[format].type;
-}
-
-bool route_has_format(const struct resource *resource, enum route_format format)
-{
-    return format == ROUTE_JSON
-           || (resource->graph != NULL && resource->graph->report == GRAPH_LINKS);
-}
-
 static bool unknown(const char *given, struct error *err)
 {
     return error_set(err, ERR_PATH_UNKNOWN, NULL,
@@ -88,25 +63,6 @@ static bool find_child(const struct resource *const *catalogue, const char *name
     for (child = ret->resource->children; child != NULL && child->name != NULL; child++)
         error_allow(err, name, child->name);
     return false;
-}
-
-/* The resource whose name and the end of a format are the whole of a path's segment. */
-static const struct resource *find_formatted(const struct resource *const *catalogue,
-                                             const char *segment, enum route_format *ret)
-{
-    for (; *catalogue != NULL; catalogue++) {
-        size_t len = strlen((*catalogue)->name);
-
-        for (int format = ROUTE_JSON + 1; format < ROUTE_FORMAT__MAX; format++) {
-            if (strncmp(segment, (*catalogue)->name, len) == 0
-                && strcmp(segment + len, formats[format].suffix) == 0
-                && route_has_format(*catalogue, (enum route_format)format)) {
-                *ret = (enum route_format)format;
-                return *catalogue;
-            }
-        }
-    }
-    return NULL;
 }
 
 /* The collection that a path begins with, which may take two segments; *ret_n is how many. */
@@ -189,6 +145,32 @@ static bool find_row(const struct resource *const *catalogue, const struct targe
     return true;
 }
 
+bool route_is_list(const struct route *route)
+{
+    return route_fits(route, FORMAT_CSV);
+}
+
+bool route_fits(const struct route *route, enum format format)
+{
+    if (format == FORMAT_JSON)
+        return true;
+    return route->resource != NULL && route->kind != ROUTE_ITEM
+           && format_fits(route->resource, format, route->kind == ROUTE_STATS);
+}
+
+/* The form that the path asks for, where the answer has it. */
+static bool take_format(const struct target *target, struct route *ret, struct error *err)
+{
+    char name[128];
+
+    ret->format = target->format;
+    if (route_fits(ret, ret->format))
+        return true;
+    snprintf(name, sizeof(name), "%.100s%s", target->segments[target->n_segments - 1],
+             format_suffix(target->format));
+    return unknown(name, err);
+}
+
 /* A slash too many or too few: the same path with the right end. */
 static bool wrong_slash(const struct target *target, bool is_wanted, struct error *err)
 {
@@ -228,11 +210,10 @@ bool route_find(const struct resource *const *catalogue, const struct target *ta
         if (strcmp(target->segments[0], "v1") != 0)
             return unknown(target->segments[0], err);
         route.resource = find_collection(catalogue, target, &n_names);
-        if (route.resource == NULL && n == 2)
-            route.resource = find_formatted(catalogue, target->segments[1], &route.format);
         if (route.resource == NULL)
             return unknown_collection(catalogue, target, err);
-        if (!find_row(catalogue, target, 1 + n_names, &route, err))
+        if (!find_row(catalogue, target, 1 + n_names, &route, err)
+            || !take_format(target, &route, err))
             return false;
     }
     if (target->has_slash)
@@ -254,7 +235,7 @@ void route_template(const struct route *route, char *ret, size_t size)
         if (route->parent != NULL)
             snprintf(ret, size, "/v1/%s/{id}/%s", route->parent->name, route->resource->name);
         else
-            snprintf(ret, size, "/v1/%s%s", route->resource->name, formats[route->format].suffix);
+            snprintf(ret, size, "/v1/%s%s", route->resource->name, format_suffix(route->format));
         break;
     case ROUTE_STATS:
         snprintf(ret, size, "/v1/%s%s",

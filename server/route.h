@@ -6,6 +6,7 @@
 
 #include "db/resource.h"
 #include "server/base/error.h"
+#include "server/format.h"
 
 struct target;
 
@@ -22,18 +23,10 @@ enum route_kind {
     ROUTE_GRAPH,      /* "/v1/graph", "/v1/actors/{id}/network": a report on a graph */
 };
 
-/** In which form an answer is wanted: the end of the path says so. */
-enum route_format {
-    ROUTE_JSON,
-    ROUTE_GRAPHML, /* "/v1/graph.graphml" */
-    ROUTE_DOT,     /* "/v1/graph.dot" */
-    ROUTE_FORMAT__MAX,
-};
-
 /** A found route. Borrows the target's text. */
 struct route {
     enum route_kind kind;
-    enum route_format format;
+    enum format format;              /* that the path asks for, and that fits */
     const struct resource *resource; /* COLLECTION, STATS, ITEM, GRAPH: the one; CHILD: the child */
     const struct resource *lines;    /* STATS: the resource that tells the sums as lines; NULL: they
                                         are told in full */
@@ -54,14 +47,11 @@ struct route {
 bool route_find(const struct resource *const *catalogue, const struct target *target,
                 struct route *ret, struct error *err);
 
-/** The end of the path that asks for a format, as ".dot"; "" for JSON. Literal. */
-const char *route_format_suffix(enum route_format format);
+/** Whether a route leads to a list of rows, which other forms can tell. */
+bool route_is_list(const struct route *route);
 
-/** The media type of a format. Literal. */
-const char *route_format_type(enum route_format format);
-
-/** Whether a resource can be told in a format. */
-bool route_has_format(const struct resource *resource, enum route_format format);
+/** Whether the answer of a route can be told in a form. */
+bool route_fits(const struct route *route, enum format format);
 
 /** Writes the template of a route, as in the OpenAPI document: "/v1/missions/{id}". */
 void route_template(const struct route *route, char *ret, size_t size);

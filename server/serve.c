@@ -23,11 +23,14 @@
 #include "server/query.h"
 #include "server/render_json.h"
 #include "server/route.h"
+#include "server/row_source.h"
 #include "server/stats.h"
+#include "server/stream.h"
 #include "server/target.h"
 
 enum {
-    SERVE_INDENT = 4,      /* times as long as compact text that indented text may come to be */
+    SERVE_AT_ONCE = 256 << 10, /* bytes of rows that are told at once, where there are no more */
+    SERVE_INDENT = 4,          /* times as long as compact text that indented text may come to be */
     SERVE_TAIL = 64 << 10, /* bytes of a body that no page's rows may use: one large row, and what
                               follows the rows */
     SERVE_URL =
@@ -44,10 +47,16 @@ struct work {
     struct query query;
     struct stats_request stats; /* of ROUTE_STATS alone */
     struct buffer fields;       /* what query.fields_json points to */
+    bool is_by_accept;          /* another Accept could have had another form */
     char etag[FINGERPRINT_SIZE + 2];
     struct reply *reply;
     struct error *err;
 };
+
+static void free_stream(struct stream **stream)
+{
+    stream_free(*stream);
+}
 
 /* ---- replies ---- */
 
@@ -69,6 +78,7 @@ void reply_done(struct reply *reply)
     if (reply == NULL)
         return;
     free(reply->body);
+    reply_source_done(&reply->source);
     for (size_t i = 0; i < reply->n_headers; i++)
         free(reply->headers[i].value);
     reply->body = NULL;
@@ -104,7 +114,7 @@ static bool set_etag(struct work *work)
     if (canonical.broken)
         return error_set(work->err, ERR_INTERNAL, NULL, "no memory for an entity tag");
     fingerprint((const char *const[]){ conn_state(work->conn)->digest, BLUEHELM_VERSION,
-                                       canonical.data, NULL },
+                                       format_name(work->route.format), canonical.data, NULL },
                 digest);
     snprintf(work->etag, sizeof(work->etag), "\"%s\"", digest);
     return true;
@@ -135,6 +145,7 @@ static void drop_body(struct work *work)
 {
     free(work->reply->body);
     work->reply->body = NULL;
+    reply_source_done(&work->reply->source);
     work->reply->content_type = NULL;
     work->reply->len = 0;
     work->reply->status = 304;
@@ -158,6 +169,8 @@ static void add_validators(struct work *work)
     bool is_past = as_of[0] != '\0' && strcmp(as_of, conn_state(work->conn)->release) < 0;
 
     reply_header(work->reply, "ETag", work->etag);
+    if (work->is_by_accept)
+        reply_header(work->reply, "Vary", "Accept");
     add_release_date(work);
     reply_header(work->reply, "Cache-Control",
                  is_past ? "public, max-age=31536000, immutable"
@@ -176,7 +189,7 @@ static bool take_body(struct work *work, struct buffer *body)
                    body->limit)
                               : error_set(work->err, ERR_INTERNAL, NULL, "no memory for the body");
     work->reply->body = buffer_steal(body, &work->reply->len);
-    work->reply->content_type = route_format_type(work->route.format);
+    work->reply->content_type = format_type(work->route.format);
     work->reply->status = 200;
     return true;
 }
@@ -405,60 +418,52 @@ static bool add_rows(struct work *work, const char *owner, struct buffer *body,
     return true;
 }
 
+/* The path of the next page, which also goes into the Link header. */
+static void link_next(struct work *work, const char *cursor, struct buffer *url)
+{
+    static const char *const without[] = { "as_of", "cursor", "offset", NULL };
+    defer(buffer_done) struct buffer link = BUFFER_INIT(SERVE_URL + 32);
+
+    target_write(&work->target, without, url);
+    /* Told from the same day on: a walk stays in one state of knowledge. */
+    buffer_format(url, "%cas_of=%s&cursor=%s",
+                  strchr(url->data != NULL ? url->data : "", '?') != NULL ? '&' : '?',
+                  known_day(work), cursor);
+    if (!url->broken && buffer_format(&link, "<%s>; rel=\"next\"", url->data))
+        reply_header(work->reply, "Link", link.data);
+}
+
 /* "next", "next_url" and the Link header. */
 static void add_next(struct work *work, const struct page *page, struct buffer *body)
 {
-    static const char *const without[] = { "as_of", "cursor", "offset", NULL };
     defer(buffer_done) struct buffer url = BUFFER_INIT(SERVE_URL);
-    defer(buffer_done) struct buffer link = BUFFER_INIT(SERVE_URL + 32);
 
     if (page->cursor[0] == '\0') {
         buffer_text(body, "\"next\":null,\"next_url\":null,");
     } else {
-        target_write(&work->target, without, &url);
-        /* Told from the same day on: a walk stays in one state of knowledge. */
-        buffer_format(&url, "%cas_of=%s&cursor=%s",
-                      strchr(url.data != NULL ? url.data : "", '?') != NULL ? '&' : '?',
-                      known_day(work), page->cursor);
+        link_next(work, page->cursor, &url);
         buffer_text(body, "\"next\":");
         buffer_literal(body, page->cursor);
         buffer_text(body, ",\"next_url\":");
         buffer_literal_of(body, &url);
         buffer_byte(body, ',');
-        if (!url.broken && buffer_format(&link, "<%s>; rel=\"next\"", url.data))
-            reply_header(work->reply, "Link", link.data);
     }
     buffer_format(body, "\"truncated\":%s,", page->is_truncated ? "true" : "false");
 }
 
-/* Writes a row of another collection, as it was known on a day; `context` is the work. */
-static bool write_row(void *context, const char *day, const char *collection, const char *id,
-                      struct buffer *body)
+static void add_total(struct work *work, int64_t total)
 {
-    const struct work *work = context;
-    defer(stmt_return) sqlite3_stmt *rows = NULL;
-    const struct resource *resource = resource_find(work->service->catalogue, collection);
-    struct query query;
-    bool is_row;
+    char text[24];
 
-    if (resource == NULL)
-        return error_set(work->err, ERR_INTERNAL, NULL, "there is no collection '%.60s'",
-                         collection);
-    query_included(resource, &work->query, &query);
-    snprintf(query.as_of, sizeof(query.as_of), "%s", strcmp(day, DATE_LAST) == 0 ? "" : day);
-    query.key = id;
-    if (!select_open(work->conn, &query, &rows, work->err) || !stmt_step(rows, &is_row, work->err))
-        return false;
-    if (!is_row)
-        return error_set(work->err, ERR_INTERNAL, NULL, "%s '%.100s' was not known on %s",
-                         collection, id, day);
-    render_json_row(&query, rows, body, NULL);
-    return true;
+    snprintf(text, sizeof(text), "%lld", (long long)total);
+    reply_header(work->reply, "X-Total-Count", text);
 }
 
 static bool serve_page(struct work *work)
 {
-    const struct row_source source = { write_row, work };
+    const struct row_place place = { work->service->catalogue, work->conn, &work->query,
+                                     work->err };
+    const struct row_source source = row_source_of(&place);
     defer(buffer_done) struct buffer body = BUFFER_INIT(work->service->body_limit);
     defer(mentions_done) struct mentions mentions = { .rows = &source };
     struct page page = { .cursor = "" };
@@ -469,22 +474,87 @@ static bool serve_page(struct work *work)
         return false;
     if (!query_owner(&work->target, owner))
         return error_set(work->err, ERR_INTERNAL, NULL, "no memory for the name of a query");
-    buffer_text(&body, "{\"data\":[");
+    if (total >= 0)
+        add_total(work, total);
+    buffer_text(&body, work->query.is_array ? "[" : "{\"data\":[");
     if (!add_rows(work, owner, &body, &mentions, &page))
         return false;
-    buffer_text(&body, "],");
+    buffer_byte(&body, ']');
+    if (work->query.is_array) {
+        defer(buffer_done) struct buffer url = BUFFER_INIT(SERVE_URL);
+
+        if (page.cursor[0] != '\0')
+            link_next(work, page.cursor, &url);
+        return send_text(work, &body);
+    }
+    buffer_byte(&body, ',');
     add_next(work, &page, &body);
     if (!add_included(work, &mentions, &body))
         return false;
     add_meta(work, total, NULL, &body);
     buffer_byte(&body, '}');
-    if (total >= 0) {
-        char text[24];
-
-        snprintf(text, sizeof(text), "%lld", (long long)total);
-        reply_header(work->reply, "X-Total-Count", text);
-    }
     return send_text(work, &body);
+}
+
+/* ---- all rows, flat ---- */
+
+/* What is left of a page that the client asked for: its headers. */
+static bool add_page_headers(struct work *work, const struct stream *stream)
+{
+    defer(buffer_done) struct buffer url = BUFFER_INIT(SERVE_URL);
+    const char *cursor;
+    int64_t total;
+
+    if (stream_next(stream, &cursor))
+        link_next(work, cursor, &url);
+    if (!query_is_paged(&work->target)) {
+        add_total(work, (int64_t)stream_rows(stream));
+        return true;
+    }
+    if (!work->query.is_counted)
+        return true;
+    if (!select_count(work->conn, &work->query, &total, work->err))
+        return false;
+    add_total(work, total);
+    return true;
+}
+
+/* Few rows are told at once, with all that can be said of the whole; of many, the rest is told as
+ * it is sent. A page that the client asked for is told at once or not at all. */
+static bool serve_flat(struct work *work)
+{
+    const struct stream_ask ask = {
+        .catalogue = work->service->catalogue,
+        .dataset = work->service->dataset,
+        .conn = work->conn,
+        .target = &work->target,
+        .route = &work->route,
+        .format = work->route.format,
+        .fields = work->query.fields_json,
+        .deadline_ms = work->service->deadline_ms,
+    };
+    bool is_paged = query_is_paged(&work->target), is_done = false;
+    defer(buffer_done) struct buffer body = BUFFER_INIT(work->service->body_limit);
+    defer(free_stream) struct stream *stream = NULL;
+
+    if (!stream_open(&ask, &stream, work->err)
+        || !stream_fill(stream, is_paged ? SIZE_MAX : SERVE_AT_ONCE, &body, &is_done, work->err))
+        return false;
+    if (body.broken)
+        return take_body(work, &body); /* tells why */
+    if (is_done && !add_page_headers(work, stream))
+        return false;
+    if (!is_done && !stream_keep(stream, &body))
+        return error_set(work->err, ERR_INTERNAL, NULL, "a stream has no connection");
+    work->reply->content_type = format_type(work->route.format);
+    work->reply->status = 200;
+    if (is_done) {
+        work->reply->body = buffer_steal(&body, &work->reply->len);
+    } else {
+        work->reply->source = stream_source(stream);
+        stream = NULL;
+    }
+    return true;
 }
 
 /* ---- sums ---- */
@@ -501,7 +571,7 @@ static bool serve_stats(struct work *work)
     defer(buffer_done) struct buffer more = BUFFER_INIT(work->service->body_limit);
     defer(free_result) struct stats_result *result = malloc(sizeof(*result));
     struct page page = { .cursor = "" };
-    char owner[FINGERPRINT_SIZE], known[FINGERPRINT_SIZE], total[24];
+    char owner[FINGERPRINT_SIZE], known[FINGERPRINT_SIZE];
 
     if (result == NULL || !query_owner(&work->target, owner))
         return error_set(work->err, ERR_INTERNAL, NULL, "no memory for sums");
@@ -522,8 +592,7 @@ static bool serve_stats(struct work *work)
         stats_render_rules(result, known_day(work), &body);
     add_meta(work, result->total, &more, &body);
     buffer_byte(&body, '}');
-    snprintf(total, sizeof(total), "%lld", (long long)result->total);
-    reply_header(work->reply, "X-Total-Count", total);
+    add_total(work, result->total);
     return send_text(work, &body);
 }
 
@@ -534,7 +603,7 @@ static bool serve_graph(struct work *work)
     defer(buffer_done) struct buffer body = BUFFER_INIT(work->service->body_limit);
     defer(buffer_done) struct buffer more = BUFFER_INIT(256);
     struct graph_result result;
-    bool is_drawing = work->route.format != ROUTE_JSON;
+    bool is_drawing = work->route.format != FORMAT_JSON;
 
     buffer_text(&body, is_drawing ? "" : "{\"data\":");
     if (!graph_render(work->conn, &work->query, work->route.format, &body, &result, work->err))
@@ -665,7 +734,9 @@ static bool add_history(struct work *work, struct mentions *mentions, struct buf
 
 static bool serve_item(struct work *work)
 {
-    const struct row_source source = { write_row, work };
+    const struct row_place place = { work->service->catalogue, work->conn, &work->query,
+                                     work->err };
+    const struct row_source source = row_source_of(&place);
     defer(buffer_done) struct buffer body = BUFFER_INIT(work->service->body_limit);
     defer(mentions_done) struct mentions mentions = { .rows = &source };
 
@@ -734,8 +805,11 @@ static bool make_answer(struct work *work)
         return serve_stats(work);
     if (work->route.kind == ROUTE_GRAPH)
         return serve_graph(work);
-    return bind_fields(work)
-           && (work->route.kind == ROUTE_ITEM ? serve_item(work) : serve_page(work));
+    if (!bind_fields(work))
+        return false;
+    if (format_is_flat(work->route.format))
+        return serve_flat(work);
+    return work->route.kind == ROUTE_ITEM ? serve_item(work) : serve_page(work);
 }
 
 static bool serve_rows(struct work *work)
@@ -819,6 +893,38 @@ static bool serve_options(struct work *work)
     return true;
 }
 
+/* A form that the path has no end for: format= for tools that cannot change a path, and Accept. */
+static bool choose_format(struct work *work)
+{
+    const char *name = target_param(&work->target, "format");
+    enum format format = FORMAT_JSON;
+
+    work->is_by_accept = false;
+    if (!route_is_list(&work->route))
+        return true; /* format= is no parameter there, which query.c says */
+    if (name == NULL) {
+        work->is_by_accept = work->route.format == FORMAT_JSON;
+        format = format_accepted(work->request->accept);
+        if (work->is_by_accept && route_fits(&work->route, format))
+            work->route.format = format;
+        return true;
+    }
+    if (format_find(name, &format) && route_fits(&work->route, format)) {
+        if (work->route.format != FORMAT_JSON && work->route.format != format)
+            return error_set(work->err, ERR_PARAM_INVALID, "format",
+                             "The path ends in '%s' and 'format' asks for %s.",
+                             format_suffix(work->route.format), name);
+        work->route.format = format;
+        return true;
+    }
+    error_set(work->err, ERR_PARAM_INVALID, "format", "'format' does not take '%.60s' here.", name);
+    for (int i = 0; i < FORMAT__MAX; i++) {
+        if (route_fits(&work->route, (enum format)i))
+            error_allow(work->err, name, format_name((enum format)i));
+    }
+    return false;
+}
+
 static bool is_method(const struct request *request, const char *method)
 {
     return strcmp(request->method, method) == 0;
@@ -846,6 +952,8 @@ static bool run(struct work *work)
             return false;
         conn_deadline(work->conn, work->service->deadline_ms);
     }
+    if (!choose_format(work))
+        return false;
     return work->route.kind == ROUTE_COLLECTION || work->route.kind == ROUTE_STATS
                    || work->route.kind == ROUTE_ITEM || work->route.kind == ROUTE_CHILD
                    || work->route.kind == ROUTE_GRAPH
@@ -886,6 +994,8 @@ void serve(const struct service *service, const struct request *request, struct 
     work.service = service;
     work.request = request;
     work.conn = NULL;
+    work.is_by_accept = false;
+    work.route.format = FORMAT_JSON;
     work.reply = ret;
     work.err = &err;
     work.fields = BUFFER_INIT(service->body_limit);

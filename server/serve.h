@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "server/base/error.h"
 
@@ -17,6 +18,7 @@ struct request {
     const char *target; /* raw request target, still percent-encoded: "/v1/missions?category=pko" */
     const char *if_none_match; /* header value; NULL: not sent */
     const char *preflight;     /* Access-Control-Request-Method; NULL: not sent */
+    const char *accept;        /* header value; NULL: not sent */
     const char *id;            /* request id, of the client or ours; never NULL */
 };
 
@@ -28,12 +30,25 @@ struct header {
     char *value;      /* owned by the reply */
 };
 
-/** A whole reply. Owns body and header values; reply_done() frees them. */
+/** What tells a body piece by piece. Zeroed: nothing does. */
+struct reply_source {
+    /** Reads at most size bytes; 0: there is nothing left, -1: it failed, and what was read is not
+     * whole. */
+    ssize_t (*read)(void *context, char *to, size_t size);
+    /** Why it failed. */
+    const char *(*fault)(const void *context);
+    void (*free)(void *context);
+    void *context;
+};
+
+/** A whole reply, or what makes one. Owns body, source and header values; reply_done() frees them.
+ */
 struct reply {
     int status;
-    const char *content_type; /* literal; NULL: no body */
-    char *body;               /* malloc'ed; NULL: no body */
-    size_t len;               /* bytes of body */
+    const char *content_type;   /* literal; NULL: no body */
+    char *body;                 /* malloc'ed; NULL: no body */
+    size_t len;                 /* bytes of body */
+    struct reply_source source; /* tells the body; .read NULL: .body is all of it */
     struct header headers[REPLY_HEADERS];
     size_t n_headers;
     char route[96];       /* path template for the log, as "/v1/missions/{id}"; "": none */
@@ -65,6 +80,14 @@ void serve(const struct service *service, const struct request *request, struct 
  */
 void serve_problem(const struct service *service, const struct request *request,
                    const struct error *err, struct reply *ret);
+
+/** Frees a source. Takes a zeroed one. */
+static inline void reply_source_done(struct reply_source *source)
+{
+    if (source->free != NULL)
+        source->free(source->context);
+    *source = (struct reply_source){ .read = NULL };
+}
 
 /** Frees what a reply owns. Takes NULL and zeroed replies. */
 void reply_done(struct reply *reply);

@@ -134,14 +134,31 @@ static bool parse_query(const char *from, struct target *ret, struct error *err)
     return true;
 }
 
+/* Cuts the end that asks for a form off the last segment: what is left is the name of a list. */
+static void cut_suffix(struct target *target)
+{
+    char *last;
+
+    target->format = FORMAT_JSON;
+    if (target->n_segments < 2 || target->has_slash || strcmp(target->segments[0], "v1") != 0)
+        return;
+    last = target->text + (target->segments[target->n_segments - 1] - target->text);
+    target->format = format_of_suffix(last);
+    if (target->format != FORMAT_JSON)
+        *strrchr(last, '.') = '\0';
+}
+
 bool target_parse(const char *raw, struct target *ret, struct error *err)
 {
     const char *query = strchr(raw, '?');
 
     ret->n_segments = ret->n_params = ret->len = 0;
     ret->has_slash = false;
-    return parse_path(raw, query != NULL ? query : raw + strlen(raw), ret, err)
-           && (query == NULL || parse_query(query + 1, ret, err));
+    if (!parse_path(raw, query != NULL ? query : raw + strlen(raw), ret, err)
+        || (query != NULL && !parse_query(query + 1, ret, err)))
+        return false;
+    cut_suffix(ret);
+    return true;
 }
 
 const char *target_param(const struct target *target, const char *name)
@@ -168,6 +185,7 @@ static void write_path(const struct target *target, struct buffer *out)
         buffer_byte(out, '/');
         buffer_percent(out, target->segments[i], "");
     }
+    buffer_text(out, format_suffix(target->format));
     if (target->has_slash || target->n_segments == 0)
         buffer_byte(out, '/');
 }

@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "server/base/error.h"
+#include "server/format.h"
 
 struct buffer;
 
@@ -25,7 +26,9 @@ struct target_param {
 struct target {
     const char *segments[TARGET_SEGMENTS];
     size_t n_segments;
-    bool has_slash;                            /* the path ends in '/' */
+    enum format format; /* what the end of the last segment asks for, below /v1; it is cut off there
+                         */
+    bool has_slash;     /* the path ends in '/' */
     struct target_param params[TARGET_PARAMS]; /* without the ignored ones: `_` and `utm_*` */
     size_t n_params;
     char text[TARGET_TEXT];
