@@ -274,3 +274,8 @@ void conn_deadline(struct conn *conn, unsigned ms)
         conn->deadline.tv_nsec -= 1000000000;
     }
 }
+
+void conn_unmap(struct conn *conn)
+{
+    sqlite3_exec(conn->db, "PRAGMA mmap_size=0", NULL, NULL, NULL); /* a hint, as mapping was */
+}

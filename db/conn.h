@@ -45,3 +45,7 @@ bool stmt_step(sqlite3_stmt *stmt, bool *ret_row, struct error *err);
 
 /** Sets when queries of this connection are stopped: `ms` from now; 0: never. */
 void conn_deadline(struct conn *conn, unsigned ms);
+
+/** Reads the file without mapping it from now on; for a connection that was not asked anything yet.
+ */
+void conn_unmap(struct conn *conn);

@@ -294,14 +294,27 @@ bool dataset_conn(struct dataset *dataset, struct conn **ret, struct error *err)
     return true;
 }
 
-/* A loan is what a thread had open. */
-struct loan *dataset_take(struct dataset *dataset)
+/* A loan is what a thread has open, and no thread's. */
+bool dataset_lend(struct dataset *dataset, struct loan **ret, struct error *err)
 {
-    struct local *local = pthread_getspecific(dataset->thread);
+    const struct local *own = pthread_getspecific(dataset->thread);
+    struct local *local = calloc(1, sizeof(*local));
 
-    if (local == NULL || local->conn == NULL || pthread_setspecific(dataset->thread, NULL) != 0)
-        return NULL;
-    return (struct loan *)local;
+    if (local == NULL || own == NULL || own->file == NULL) {
+        free(local);
+        return error_set(err, ERR_INTERNAL, NULL, "no memory for a connection, or none to copy");
+    }
+    local->file = own->file;
+    local->serial = own->serial;
+    atomic_fetch_add(&local->file->n_holders, 1);
+    if (!open_descriptor(local->file, &local->conn, err)) {
+        local_free(local);
+        err->code = ERR_INTERNAL;
+        return false;
+    }
+    conn_unmap(local->conn);
+    *ret = (struct loan *)local;
+    return true;
 }
 
 struct conn *loan_conn(const struct loan *loan)
@@ -309,17 +322,10 @@ struct conn *loan_conn(const struct loan *loan)
     return ((const struct local *)loan)->conn;
 }
 
-void dataset_give(struct dataset *dataset, struct loan *loan)
+void dataset_give(struct loan *loan)
 {
-    struct local *local = (struct local *)loan;
-
-    if (local == NULL)
-        return;
-    if (local->serial == atomic_load_explicit(&dataset->serial, memory_order_acquire)
-        && pthread_getspecific(dataset->thread) == NULL
-        && pthread_setspecific(dataset->thread, local) == 0)
-        return;
-    local_free(local);
+    if (loan != NULL)
+        local_free(loan);
 }
 
 void dataset_leave(struct dataset *dataset)

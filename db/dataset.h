@@ -62,25 +62,23 @@ bool dataset_publish(struct dataset *dataset, const char *file, struct error *er
  */
 bool dataset_conn(struct dataset *dataset, struct conn **ret, struct error *err);
 
-/** A connection that has left its thread, for an answer that outlives the call in which it began.
- */
+/** A connection of its own, for an answer that outlives the call in which it began. */
 struct loan;
 
 /**
- * Takes the calling thread's connection away from it, with whatever statement is lent on it; the
- * thread opens another one when it needs one.
+ * Opens another connection to the file that the calling thread's connection is of.
  *
- * Shape: NULL: the thread has none. Lifetime: dataset_give() ends it; it keeps its dataset alive,
- * whatever is published meanwhile.
+ * Shape: reads the file without mapping it, so that whoever reads all of it takes no more memory
+ * than who reads a page. Errors: ERR_INTERNAL. Lifetime: keeps the file alive, whatever is
+ * published meanwhile; dataset_give() ends it, in any thread.
  */
-struct loan *dataset_take(struct dataset *dataset);
+bool dataset_lend(struct dataset *dataset, struct loan **ret, struct error *err);
 
 /** The connection of a loan. */
 struct conn *loan_conn(const struct loan *loan);
 
-/** Gives a connection back: to the calling thread, if it has none and the dataset is still the
- * current one; otherwise it is closed. All statements must have been returned. Takes NULL. */
-void dataset_give(struct dataset *dataset, struct loan *loan);
+/** Closes the connection of a loan. All statements must have been returned. Takes NULL. */
+void dataset_give(struct loan *loan);
 
 /** What never changes about the file behind a connection. Lives until the thread's next
  * dataset_conn(). */

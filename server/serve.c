@@ -544,8 +544,8 @@ static bool serve_flat(struct work *work)
         return take_body(work, &body); /* tells why */
     if (is_done && !add_page_headers(work, stream))
         return false;
-    if (!is_done && !stream_keep(stream, &body))
-        return error_set(work->err, ERR_INTERNAL, NULL, "a stream has no connection");
+    if (!is_done && !stream_keep(stream, &body, work->err))
+        return false;
     work->reply->content_type = format_type(work->route.format);
     work->reply->status = 200;
     if (is_done) {

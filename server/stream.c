@@ -26,7 +26,7 @@ enum {
 
 struct stream {
     struct dataset *dataset;
-    struct loan *loan; /* NULL: the connection is still the thread's */
+    struct loan *loan; /* NULL: the connection is the thread's */
     struct conn *conn;
     struct query query;
     char *fields; /* what query.fields_json points to; NULL: nothing */
@@ -39,7 +39,8 @@ struct stream {
     bool has_begun;  /* what comes before the rows is told */
     bool is_limited; /* the client said how many rows it wants */
     bool is_done;
-    char cursor[CURSOR_SIZE]; /* behind the last row of a limited list; "": that was all */
+    char cursor[CURSOR_SIZE]; /* behind the last row of a page or of the first piece; "": that was
+                                 all */
     char owner[FINGERPRINT_SIZE], known[FINGERPRINT_SIZE];
     struct buffer piece; /* made and not yet sent */
     size_t sent;         /* bytes of it that are */
@@ -84,7 +85,7 @@ bool stream_open(const struct stream_ask *ask, struct stream **ret, struct error
 }
 
 /* Tells one row, or that there are no more. */
-static bool add_row(struct stream *stream, struct buffer *out, struct error *err)
+static bool add_row(struct stream *stream, size_t most, struct buffer *out, struct error *err)
 {
     bool is_row, is_full = stream->is_limited && stream->n == stream->query.limit;
 
@@ -99,7 +100,10 @@ static bool add_row(struct stream *stream, struct buffer *out, struct error *err
     }
     flat_writer_row(&stream->writer, stream->rows, out);
     stream->n++;
-    if (stream->is_limited && stream->n == stream->query.limit
+    /* Where a page ends the next begins, and where a piece ends the stream may have to begin anew.
+     */
+    if ((stream->is_limited ? stream->n == stream->query.limit
+                            : stream->loan == NULL && out->len >= most)
         && !cursor_write(stream->rows, render_width(&stream->query), stream->owner, stream->known,
                          stream->cursor))
         return error_set(err, ERR_INTERNAL, NULL, "no room for a cursor");
@@ -116,7 +120,7 @@ bool stream_fill(struct stream *stream, size_t most, struct buffer *out, bool *r
         flat_writer_begin(&stream->writer, out);
     stream->has_begun = true;
     while (is_good && !stream->is_done && out->len < most && !out->broken)
-        is_good = add_row(stream, out, err);
+        is_good = add_row(stream, most, out, err);
     conn_deadline(stream->conn, 0);
     *ret_done = stream->is_done;
     if (is_good && out->broken && stream->fault.code != ERR_NONE) {
@@ -137,10 +141,16 @@ size_t stream_rows(const struct stream *stream)
     return stream->n;
 }
 
-bool stream_keep(struct stream *stream, struct buffer *written)
+bool stream_keep(struct stream *stream, struct buffer *written, struct error *err)
 {
-    stream->loan = dataset_take(stream->dataset);
-    if (stream->loan == NULL)
+    stmt_return(&stream->rows);
+    if (!dataset_lend(stream->dataset, &stream->loan, err))
+        return false;
+    stream->conn = loan_conn(stream->loan);
+    stream->place.conn = stream->conn;
+    stream->query.offset = 0;
+    if (!cursor_read(stream->cursor, stream->owner, stream->known, &stream->query, err)
+        || !select_open(stream->conn, &stream->query, &stream->rows, err))
         return false;
     buffer_done(&stream->piece);
     stream->piece = *written;
@@ -199,7 +209,7 @@ void stream_free(struct stream *stream)
         return;
     stmt_return(&stream->rows);
     flat_writer_done(&stream->writer);
-    dataset_give(stream->dataset, stream->loan);
+    dataset_give(stream->loan);
     buffer_done(&stream->piece);
     free(stream->fields);
     free(stream);

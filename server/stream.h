@@ -55,9 +55,13 @@ bool stream_next(const struct stream *stream, const char **ret_cursor);
 /** Rows that were told. */
 size_t stream_rows(const struct stream *stream);
 
-/** Takes the connection away from its thread, so that the stream can outlive the request, and what
- * was written so far, to be read first. False where the thread has no connection. */
-bool stream_keep(struct stream *stream, struct buffer *written);
+/**
+ * Makes a stream that is not at its end fit to outlive the request: it goes on behind its last row,
+ * over a connection of its own; what was written so far comes first.
+ *
+ * Errors: as select_open().
+ */
+bool stream_keep(struct stream *stream, struct buffer *written, struct error *err);
 
 /** The rest of a stream that was kept, as a reply tells it; the source owns the stream. */
 struct reply_source stream_source(struct stream *stream);
