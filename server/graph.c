@@ -243,6 +243,8 @@ static bool render_chains(struct conn *conn, const struct query *query, struct b
         .is_dated = strcmp(value_of(query, "dated"), "1") == 0,
     };
 
+    if (ask.focus == NULL || ask.goal == NULL) /* both are required: query.c has seen to it */
+        return error_set(err, ERR_INTERNAL, NULL, "chains without two ends");
     if (strcmp(ask.focus, ask.goal) == 0)
         return error_set(err, ERR_PARAM_INVALID, "to",
                          "'from' and 'to' are both '%.100s'; a chain leads from one to another.",

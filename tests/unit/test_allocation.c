@@ -164,7 +164,7 @@ static void assert_survives(const struct world *world, const char *target, size_
         if (plan.n_failed == 0)
             break;
         reply_done(&reply);
-        assert_true(n < 200000);
+        assert_true(n < 2000000);
     }
     assert_int_equal(reply.status, whole.status);
     assert_true(n > 0);
@@ -216,8 +216,9 @@ static void a_request_on_a_new_connection_survives_too(void **state)
     for (size_t i = 0; i < sizeof(targets) / sizeof(*targets); i++) {
         if (strcmp(targets[i], "/healthz") == 0 || strcmp(targets[i], "/v1") == 0)
             continue; /* neither needs a connection */
-        assert_survives(*state, targets[i], 13, true, false);
-        assert_survives(*state, targets[i], 17, true, true);
+        /* Most of what a new connection allocates is the schema, for every target alike. */
+        assert_survives(*state, targets[i], 61, true, false);
+        assert_survives(*state, targets[i], 83, true, true);
     }
 }
 
@@ -239,8 +240,8 @@ static void searches_survive_too(void **state)
 
 static void the_api_document_survives_too(void **state)
 {
-    assert_survives(*state, "/openapi.json", 997, false, false);
-    assert_survives(*state, "/openapi.json", 1999, false, true);
+    assert_survives(*state, "/openapi.json", 3001, false, false);
+    assert_survives(*state, "/openapi.json", 9973, false, true);
 }
 
 static void a_dataset_is_published_whole_or_not_at_all(void **state)
@@ -250,7 +251,7 @@ static void a_dataset_is_published_whole_or_not_at_all(void **state)
 
     /* Behind the first come some thousand copies of codes, all alike: some of them stand for all.
      */
-    for (;; n += n < 100 ? 1 : 13) {
+    for (;; n += n < 100 ? 1 : 61) {
         struct dataset *dataset;
         struct error err = { 0 };
         bool is_published;
