@@ -38,6 +38,8 @@ enum {
     EXPORT_HEX = 2 * SHA256_DIGEST_SIZE + 1,
 };
 
+#define EXPORT_FILE_TEXT "The dataset file itself: all of it, as SQLite."
+
 static const enum format forms[] = { FORMAT_CSV, FORMAT_NDJSON };
 enum { N_FORMS = sizeof(forms) / sizeof(*forms) };
 
@@ -115,9 +117,8 @@ json_t *export_index_new(const struct resource *const *catalogue, const struct s
                 && is_whole;
         }
     }
-    is_whole = json_array_append_new(files, entry_new(EXPORT_FILE_NAME, EXPORT_FILE_TYPE,
-                                                      "The dataset file itself: all of it, as "
-                                                      "SQLite."))
+    is_whole = json_array_append_new(
+                   files, entry_new(EXPORT_FILE_NAME, EXPORT_FILE_TYPE, EXPORT_FILE_TEXT))
                    == 0
                && is_whole;
     is_whole =
@@ -348,6 +349,51 @@ static bool add_sources(struct packing *packing, json_t *list)
     return true;
 }
 
+static bool hash_file(int descriptor, off_t size, uint8_t *ret)
+{
+    struct sha256_ctx hash;
+    uint8_t piece[EXPORT_PIECE];
+    off_t at = 0;
+
+    sha256_init(&hash);
+    while (at < size) {
+        ssize_t n = pread(descriptor, piece, sizeof(piece), at);
+
+        if (n <= 0)
+            return false;
+        sha256_update(&hash, (size_t)n, piece);
+        at += n;
+    }
+    sha256_digest(&hash, SHA256_DIGEST_SIZE, ret);
+    return true;
+}
+
+/* The dataset file as a resource of the package. */
+static bool add_database(struct packing *packing, json_t *list)
+{
+    struct stat status = { .st_size = 0 };
+    uint8_t digest[SHA256_DIGEST_SIZE];
+    char hash[EXPORT_HEX];
+    int descriptor;
+    bool is_read;
+
+    if (!dataset_descriptor(packing->dataset, &descriptor, packing->err))
+        return false;
+    is_read = fstat(descriptor, &status) == 0 && hash_file(descriptor, status.st_size, digest);
+    close(descriptor);
+    if (!is_read)
+        return error_set(packing->err, ERR_INTERNAL, NULL, "the dataset file cannot be read");
+    write_hex(digest, hash);
+    if (json_array_append_new(
+            list, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:s+}", "name", "bluehelm", "path",
+                            EXPORT_FILE_NAME, "title", "The dataset file", "description",
+                            EXPORT_FILE_TEXT, "format", "sqlite", "mediatype", EXPORT_FILE_TYPE,
+                            "bytes", (json_int_t)status.st_size, "hash", "sha256:", hash))
+        != 0)
+        return no_memory(packing);
+    return true;
+}
+
 static bool pack(struct packing *packing, struct buffer *out)
 {
     const struct state *state = conn_state(packing->conn);
@@ -357,13 +403,8 @@ static bool pack(struct packing *packing, struct buffer *out)
         if (export_has(*at) && !add_collection(packing, *at, resources))
             return false;
     }
-    if (json_array_append_new(resources,
-                              json_pack("{s:s, s:s, s:s, s:s, s:s}", "name", "bluehelm", "path",
-                                        EXPORT_FILE_NAME, "title", "The dataset file", "format",
-                                        "sqlite", "mediatype", EXPORT_FILE_TYPE))
-            != 0
-        || !add_sources(packing, sources))
-        return no_memory(packing);
+    if (!add_database(packing, resources) || !add_sources(packing, sources))
+        return false;
     package = json_pack(
         "{s:s, s:s, s:s, s:s, s:s, s:s, s:s+, s:[{s:s, s:s, s:s}], s:O, s:O}", "profile",
         "data-package", "name", "bluehelm", "title", "bluehelm dataset", "description",
@@ -570,25 +611,6 @@ static void keep(struct exports *exports, const struct file_key *key, const uint
     exports->has_file = true;
     memcpy(exports->file_digest, digest, SHA256_DIGEST_SIZE);
     pthread_mutex_unlock(&exports->lock);
-}
-
-static bool hash_file(int descriptor, off_t size, uint8_t *ret)
-{
-    struct sha256_ctx hash;
-    uint8_t piece[EXPORT_PIECE];
-    off_t at = 0;
-
-    sha256_init(&hash);
-    while (at < size) {
-        ssize_t n = pread(descriptor, piece, sizeof(piece), at);
-
-        if (n <= 0)
-            return false;
-        sha256_update(&hash, (size_t)n, piece);
-        at += n;
-    }
-    sha256_digest(&hash, SHA256_DIGEST_SIZE, ret);
-    return true;
 }
 
 bool export_db(struct exports *exports, struct dataset *dataset, struct export_db *ret,
