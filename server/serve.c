@@ -38,6 +38,7 @@ enum {
     SERVE_INDENT = 4,          /* times as long as compact text that indented text may come to be */
     SERVE_TAIL = 64 << 10, /* bytes of a body that no page's rows may use: one large row, and what
                               follows the rows */
+    SERVE_FILE = 512,      /* bytes of a header with the name of a file */
     SERVE_URL =
         4 * TARGET_TEXT, /* bytes of a URL of ours: every byte of a target may come to be three */
 };
@@ -229,9 +230,9 @@ static void add_validators(struct work *work, const char *etag)
 
 /* ---- bodies ---- */
 
-static bool take_body(struct work *work, struct buffer *body)
+/* Sends what ends in its newline. */
+static bool take_whole(struct work *work, struct buffer *body)
 {
-    buffer_byte(body, '\n');
     if (body->broken)
         return body->overflow ? error_set(
                    work->err, ERR_TOO_LARGE, "limit",
@@ -242,6 +243,12 @@ static bool take_body(struct work *work, struct buffer *body)
     work->reply->content_type = format_type(work->route.format);
     work->reply->status = 200;
     return true;
+}
+
+static bool take_body(struct work *work, struct buffer *body)
+{
+    buffer_byte(body, '\n');
+    return take_whole(work, body);
 }
 
 /* Sends a jansson document; steals it. NULL: there was no memory for it. */
@@ -591,7 +598,7 @@ static bool serve_flat(struct work *work)
         || !stream_fill(stream, is_paged ? SIZE_MAX : SERVE_AT_ONCE, &body, &is_done, work->err))
         return false;
     if (body.broken)
-        return take_body(work, &body); /* tells why */
+        return take_whole(work, &body); /* tells why */
     if (is_done && !add_page_headers(work, stream))
         return false;
     if (!is_done && !stream_keep(stream, &body, work->err))
@@ -612,6 +619,28 @@ static bool serve_flat(struct work *work)
 static void free_result(struct stats_result **result)
 {
     free(*result);
+}
+
+/* All groups as flat rows, or a page of them. */
+static bool serve_flat_sums(struct work *work)
+{
+    const struct stats_request *request = &work->stats;
+    defer(buffer_done) struct buffer body = BUFFER_INIT(work->service->body_limit);
+    defer(buffer_done) struct buffer url = BUFFER_INIT(SERVE_URL);
+    defer(free_result) struct stats_result *result = malloc(sizeof(*result));
+    char owner[FINGERPRINT_SIZE], known[FINGERPRINT_SIZE], cursor[STATS_CURSOR_SIZE];
+
+    if (result == NULL || !query_owner(&work->target, owner))
+        return error_set(work->err, ERR_INTERNAL, NULL, "no memory for sums");
+    query_known(conn_state(work->conn), work->query.as_of, known);
+    if (!stats_render_flat(work->conn, request, work->route.format, &body, result, work->err))
+        return false;
+    if (request->stats.offset + result->n < result->total) {
+        stats_cursor_write(request->stats.offset + result->n, owner, known, cursor);
+        link_next(work, cursor, &url);
+    }
+    add_total(work, result->total);
+    return take_whole(work, &body);
 }
 
 static bool serve_stats(struct work *work)
@@ -662,6 +691,12 @@ static bool serve_graph(struct work *work)
         return error_set(work->err, ERR_TOO_LARGE, result.chains >= 0 ? "chains" : "edges",
                          "The answer is larger than %zu bytes; ask for fewer %s.", body.limit,
                          result.chains >= 0 ? "chains" : "nodes and edges");
+    if (format_is_flat(work->route.format)) {
+        add_total(work, result.nodes >= 0 ? result.nodes : result.edges);
+        if (graph_cut_name(result.cut) != NULL)
+            reply_header(work->reply, "X-Truncated-By", graph_cut_name(result.cut));
+        return take_whole(work, &body);
+    }
     if (is_drawing)
         return take_body(work, &body);
     buffer_byte(&body, ',');
@@ -871,7 +906,7 @@ static bool read_request(struct work *work)
 static bool make_answer(struct work *work)
 {
     if (work->route.kind == ROUTE_STATS)
-        return serve_stats(work);
+        return format_is_flat(work->route.format) ? serve_flat_sums(work) : serve_stats(work);
     if (work->route.kind == ROUTE_GRAPH)
         return serve_graph(work);
     if (!bind_fields(work))
@@ -883,34 +918,14 @@ static bool make_answer(struct work *work)
 
 /* ---- to take away ---- */
 
-static bool is_download(const struct work *work)
-{
-    const char *value = target_param(&work->target, "dl");
-
-    return value != NULL && strcmp(value, "1") == 0;
-}
-
-/* The name under which a browser keeps what it is sent: the path, from the collection on. */
+/* An export is kept under its own name. */
 static bool add_disposition(struct work *work)
 {
-    defer(buffer_done) struct buffer value = BUFFER_INIT(SERVE_URL);
-    const struct target *target = &work->target;
-    bool has_form = format_suffix(work->route.format)[0] != '\0';
-    size_t first = target->n_segments > 2 && strcmp(target->segments[1], "export") == 0 ? 2 : 1;
+    char value[EXPORT_NAME + 64];
 
-    buffer_text(&value, "attachment; filename=\"");
-    for (size_t i = first; i < target->n_segments; i++) {
-        buffer_text(&value, i > first ? "-" : "");
-        for (const char *at = target->segments[i]; *at != '\0'; at++)
-            buffer_byte(&value, strchr("abcdefghijklmnopqrstuvwxyz0123456789-_.", *at) ? *at : '_');
-    }
-    buffer_text(&value, work->route.kind == ROUTE_DATABASE  ? ""
-                        : work->route.kind == ROUTE_PACKAGE ? ".json"
-                        : has_form                          ? format_suffix(work->route.format)
-                                                            : ".json");
-    buffer_text(&value, "\"");
-    return buffer_byte(&value, '\0')
-           && reply_header(work->reply, "Content-Disposition", value.data);
+    snprintf(value, sizeof(value), "attachment; filename=\"%.80s%s\"", work->target.segments[2],
+             format_suffix(work->target.format));
+    return reply_header(work->reply, "Content-Disposition", value);
 }
 
 static void drop_headers(struct reply *reply)
@@ -964,6 +979,33 @@ static bool take_range(struct work *work)
            || error_set(work->err, ERR_INTERNAL, NULL, "no memory for a range");
 }
 
+/* Whether a byte may stand in the name of a file anywhere, and in a header without quoting. */
+static bool is_file_safe(char byte)
+{
+    return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z')
+           || (byte >= '0' && byte <= '9') || byte == '-' || byte == '_';
+}
+
+/* dl=1: a file, called by its path and its release. */
+static void add_attachment(struct work *work)
+{
+    defer(buffer_done) struct buffer name = BUFFER_INIT(SERVE_FILE);
+    const char *release = state_release(conn_state(work->conn), known_day(work));
+
+    if (!work->query.is_download)
+        return;
+    buffer_text(&name, "attachment; filename=\"");
+    for (size_t i = 1; i < work->target.n_segments; i++) {
+        for (const char *at = work->target.segments[i]; *at != '\0'; at++)
+            buffer_byte(&name, is_file_safe(*at) ? *at : '-');
+        buffer_byte(&name, '-');
+    }
+    buffer_format(&name, "%s%s\"", release != NULL ? release : known_day(work),
+                  work->route.format == FORMAT_JSON ? format_suffix(FORMAT_ROWS)
+                                                    : format_suffix(work->route.format));
+    reply_header(work->reply, "Content-Disposition", name.broken ? "attachment" : name.data);
+}
+
 static bool serve_rows(struct work *work)
 {
     if (!read_request(work) || !set_etag(work))
@@ -973,10 +1015,9 @@ static bool serve_rows(struct work *work)
     if (!make_answer(work))
         return false;
     work->is_known = is_any_enough(work);
-    if ((work->route.is_export || is_download(work)) && !add_disposition(work))
-        return error_set(work->err, ERR_INTERNAL, NULL, "no memory for the name of a file");
-    if (work->route.is_export && !take_range(work))
-        return false;
+    add_attachment(work);
+    if (work->route.is_export && (!add_disposition(work) || !take_range(work)))
+        return error_set(work->err, ERR_INTERNAL, NULL, "no memory for the headers of an export");
     add_validators(work, work->etag);
     return true;
 }
