@@ -773,6 +773,8 @@ static struct MHD_Response *stream_response_new(struct client *client,
 /* A reply as libmicrohttpd's object, which takes the body or the stream. NULL: no memory. */
 static struct MHD_Response *response_new(struct client *client, struct reply *reply, bool is_last)
 {
+    bool is_head = strcmp(client->method, MHD_HTTP_METHOD_HEAD) == 0;
+    bool is_stream = reply->source.read != NULL;
     bool has_body = reply->body != NULL || reply->source.read != NULL || reply->file.len > 0;
     const char *content_type = has_body ? reply->content_type : NULL;
     struct MHD_Response *response =
@@ -788,7 +790,12 @@ static struct MHD_Response *response_new(struct client *client, struct reply *re
     reply->body = NULL;
     reply->file = (struct reply_file){ .len = 0 };
     reply->source = (struct reply_source){ .read = NULL };
-    if (!add_headers(response, client, reply, content_type, is_last)) {
+    /* libmicrohttpd 0.9.75 sends the last chunk of a body that a HEAD does not have, and the next
+     * reply on the connection begins with it: so it is neither chunked nor is there a next one. */
+    if ((is_head && is_stream
+         && MHD_set_response_options(response, MHD_RF_HTTP_1_0_COMPATIBLE_STRICT, MHD_RO_END)
+                == MHD_NO)
+        || !add_headers(response, client, reply, content_type, is_last)) {
         MHD_destroy_response(response);
         return NULL;
     }
