@@ -328,6 +328,20 @@ void dataset_give(struct loan *loan)
         local_free(loan);
 }
 
+bool dataset_descriptor(struct dataset *dataset, int *ret, struct error *err)
+{
+    const struct local *own = pthread_getspecific(dataset->thread);
+    int descriptor = -1;
+
+    if (own != NULL && own->file != NULL)
+        descriptor = fcntl(own->file->descriptor, F_DUPFD_CLOEXEC, 0);
+    if (descriptor < 0)
+        return error_set(err, ERR_INTERNAL, NULL, "no descriptor of the dataset file: %s",
+                         strerror(errno));
+    *ret = descriptor;
+    return true;
+}
+
 void dataset_leave(struct dataset *dataset)
 {
     struct local *local = pthread_getspecific(dataset->thread);

@@ -80,6 +80,15 @@ struct conn *loan_conn(const struct loan *loan);
 /** Closes the connection of a loan. All statements must have been returned. Takes NULL. */
 void dataset_give(struct loan *loan);
 
+/**
+ * A descriptor of the very file that the calling thread's connection is of, whatever its name has
+ * come to mean.
+ *
+ * Shape: for reading, at given places only: its position is shared. Errors: ERR_INTERNAL.
+ * Lifetime: the caller closes it.
+ */
+bool dataset_descriptor(struct dataset *dataset, int *ret, struct error *err);
+
 /** What never changes about the file behind a connection. Lives until the thread's next
  * dataset_conn(). */
 const struct state *conn_state(const struct conn *conn);

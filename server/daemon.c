@@ -68,7 +68,9 @@ enum {
 static const char *const edge_headers[][2] = {
     { "Access-Control-Allow-Origin", "*" },
     { "Access-Control-Expose-Headers",
-      "ETag, Link, X-Total-Count, RateLimit, Content-Digest, X-Request-Id" },
+      "Accept-Ranges, Content-Digest, Content-Disposition, Content-Encoding, Content-Range, ETag, "
+      "Link, Location, RateLimit, RateLimit-Policy, Repr-Digest, Retry-After, X-Request-Id, "
+      "X-Total-Count" },
     { "X-Content-Type-Options", "nosniff" },
 };
 
@@ -122,6 +124,7 @@ struct client {
     const char *if_none_match; /* borrowed until the request is done; NULL: not sent */
     const char *accept;        /* the same */
     const char *preflight;     /* same */
+    const char *accept_encoding, *range, *if_range; /* same */
     char id[REQUEST_ID_SIZE];
     int status;                                           /* 0: nothing was answered */
     size_t len;                                           /* bytes of body */
@@ -359,6 +362,12 @@ static void client_forget_target(struct client *client)
     client->target_len = 0;
 }
 
+static void forget_head(struct client *client)
+{
+    client->if_none_match = client->preflight = client->accept = NULL;
+    client->accept_encoding = client->range = client->if_range = NULL;
+}
+
 static void on_connect(struct worker *worker, struct MHD_Connection *conn, void **socket_context)
 {
     const union MHD_ConnectionInfo *info =
@@ -464,7 +473,7 @@ static void *on_target(void *cls, const char *uri, struct MHD_Connection *conn)
     client->phase = PHASE_LINE;
     client->began = now_us();
     client->method[0] = '\0';
-    client->if_none_match = client->preflight = client->accept = NULL;
+    forget_head(client);
     client->status = 0;
     client->len = 0;
     client->route[0] = '\0';
@@ -497,6 +506,10 @@ struct head {
     const char *if_none_match;
     const char *accept;
     const char *preflight;
+    const char *accept_encoding;
+    const char *range;
+    const char *if_range;
+    int n_range;
     int n_host;
     int n_content_length;
     bool has_coding;   /* Transfer-Encoding */
@@ -557,6 +570,12 @@ static enum MHD_Result on_field(void *cls, enum MHD_ValueKind kind, const char *
         head->if_none_match = value;
     } else if (strcasecmp(name, "Accept") == 0) {
         head->accept = head->accept != NULL ? head->accept : value; /* the first is what counts */
+    } else if (strcasecmp(name, "Accept-Encoding") == 0) {
+        head->accept_encoding = head->accept_encoding != NULL ? head->accept_encoding : value;
+    } else if (strcasecmp(name, "Range") == 0) {
+        head->range = head->n_range++ == 0 ? value : NULL; /* several: the whole is told */
+    } else if (strcasecmp(name, "If-Range") == 0) {
+        head->if_range = value;
     } else if (strcasecmp(name, "Access-Control-Request-Method") == 0) {
         head->preflight = value;
     } else if (strcasecmp(name, "X-Request-Id") == 0) {
@@ -754,10 +773,14 @@ static struct MHD_Response *stream_response_new(struct client *client,
 /* A reply as libmicrohttpd's object, which takes the body or the stream. NULL: no memory. */
 static struct MHD_Response *response_new(struct client *client, struct reply *reply, bool is_last)
 {
-    bool has_body = reply->body != NULL || reply->source.read != NULL;
+    bool is_head = strcmp(client->method, MHD_HTTP_METHOD_HEAD) == 0;
+    bool is_stream = reply->source.read != NULL;
+    bool has_body = reply->body != NULL || reply->source.read != NULL || reply->file.len > 0;
     const char *content_type = has_body ? reply->content_type : NULL;
     struct MHD_Response *response =
         reply->source.read != NULL ? stream_response_new(client, &reply->source)
+        : reply->file.len > 0      ? MHD_create_response_from_fd_at_offset64(
+                   reply->file.len, reply->file.descriptor, reply->file.first)
         : reply->body != NULL
             ? MHD_create_response_from_buffer_with_free_callback(reply->len, reply->body, free)
             : MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
@@ -765,8 +788,14 @@ static struct MHD_Response *response_new(struct client *client, struct reply *re
     if (response == NULL)
         return NULL;
     reply->body = NULL;
+    reply->file = (struct reply_file){ .len = 0 };
     reply->source = (struct reply_source){ .read = NULL };
-    if (!add_headers(response, client, reply, content_type, is_last)) {
+    /* libmicrohttpd 0.9.75 sends the last chunk of a body that a HEAD does not have, and the next
+     * reply on the connection begins with it: so it is neither chunked nor is there a next one. */
+    if ((is_head && is_stream
+         && MHD_set_response_options(response, MHD_RF_HTTP_1_0_COMPATIBLE_STRICT, MHD_RO_END)
+                == MHD_NO)
+        || !add_headers(response, client, reply, content_type, is_last)) {
         MHD_destroy_response(response);
         return NULL;
     }
@@ -783,7 +812,9 @@ static enum MHD_Result send_reply(struct worker *worker, struct MHD_Connection *
 
     client->phase = PHASE_ANSWERED;
     client->status = reply->status;
-    client->len = strcmp(client->method, MHD_HTTP_METHOD_HEAD) == 0 ? 0 : reply->len;
+    client->len = strcmp(client->method, MHD_HTTP_METHOD_HEAD) == 0 ? 0
+                  : reply->file.len > 0                             ? (size_t)reply->file.len
+                                                                    : reply->len;
     memcpy(client->route, reply->route, sizeof(client->route));
     memcpy(client->detail, reply->log_detail, sizeof(client->detail));
     response = response_new(client, reply, worker->is_draining);
@@ -808,6 +839,9 @@ static struct request request_of(const struct client *client, const char *method
         .if_none_match = client->if_none_match,
         .accept = client->accept,
         .preflight = client->preflight,
+        .accept_encoding = client->accept_encoding,
+        .range = client->range,
+        .if_range = client->if_range,
         .id = client->id,
     };
 }
@@ -854,6 +888,9 @@ static enum MHD_Result begin(struct worker *worker, struct MHD_Connection *conn,
     client->if_none_match = head.if_none_match;
     client->accept = head.accept;
     client->preflight = head.preflight;
+    client->accept_encoding = head.accept_encoding;
+    client->range = head.range;
+    client->if_range = head.if_range;
     if (head.id != NULL && request_id_is_good(head.id))
         snprintf(client->id, sizeof(client->id), "%s", head.id);
     else
@@ -963,7 +1000,7 @@ static void on_done(void *cls, struct MHD_Connection *conn, void **con_cls,
     }
     log_request(client, conn, now, code);
     client_forget_target(client);
-    client->if_none_match = client->preflight = client->accept = NULL;
+    forget_head(client);
     client->phase = PHASE_QUIET;
     if (client->queue != &worker->doomed)
         queue_move(&worker->kept, client, now);

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <jansson.h>
@@ -23,6 +24,7 @@
 #include "handlers/catalogue.h"
 #include "server/base/cleanup.h"
 #include "server/daemon.h"
+#include "server/export.h"
 #include "server/log.h"
 #include "server/options.h"
 #include "server/progress.h"
@@ -34,6 +36,8 @@ enum {
     STATUS_FAILED = 1, /* it did not work out */
     STATUS_USAGE = 2,  /* it was not asked for properly */
 };
+
+enum { PACKAGE_WAIT = 1000 /* milliseconds that a request waits for the data package */ };
 
 #define DATASET_TEXT_DIR "db/dataset"
 
@@ -182,7 +186,9 @@ static int run_serve(const struct settings *settings)
         return out_of_memory();
     }
     service = service_of(settings, dataset);
-    status = run_daemon(settings, &service, signal_fd);
+    service.exports = exports_new(catalogue, dataset, PACKAGE_WAIT);
+    status = service.exports != NULL ? run_daemon(settings, &service, signal_fd) : out_of_memory();
+    exports_free(service.exports);
     dataset_free(dataset);
     close(signal_fd);
     return status;
@@ -193,26 +199,58 @@ static int run_serve(const struct settings *settings)
 static void print_head(const struct reply *reply)
 {
     printf("HTTP/1.1 %d %s\r\n", reply->status, MHD_get_reason_phrase_for((unsigned)reply->status));
-    if (reply->content_type != NULL && (reply->body != NULL || reply->source.read != NULL))
+    if (reply->content_type != NULL
+        && (reply->body != NULL || reply->source.read != NULL || reply->file.len > 0))
         printf("Content-Type: %s\r\n", reply->content_type);
     if (reply->content_type != NULL && reply->body != NULL)
         printf("Content-Length: %zu\r\n", reply->len);
+    if (reply->file.len > 0)
+        printf("Content-Length: %llu\r\n", (unsigned long long)reply->file.len);
     for (size_t i = 0; i < reply->n_headers; i++)
         printf("%s: %s\r\n", reply->headers[i].name, reply->headers[i].value);
     fputs("\r\n", stdout);
 }
 
 /* Writes a body that is told piece by piece to its end. */
-static bool print_source(const struct reply_source *source)
+static bool write_source(const struct reply_source *source, FILE *to)
 {
     char piece[64 << 10];
     ssize_t len;
 
     while ((len = source->read(source->context, piece, sizeof(piece))) > 0)
-        fwrite(piece, 1, (size_t)len, stdout);
+        fwrite(piece, 1, (size_t)len, to);
     if (len < 0)
         fprintf(stderr, "bluehelm: The answer broke off: %s\n", source->fault(source->context));
     return len == 0;
+}
+
+static bool write_file(const struct reply_file *file, FILE *to)
+{
+    char piece[64 << 10];
+
+    for (uint64_t done = 0; done < file->len;) {
+        uint64_t left = file->len - done;
+        ssize_t len = pread(file->descriptor, piece, left < sizeof(piece) ? left : sizeof(piece),
+                            (off_t)(file->first + done));
+
+        if (len <= 0) {
+            fprintf(stderr, "bluehelm: The dataset file cannot be read: %s.\n", strerror(errno));
+            return false;
+        }
+        fwrite(piece, 1, (size_t)len, to);
+        done += (uint64_t)len;
+    }
+    return true;
+}
+
+/* Writes the body of a reply, whatever holds it. False: it is not whole. */
+static bool write_body(const struct reply *reply, FILE *to)
+{
+    if (reply->source.read != NULL)
+        return write_source(&reply->source, to);
+    if (reply->body != NULL)
+        fwrite(reply->body, 1, reply->len, to);
+    return write_file(&reply->file, to);
 }
 
 static int print_reply(const struct settings *settings, const struct reply *reply)
@@ -221,10 +259,8 @@ static int print_reply(const struct settings *settings, const struct reply *repl
 
     if (settings->is_include || settings->is_head)
         print_head(reply);
-    if (!settings->is_head && reply->body != NULL)
-        fwrite(reply->body, 1, reply->len, stdout);
-    if (!settings->is_head && reply->source.read != NULL)
-        is_whole = print_source(&reply->source);
+    if (!settings->is_head)
+        is_whole = write_body(reply, stdout);
     if (reply->log_detail[0] != '\0')
         fprintf(stderr, "bluehelm: %s\n", reply->log_detail);
     if (fflush(stdout) != 0) {
@@ -270,6 +306,105 @@ static int run_get(const struct settings *settings)
     if (dataset == NULL)
         return out_of_memory();
     status = answer_path(settings, dataset);
+    dataset_leave(dataset);
+    dataset_free(dataset);
+    return status;
+}
+
+/* export. */
+
+/* Writes one export to a file beside its place, and moves it there when it is whole. */
+static bool export_one(const struct settings *settings, const struct service *service,
+                       const char *name)
+{
+    char target[EXPORT_NAME + 32], path[4096], part[sizeof(path) + 8];
+    const struct request request = { .method = "GET", .target = target, .id = "export" };
+    defer(reply_done) struct reply reply = { .status = 0 };
+    FILE *file;
+    bool is_whole;
+
+    if ((size_t)snprintf(target, sizeof(target), "/v1/export/%s", name) >= sizeof(target)
+        || (size_t)snprintf(path, sizeof(path), "%s/%s", settings->directory, name)
+               >= sizeof(path)) {
+        fprintf(stderr, "bluehelm: '%.80s' is too long a name.\n", name);
+        return false;
+    }
+    snprintf(part, sizeof(part), "%s.part", path);
+    serve(service, &request, &reply);
+    if (reply.status != 200) {
+        fprintf(stderr, "bluehelm: '%.80s' cannot be exported: %s\n", name,
+                reply.log_detail[0] != '\0' ? reply.log_detail
+                : reply.body != NULL        ? reply.body
+                                            : "");
+        return false;
+    }
+    file = fopen(part, "we");
+    if (file == NULL) {
+        fprintf(stderr, "bluehelm: %s: %s.\n", part, strerror(errno));
+        return false;
+    }
+    is_whole = write_body(&reply, file);
+    is_whole = fflush(file) == 0 && !ferror(file) && fsync(fileno(file)) == 0 && is_whole;
+    is_whole = fclose(file) == 0 && is_whole && rename(part, path) == 0;
+    if (!is_whole) {
+        fprintf(stderr, "bluehelm: %s was not written.\n", path);
+        unlink(part);
+        return false;
+    }
+    printf("%s\n", path);
+    return true;
+}
+
+static bool is_export(const char *name)
+{
+    struct error err = { .code = ERR_NONE };
+    char right[EXPORT_NAME];
+
+    error_set(&err, ERR_INPUT, NULL, "There is no export '%.80s'.", name);
+    for (size_t i = 0; export_file(catalogue, i, right); i++) {
+        if (strcmp(name, right) == 0)
+            return true;
+        error_allow(&err, name, right);
+    }
+    complain(&err, STATUS_USAGE);
+    return false;
+}
+
+static int export_all(const struct settings *settings, struct dataset *dataset)
+{
+    struct service service = service_of(settings, dataset);
+    struct error err = { .code = ERR_NONE };
+    char name[EXPORT_NAME];
+    bool is_good = true;
+
+    service.deadline_ms = 0; /* nobody else waits */
+    if (!dataset_publish(dataset, settings->dataset, &err))
+        return complain(&err, STATUS_FAILED);
+    for (size_t i = 0; i < OPERANDS_MAX && settings->operands[i] != NULL; i++)
+        is_good = export_one(settings, &service, settings->operands[i]) && is_good;
+    for (size_t i = 0; settings->operands[0] == NULL && export_file(catalogue, i, name); i++)
+        is_good = export_one(settings, &service, name) && is_good;
+    return is_good ? STATUS_OK : STATUS_FAILED;
+}
+
+static int run_export(const struct settings *settings)
+{
+    struct dataset *dataset;
+    int status;
+
+    log_open((enum log_level)settings->log_level, STDERR_FILENO);
+    for (size_t i = 0; i < OPERANDS_MAX && settings->operands[i] != NULL; i++) {
+        if (!is_export(settings->operands[i]))
+            return STATUS_USAGE;
+    }
+    if (mkdir(settings->directory, 0777) != 0 && errno != EEXIST) {
+        fprintf(stderr, "bluehelm: %s: %s.\n", settings->directory, strerror(errno));
+        return STATUS_FAILED;
+    }
+    dataset = dataset_new(catalogue);
+    if (dataset == NULL)
+        return out_of_memory();
+    status = export_all(settings, dataset);
     dataset_leave(dataset);
     dataset_free(dataset);
     return status;
@@ -404,7 +539,7 @@ int main(int argc, char *argv[])
     static int (*const runs[COMMAND__MAX])(const struct settings *) = {
         [COMMAND_SERVE] = run_serve, [COMMAND_GET] = run_get,       [COMMAND_BUILD] = run_build,
         [COMMAND_CHECK] = run_check, [COMMAND_IMPORT] = run_import, [COMMAND_VERSION] = run_version,
-        [COMMAND_HELP] = run_help,
+        [COMMAND_HELP] = run_help,   [COMMAND_EXPORT] = run_export,
     };
     defer(settings_done) struct settings settings = { .command = COMMAND_HELP };
     struct error err = { .code = ERR_NONE };

@@ -11,6 +11,7 @@
 #include "db/resource.h"
 #include "server/base/buffer.h"
 #include "server/base/cleanup.h"
+#include "server/export.h"
 #include "server/flat.h"
 #include "server/format.h"
 #include "server/graph.h"
@@ -1774,6 +1775,10 @@ static json_t *tags_new(struct draft *draft)
                json_pack("{s:s, s:o}", "name", (*resource)->name, "description",
                          json_sprintf("%s Source: %s.", (*resource)->text, (*resource)->source)));
     append(draft, tags,
+           json_pack("{s:s, s:s}", "name", "export", "description",
+                     "All there is, to take away. What has a length can be had in parts, by Range "
+                     "and If-Range."));
+    append(draft, tags,
            json_pack("{s:s, s:s}", "name", "service", "description",
                      "The index, this document and health checks."));
     return tags;
@@ -1791,6 +1796,97 @@ static json_t *shell_new(struct draft *draft, const char *version)
         "components", "schemas", type_schemas(draft->state), "parameters", "responses", "headers");
 }
 
+/* ---- exports ---- */
+
+/* One export of every collection, by the name of its file. */
+static json_t *export_param_new(struct draft *draft)
+{
+    json_t *names = json_array();
+    char name[EXPORT_NAME];
+
+    for (const struct resource *const *at = draft->catalogue; *at != NULL; at++) {
+        export_name(*at, name);
+        if (export_has(*at))
+            append(draft, names, json_string(name));
+    }
+    return json_pack("{s:s, s:s, s:b, s:s, s:s, s:{s:s, s:o}}", "name", "collection", "in", "path",
+                     "required", 1, "description", "Collection, with a hyphen for a slash.",
+                     "example", "missions", "schema", "type", "string", "enum", names);
+}
+
+static void add_exported(struct draft *draft, const char *path, const char *id, const char *summary,
+                         json_t *params, const char *response)
+{
+    json_t *responses = responses_new(draft, response, FAILS_BY_QUERY);
+
+    if (strcmp(response, "ExportIndex") != 0) {
+        add(draft, responses, "206", response_ref("Part"));
+        add(draft, responses, "416", response_ref("BeyondRange"));
+    }
+    if (strstr(path, "{collection}") != NULL)
+        add(draft, responses, "404", response_ref("NotFound"));
+    add_operation(draft, path, "export", json_string(id), summary, params, responses);
+}
+
+/* What stands below /v1/export/. */
+static void add_exports(struct draft *draft)
+{
+    static const struct {
+        enum format format;
+        const char *path, *id, *summary, *response;
+    } forms[] = {
+        { FORMAT_CSV, "/v1/export/{collection}.csv", "exportCsv",
+          "All of a collection as CSV, to take away", "Export.csv" },
+        { FORMAT_NDJSON, "/v1/export/{collection}.ndjson", "exportNdjson",
+          "All of a collection as one JSON object a line, to take away", "Export.ndjson" },
+    };
+    json_t *params = json_array();
+
+    add(draft, draft->schemas, "ExportIndex",
+        json_pack("{s:s, s:{s:{s:s}, s:{s:s}, s:{s:s, s:{s:s, s:{s:{s:s}, s:{s:s}, s:{s:s}, "
+                  "s:{s:s}}, s:[s,s,s,s], s:b}}}, s:[s,s,s], s:b}",
+                  "type", "object", "properties", "release", "type", "string", "digest", "type",
+                  "string", "files", "type", "array", "items", "type", "object", "properties",
+                  "name", "type", "string", "href", "type", "string", "type", "type", "string",
+                  "text", "type", "string", "required", "name", "href", "type", "text",
+                  "additionalProperties", 0, "required", "release", "digest", "files",
+                  "additionalProperties", 0));
+    add_response(draft, "ExportIndex", "What there is to take away.", HEADERS_DATA,
+                 schema_ref("ExportIndex"));
+    add_response(draft, "Package",
+                 "A data package (Frictionless, version 1): each file with its columns, rows, "
+                 "bytes and SHA-256; licence and sources.",
+                 HEADERS_DATA, json_pack("{s:s}", "type", "object"));
+    add_typed_response(draft, "Database", "The dataset file, as SQLite.", HEADERS_DATA,
+                       EXPORT_FILE_TYPE, json_object());
+    add(draft, draft->responses, "Part",
+        json_pack("{s:s, s:{s:{s:s, s:{s:s}}}}", "description",
+                  "The part of the body that Range asks for.", "headers", "Content-Range",
+                  "description", "Which bytes these are, of how many.", "schema", "type",
+                  "string"));
+    add(draft, draft->responses, "BeyondRange",
+        json_pack("{s:s, s:{s:{s:o}}}", "description",
+                  "The body ends before what Range asks for; Content-Range says where.", "content",
+                  "application/problem+json", "schema", schema_ref("Problem")));
+    add_shared_param(draft, params, "pretty");
+    add_exported(draft, "/v1/export/", "getExports", "What there is to take away", params,
+                 "ExportIndex");
+    for (size_t i = 0; i < sizeof(forms) / sizeof(*forms); i++) {
+        params = json_array();
+        append(draft, params, export_param_new(draft));
+        add_shared_param(draft, params, "as_of");
+        add_typed_response(draft, forms[i].response, "All rows of the collection.", HEADERS_DATA,
+                           format_type(forms[i].format), json_pack("{s:s}", "type", "string"));
+        add_exported(draft, forms[i].path, forms[i].id, forms[i].summary, params,
+                     forms[i].response);
+    }
+    add_exported(draft, "/v1/export/" EXPORT_FILE_NAME, "exportDatabase", "The dataset file itself",
+                 json_array(), "Database");
+    add_exported(draft, "/v1/export/" EXPORT_PACKAGE_NAME, "exportPackage",
+                 "What the exports hold: columns, rows, bytes and SHA-256", json_array(),
+                 "Package");
+}
+
 json_t *openapi_new(const struct resource *const *catalogue, const struct state *state,
                     const char *version)
 {
@@ -1806,6 +1902,7 @@ json_t *openapi_new(const struct resource *const *catalogue, const struct state 
     draft.refs = json_object();
     add_shared(&draft, components);
     add_service(&draft);
+    add_exports(&draft);
     for (; *catalogue != NULL; catalogue++)
         add_resource(&draft, *catalogue);
     json_decref(draft.refs);

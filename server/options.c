@@ -47,6 +47,12 @@ const struct command commands[COMMAND__MAX] = {
                          .text = "Takes published files, CSV or JSON, into a dataset as one state "
                                  "of their set: the old dataset is replaced whole or not at all, "
                                  "and every state stays answerable." },
+    [COMMAND_EXPORT] = { .name = "export",
+                         .operands = "[NAME...]",
+                         .most = OPERANDS_MAX,
+                         .text = "Writes what stands at /v1/export/ to files: all of it, or the "
+                                 "ones that are named, as in `bluehelm export missions.csv "
+                                 "datapackage.json`." },
     [COMMAND_VERSION] = { .name = "version",
                           .operands = "",
                           .text = "Prints the version of the program and of the libraries it runs "
@@ -64,6 +70,7 @@ enum {
     GET = 1u << COMMAND_GET,
     BUILD = 1u << COMMAND_BUILD,
     IMPORT = 1u << COMMAND_IMPORT,
+    EXPORT = 1u << COMMAND_EXPORT,
 };
 
 #define MEMBER(name) .offset = offsetof(struct settings, name)
@@ -78,13 +85,13 @@ const struct option options[] = {
           "Where to listen; IPv6 as [::1]:8080; port 0 takes a free one, which the log tells." },
     { .name = "dataset",
       .type = OPTION_FILE,
-      .commands = SERVE | GET,
+      .commands = SERVE | GET | EXPORT,
       MEMBER(dataset),
       .initial = "build/bluehelm.db",
       .text = "Dataset file to answer from." },
     { .name = "config",
       .type = OPTION_FILE,
-      .commands = SERVE | GET,
+      .commands = SERVE | GET | EXPORT,
       MEMBER(config),
       .text = "File of settings, `name = value` a line (default: " CONFIG_FILE " if it exists)." },
     { .name = "workers",
@@ -198,7 +205,7 @@ const struct option options[] = {
       .text = "A query that runs longer is answered 503; 0: no limit." },
     { .name = "reply-limit",
       .type = OPTION_INTEGER,
-      .commands = SERVE | GET,
+      .commands = SERVE | GET | EXPORT,
       MEMBER(reply_limit),
       .initial = "8388608",
       .low = 65536,
@@ -207,7 +214,7 @@ const struct option options[] = {
       .text = "Largest body of a reply." },
     { .name = "log-level",
       .type = OPTION_CHOICE,
-      .commands = SERVE | GET,
+      .commands = SERVE | GET | EXPORT,
       MEMBER(log_level),
       .initial = "info",
       .choices = log_levels,
@@ -240,6 +247,15 @@ const struct option options[] = {
       MEMBER(output),
       .initial = "build/bluehelm.db",
       .text = "Dataset file to make; it is replaced whole or not at all." },
+    { .name = "output",
+      .letter = 'o',
+      .type = OPTION_FILE,
+      .commands = EXPORT,
+      .is_flag_only = true,
+      MEMBER(directory),
+      .initial = ".",
+      .text = "Directory for the files; it is made where there is none. Each file is replaced "
+              "whole or not at all." },
     { .name = "into",
       .type = OPTION_FILE,
       .commands = IMPORT,

@@ -19,6 +19,7 @@ enum command_id {
     COMMAND_BUILD,
     COMMAND_CHECK,
     COMMAND_IMPORT,
+    COMMAND_EXPORT,
     COMMAND_VERSION,
     COMMAND_HELP,
     COMMAND__MAX,
@@ -100,6 +101,7 @@ struct settings {
     bool is_include;           /* get: status line and headers before the body */
     bool is_head;              /* get: status line and headers alone, by HEAD */
     char *output;              /* build: file to make */
+    char *directory;           /* export: where files go */
     char *into;                /* import: dataset file; NULL: not given */
     char *known_from;          /* import: day of the state; NULL: not given */
     char *report;              /* import: file for rejected rows; NULL: beside the dataset */

@@ -28,6 +28,7 @@ static const struct problem problems[ERR__MAX] = {
     [ERR_TARGET_TOO_LONG] = { 414, "target_too_long", "Request target too long", 0 },
     [ERR_HEADERS_TOO_LARGE] = { 431, "headers_too_large", "Request headers too large", 0 },
     [ERR_BODY_REFUSED] = { 413, "body_refused", "Request body refused", 0 },
+    [ERR_RANGE] = { 416, "range_not_satisfiable", "Range not satisfiable", 0 },
     [ERR_CURSOR_STALE] = { 410, "stale_cursor", "Stale cursor", 0 },
     [ERR_TIMEOUT] = { 503, "query_too_slow", "Query too slow", 5 },
     [ERR_TOO_LARGE] = { 503, "reply_too_large", "Reply too large", 0 },

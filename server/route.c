@@ -5,6 +5,7 @@
 
 #include "server/base/buffer.h"
 #include "server/base/cleanup.h"
+#include "server/export.h"
 #include "server/target.h"
 
 /** Paths of one segment. */
@@ -191,6 +192,39 @@ static bool wrong_slash(const struct target *target, bool is_wanted, struct erro
                      is_wanted ? "needs" : "takes no");
 }
 
+/* What stands behind /v1/export/. */
+static bool find_export(const struct resource *const *catalogue, const struct target *target,
+                        struct route *ret, struct error *err)
+{
+    const char *name = target->n_segments > 2 ? target->segments[2] : "";
+    char given[EXPORT_NAME], right[EXPORT_NAME];
+
+    if (target->n_segments == 2 && target->format == FORMAT_JSON) {
+        ret->kind = ROUTE_EXPORTS;
+        return target->has_slash || wrong_slash(target, true, err);
+    }
+    snprintf(given, sizeof(given), "%.80s%s", name, format_suffix(target->format));
+    ret->kind = ROUTE_COLLECTION;
+    if (target->n_segments > 3) {
+        snprintf(given, sizeof(given), "%.80s", target->segments[3]);
+    } else if (strcmp(given, EXPORT_FILE_NAME) == 0) {
+        ret->kind = ROUTE_DATABASE;
+    } else if (strcmp(given, EXPORT_PACKAGE_NAME) == 0) {
+        ret->kind = ROUTE_PACKAGE;
+    } else if (target->format == FORMAT_CSV || target->format == FORMAT_NDJSON) {
+        ret->resource = export_find(catalogue, name);
+        ret->format = target->format;
+        ret->is_export = ret->resource != NULL;
+    }
+    if (ret->kind != ROUTE_COLLECTION || ret->is_export)
+        return true;
+    error_set(err, ERR_PATH_UNKNOWN, NULL,
+              "There is no '%.100s' here; /v1/export/ lists what there is.", given);
+    for (size_t i = 0; export_file(catalogue, i, right); i++)
+        error_allow(err, given, right);
+    return false;
+}
+
 bool route_find(const struct resource *const *catalogue, const struct target *target,
                 struct route *ret, struct error *err)
 {
@@ -206,6 +240,14 @@ bool route_find(const struct resource *const *catalogue, const struct target *ta
     if (n == 1) {
         if (!find_document(target->segments[0], &route, err))
             return false;
+    } else if (strcmp(target->segments[0], "v1") == 0
+               && strcmp(target->segments[1], "export") == 0) {
+        if (!find_export(catalogue, target, &route, err))
+            return false;
+        if (route.kind == ROUTE_EXPORTS) {
+            *ret = route;
+            return true;
+        }
     } else {
         if (strcmp(target->segments[0], "v1") != 0)
             return unknown(target->segments[0], err);
@@ -230,8 +272,20 @@ void route_template(const struct route *route, char *ret, size_t size)
     case ROUTE_INDEX:
         snprintf(ret, size, "/v1/");
         break;
+    case ROUTE_EXPORTS:
+        snprintf(ret, size, "/v1/export/");
+        break;
+    case ROUTE_DATABASE:
+        snprintf(ret, size, "/v1/export/%s", EXPORT_FILE_NAME);
+        break;
+    case ROUTE_PACKAGE:
+        snprintf(ret, size, "/v1/export/%s", EXPORT_PACKAGE_NAME);
+        break;
     case ROUTE_COLLECTION:
-        snprintf(ret, size, "/v1/%s%s", route->resource->name, form);
+        if (route->is_export)
+            snprintf(ret, size, "/v1/export/{collection}%s", form);
+        else
+            snprintf(ret, size, "/v1/%s%s", route->resource->name, form);
         break;
     case ROUTE_GRAPH:
         if (route->parent != NULL)

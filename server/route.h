@@ -20,6 +20,9 @@ enum route_kind {
     ROUTE_STATS,      /* "/v1/casualties/stats", or "/v1/series" */
     ROUTE_ITEM,       /* "/v1/missions/{id}" */
     ROUTE_CHILD,      /* "/v1/missions/{id}/facts", "/v1/meta/codes/{id}" */
+    ROUTE_EXPORTS,    /* "/v1/export/": what can be taken away whole */
+    ROUTE_DATABASE,   /* "/v1/export/bluehelm.db": the dataset file */
+    ROUTE_PACKAGE,    /* "/v1/export/datapackage.json": what the exports hold */
     ROUTE_GRAPH,      /* "/v1/graph", "/v1/actors/{id}/network": a report on a graph */
 };
 
@@ -35,6 +38,7 @@ struct route {
     const char *param;               /* GRAPH below an item: its declared parameter that is set */
     const char *id;                  /* ITEM, CHILD, GRAPH below an item: id in the path */
     size_t id_segment;               /* where there is an id: which segment of the path that is */
+    bool is_export; /* COLLECTION: "/v1/export/missions.csv", all of it, to take away */
     bool is_member; /* CHILD: the rows stand at the id itself, as in "/v1/meta/codes/{id}" */
 };
 

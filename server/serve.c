@@ -1,10 +1,12 @@
 #define _GNU_SOURCE /* strptime, timegm, strdup */
 #include "server/serve.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <nettle/base64.h>
 #include <nettle/sha2.h>
@@ -14,13 +16,16 @@
 #include "db/select.h"
 #include "server/base/buffer.h"
 #include "server/base/cleanup.h"
+#include "server/coding.h"
 #include "server/cursor.h"
 #include "server/documents.h"
+#include "server/export.h"
 #include "server/fingerprint.h"
 #include "server/graph.h"
 #include "server/openapi.h"
 #include "server/problem.h"
 #include "server/query.h"
+#include "server/range.h"
 #include "server/render_json.h"
 #include "server/route.h"
 #include "server/row_source.h"
@@ -49,7 +54,9 @@ struct work {
     struct stats_request stats; /* of ROUTE_STATS alone */
     struct buffer fields;       /* what query.fields_json points to */
     bool is_by_accept;          /* another Accept could have had another form */
-    char etag[FINGERPRINT_SIZE + 2];
+    bool is_known;              /* the client has it, whatever it is: only the headers are sent */
+    bool is_tagged;             /* etag is set */
+    char etag[FINGERPRINT_SIZE + 2]; /* of the body as it is; a coded one has an end of its own */
     struct reply *reply;
     struct error *err;
 };
@@ -74,11 +81,19 @@ bool reply_header(struct reply *reply, const char *name, const char *value)
     return true;
 }
 
+void reply_file_done(struct reply_file *file)
+{
+    if (file->len > 0)
+        close(file->descriptor);
+    *file = (struct reply_file){ .len = 0 };
+}
+
 void reply_done(struct reply *reply)
 {
     if (reply == NULL)
         return;
     free(reply->body);
+    reply_file_done(&reply->file);
     reply_source_done(&reply->source);
     for (size_t i = 0; i < reply->n_headers; i++)
         free(reply->headers[i].value);
@@ -86,11 +101,19 @@ void reply_done(struct reply *reply)
     reply->n_headers = 0;
 }
 
-/* Content-Digest (RFC 9530) over the body as it is sent: no coding is ever put on it. */
+static void write_digest(struct reply *reply, const char *name, const uint8_t *digest)
+{
+    char text[sizeof("sha-256=::") + BASE64_ENCODE_RAW_LENGTH(SHA256_DIGEST_SIZE)] = "sha-256=:";
+
+    base64_encode_raw(text + strlen(text), SHA256_DIGEST_SIZE, digest);
+    text[sizeof(text) - 2] = ':';
+    reply_header(reply, name, text);
+}
+
+/* Content-Digest (RFC 9530) over the body as it is sent, coded or a part. */
 static void add_digest(struct reply *reply)
 {
     uint8_t digest[SHA256_DIGEST_SIZE];
-    char text[sizeof("sha-256=::") + BASE64_ENCODE_RAW_LENGTH(SHA256_DIGEST_SIZE)] = "sha-256=:";
     struct sha256_ctx context;
 
     if (reply->body == NULL)
@@ -98,9 +121,7 @@ static void add_digest(struct reply *reply)
     sha256_init(&context);
     sha256_update(&context, reply->len, (const uint8_t *)reply->body);
     sha256_digest(&context, sizeof(digest), digest);
-    base64_encode_raw(text + strlen(text), sizeof(digest), digest);
-    text[sizeof(text) - 2] = ':';
-    reply_header(reply, "Content-Digest", text);
+    write_digest(reply, "Content-Digest", digest);
 }
 
 /* ---- headers that say what the body is a state of ---- */
@@ -118,19 +139,49 @@ static bool set_etag(struct work *work)
                                        format_name(work->route.format), canonical.data, NULL },
                 digest);
     snprintf(work->etag, sizeof(work->etag), "\"%s\"", digest);
+    work->is_tagged = true;
     return true;
 }
 
+enum { TAG_SIZE = FINGERPRINT_SIZE + 16 /* a tag with its quotes and the name of a coding */ };
+
+/* The tag of the answer in a coding: other bytes, another tag. */
+static void write_tag(const struct work *work, enum coding coding, char ret[TAG_SIZE])
+{
+    snprintf(ret, TAG_SIZE, "%.*s%s%s\"", (int)strlen(work->etag) - 1, work->etag,
+             coding != CODING_NONE ? "-" : "", coding_name(coding));
+}
+
 /*
- * Whether the client has this very answer. An opaque tag cannot hold a quote, so ours between its
- * quotes is found only as a whole tag, weak or strong; and who has it once had the answer, so
- * nothing needs to be asked.
+ * Whether the client has this very answer, in a coding that it still takes. An opaque tag cannot
+ * hold a quote, so ours between its quotes is found only as a whole tag, weak or strong; and who
+ * has it once had the answer, so nothing needs to be asked.
  */
-static bool is_not_modified(const struct work *work)
+static bool find_known(const struct work *work, char ret[TAG_SIZE])
 {
     const char *tags = work->request->if_none_match;
+    const char *accept = work->request->accept_encoding;
 
-    return tags != NULL && strstr(tags, work->etag) != NULL;
+    for (int i = CODING__MAX - 1; tags != NULL && i >= 0; i--) {
+        write_tag(work, (enum coding)i, ret);
+        if (strstr(tags, ret) != NULL && coding_accepted(accept, (enum coding)i))
+            return true;
+    }
+    return false;
+}
+
+static void add_validators(struct work *work, const char *etag);
+
+/* Answers 304 if the client has the answer. */
+static bool is_not_modified(struct work *work)
+{
+    char tag[TAG_SIZE];
+
+    if (!find_known(work, tag))
+        return false;
+    work->reply->status = 304;
+    add_validators(work, tag);
+    return true;
 }
 
 /* "*" is true of whatever there is: only when an answer was made is it known that there is one. */
@@ -147,6 +198,7 @@ static void drop_body(struct work *work)
     free(work->reply->body);
     work->reply->body = NULL;
     reply_source_done(&work->reply->source);
+    reply_file_done(&work->reply->file);
     work->reply->content_type = NULL;
     work->reply->len = 0;
     work->reply->status = 304;
@@ -164,14 +216,12 @@ static void add_release_date(struct work *work)
     reply_header(work->reply, "Last-Modified", text);
 }
 
-static void add_validators(struct work *work)
+static void add_validators(struct work *work, const char *etag)
 {
     const char *as_of = work->query.as_of;
     bool is_past = as_of[0] != '\0' && strcmp(as_of, conn_state(work->conn)->release) < 0;
 
-    reply_header(work->reply, "ETag", work->etag);
-    if (work->is_by_accept)
-        reply_header(work->reply, "Vary", "Accept");
+    reply_header(work->reply, "ETag", etag);
     add_release_date(work);
     reply_header(work->reply, "Cache-Control",
                  is_past ? "public, max-age=31536000, immutable"
@@ -819,6 +869,24 @@ static bool bind_fields(struct work *work)
     return true;
 }
 
+/* An export is all of a collection: nothing but the day on which it was known can be asked for. */
+static bool check_export_params(struct work *work)
+{
+    for (size_t i = 0; i < work->target.n_params; i++) {
+        const char *name = work->target.params[i].name;
+
+        if (strcmp(name, "as_of") != 0) {
+            error_set(work->err, ERR_PARAM_UNKNOWN, name,
+                      "There is no parameter '%.60s' here: an export is all of a collection, and "
+                      "/v1/%s%s takes filters.",
+                      name, work->route.resource->name, format_suffix(work->route.format));
+            error_allow(work->err, name, "as_of");
+            return false;
+        }
+    }
+    return true;
+}
+
 /* What the parameters ask for, proved against the dataset. */
 static bool read_request(struct work *work)
 {
@@ -828,8 +896,9 @@ static bool read_request(struct work *work)
         return stats_parse(work->service->catalogue, state, &work->target, &work->route,
                            &work->query, &work->stats, work->err)
                && stats_resolve(work->conn, &work->query, &work->stats, work->err);
-    return query_parse(work->service->catalogue, state, &work->target, &work->route, &work->query,
-                       work->err)
+    return (!work->route.is_export || check_export_params(work))
+           && query_parse(work->service->catalogue, state, &work->target, &work->route,
+                          &work->query, work->err)
            && (work->route.parent == NULL || check_parent(work))
            && query_resolve(work->conn, &work->query, work->err);
 }
@@ -845,6 +914,69 @@ static bool make_answer(struct work *work)
     if (format_is_flat(work->route.format))
         return serve_flat(work);
     return work->route.kind == ROUTE_ITEM ? serve_item(work) : serve_page(work);
+}
+
+/* ---- to take away ---- */
+
+/* An export is kept under its own name. */
+static bool add_disposition(struct work *work)
+{
+    char value[EXPORT_NAME + 64];
+
+    snprintf(value, sizeof(value), "attachment; filename=\"%.80s%s\"", work->target.segments[2],
+             format_suffix(work->target.format));
+    return reply_header(work->reply, "Content-Disposition", value);
+}
+
+static void drop_headers(struct reply *reply)
+{
+    while (reply->n_headers > 0)
+        free(reply->headers[--reply->n_headers].value);
+}
+
+static bool is_method(const struct request *request, const char *method)
+{
+    return strcmp(request->method, method) == 0;
+}
+
+/* Leaves of a body what a Range header asks for. What has no length yet is told whole. */
+static bool take_range(struct work *work)
+{
+    struct reply *reply = work->reply;
+    uint64_t size = reply->file.len > 0 ? reply->file.len : reply->len;
+    struct range range = { .first = 0 };
+    char text[80];
+
+    if (reply->source.read != NULL || work->is_known)
+        return true;
+    if (!is_method(work->request, "GET") || work->request->range == NULL
+        || !range_is_current(work->request->if_range, work->etag))
+        return true;
+    switch (range_read(work->request->range, size, &range)) {
+    case RANGE_WHOLE:
+        return true;
+    case RANGE_BEYOND:
+        drop_headers(reply);
+        snprintf(text, sizeof(text), "bytes */%" PRIu64, size);
+        reply_header(reply, "Content-Range", text);
+        return error_set(work->err, ERR_RANGE, NULL,
+                         "The body has %" PRIu64 " bytes; the range asks for what is behind them.",
+                         size);
+    case RANGE_PART:
+        break;
+    }
+    snprintf(text, sizeof(text), "bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64, range.first,
+             range.first + range.len - 1, size);
+    reply->status = 206;
+    if (reply->file.len > 0) {
+        reply->file.first = range.first;
+        reply->file.len = range.len;
+    } else {
+        memmove(reply->body, reply->body + range.first, range.len);
+        reply->len = range.len;
+    }
+    return reply_header(reply, "Content-Range", text)
+           || error_set(work->err, ERR_INTERNAL, NULL, "no memory for a range");
 }
 
 /* Whether a byte may stand in the name of a file anywhere, and in a header without quoting. */
@@ -878,17 +1010,15 @@ static bool serve_rows(struct work *work)
 {
     if (!read_request(work) || !set_etag(work))
         return false;
-    if (is_not_modified(work)) {
-        work->reply->status = 304;
-        add_validators(work);
+    if (is_not_modified(work))
         return true;
-    }
     if (!make_answer(work))
         return false;
+    work->is_known = is_any_enough(work);
     add_attachment(work);
-    add_validators(work);
-    if (is_any_enough(work))
-        drop_body(work);
+    if (work->route.is_export && (!add_disposition(work) || !take_range(work)))
+        return error_set(work->err, ERR_INTERNAL, NULL, "no memory for the headers of an export");
+    add_validators(work, work->etag);
     return true;
 }
 
@@ -931,16 +1061,80 @@ static bool serve_document(struct work *work)
     state = conn_state(work->conn);
     if (!set_etag(work))
         return false;
-    add_validators(work);
-    if (is_not_modified(work) || is_any_enough(work)) {
-        work->reply->status = 304;
+    if (is_not_modified(work))
         return true;
-    }
+    add_validators(work, work->etag);
+    work->is_known = is_any_enough(work);
+    if (work->route.kind == ROUTE_EXPORTS)
+        return send_document(work, export_index_new(work->service->catalogue, state), is_pretty);
     return send_document(work,
                          work->route.kind == ROUTE_INDEX
                              ? index_new(work->service->catalogue, state, BLUEHELM_VERSION)
                              : openapi_new(work->service->catalogue, state, BLUEHELM_VERSION),
                          is_pretty);
+}
+
+static bool refuse_params(struct work *work)
+{
+    work->query.as_of[0] = '\0';
+    return work->target.n_params == 0
+           || error_set(work->err, ERR_PARAM_UNKNOWN, work->target.params[0].name,
+                        "There is no parameter '%.60s' here.", work->target.params[0].name);
+}
+
+/* The dataset file as it is. */
+static bool serve_database(struct work *work)
+{
+    struct export_db db;
+    char digest[FINGERPRINT_SIZE];
+
+    if (!refuse_params(work)
+        || !export_db(work->service->exports, work->service->dataset, &db, work->err))
+        return false;
+    work->reply->file = (struct reply_file){ db.descriptor, 0, db.size };
+    /* Of the bytes, not of the content: whoever resumes must not mix two files. */
+    fingerprint((const char *const[]){ "file", db.stamp, NULL }, digest);
+    snprintf(work->etag, sizeof(work->etag), "\"%s\"", digest);
+    work->is_tagged = true;
+    if (is_not_modified(work)) {
+        reply_file_done(&work->reply->file);
+        return true;
+    }
+    work->is_known = is_any_enough(work);
+    work->reply->status = 200;
+    work->reply->content_type = EXPORT_FILE_TYPE;
+    if (!add_disposition(work) || !take_range(work))
+        return error_set(work->err, ERR_INTERNAL, NULL, "no memory for the headers of a file");
+    add_validators(work, work->etag);
+    if (db.has_digest)
+        write_digest(work->reply, "Repr-Digest", db.digest);
+    if (db.has_digest && work->reply->status == 200 && !work->is_known)
+        write_digest(work->reply, "Content-Digest", db.digest);
+    return true;
+}
+
+/* What the exports hold. */
+static bool serve_package(struct work *work)
+{
+    defer(buffer_done) struct buffer body = BUFFER_INIT(work->service->body_limit);
+
+    if (!refuse_params(work) || !set_etag(work))
+        return false;
+    if (is_not_modified(work))
+        return true;
+    if (!export_package(work->service->exports, work->service->catalogue, work->service->dataset,
+                        &body, work->err))
+        return false;
+    if (body.broken)
+        return take_body(work, &body); /* tells why */
+    work->reply->body = buffer_steal(&body, &work->reply->len);
+    work->reply->content_type = "application/json";
+    work->reply->status = 200;
+    work->is_known = is_any_enough(work);
+    if (!add_disposition(work) || !take_range(work))
+        return error_set(work->err, ERR_INTERNAL, NULL, "no memory for the headers of a package");
+    add_validators(work, work->etag);
+    return true;
 }
 
 static bool serve_options(struct work *work)
@@ -963,7 +1157,7 @@ static bool choose_format(struct work *work)
     enum format format = FORMAT_JSON;
 
     work->is_by_accept = false;
-    if (!route_is_list(&work->route))
+    if (!route_is_list(&work->route) || work->route.is_export)
         return true; /* format= is no parameter there, which query.c says */
     if (name == NULL) {
         work->is_by_accept = work->route.format == FORMAT_JSON;
@@ -986,11 +1180,6 @@ static bool choose_format(struct work *work)
             error_allow(work->err, name, format_name((enum format)i));
     }
     return false;
-}
-
-static bool is_method(const struct request *request, const char *method)
-{
-    return strcmp(request->method, method) == 0;
 }
 
 static bool run(struct work *work)
@@ -1017,6 +1206,10 @@ static bool run(struct work *work)
     }
     if (!choose_format(work))
         return false;
+    if (work->route.kind == ROUTE_DATABASE)
+        return serve_database(work);
+    if (work->route.kind == ROUTE_PACKAGE)
+        return serve_package(work);
     return work->route.kind == ROUTE_COLLECTION || work->route.kind == ROUTE_STATS
                    || work->route.kind == ROUTE_ITEM || work->route.kind == ROUTE_CHILD
                    || work->route.kind == ROUTE_GRAPH
@@ -1031,6 +1224,103 @@ void serve_problem(const struct service *service, const struct request *request,
     *ret = (struct reply){ 0 };
     problem_render(err, request, ret);
     add_digest(ret);
+}
+
+/* ---- how it is sent ---- */
+
+/* Puts a coding on the body or around the stream. False: it stays as it is. */
+static bool put_coding(struct reply *reply, enum coding coding)
+{
+    char *packed;
+    size_t len;
+
+    if (reply->source.read != NULL)
+        return coding_wrap(coding, &reply->source);
+    if (!coding_pack(coding, reply->body, reply->len, &packed, &len))
+        return false;
+    free(reply->body);
+    reply->body = packed;
+    reply->len = len;
+    return true;
+}
+
+/* The value of a header, to be changed; NULL: it is not there. */
+static char **header_value(struct reply *reply, const char *name)
+{
+    for (size_t i = 0; i < reply->n_headers; i++) {
+        if (strcmp(reply->headers[i].name, name) == 0)
+            return &reply->headers[i].value;
+    }
+    return NULL;
+}
+
+/* Codes the body, with the headers that say so; without memory it stays as it is, and so do they.
+ */
+static bool code_body(struct work *work, enum coding coding)
+{
+    struct reply *reply = work->reply;
+    char **etag = work->is_tagged ? header_value(reply, "ETag") : NULL;
+    char tag[TAG_SIZE] = "", *copy;
+
+    if (etag != NULL)
+        write_tag(work, coding, tag);
+    copy = strdup(tag);
+    if (copy == NULL || !reply_header(reply, "Content-Encoding", coding_name(coding))) {
+        free(copy);
+        return false;
+    }
+    if (!put_coding(reply, coding)) {
+        free(reply->headers[--reply->n_headers].value);
+        free(copy);
+        return false;
+    }
+    if (etag != NULL) {
+        free(*etag);
+        *etag = copy;
+        copy = NULL;
+    }
+    free(copy);
+    return true;
+}
+
+static bool wants_coding(const struct work *work, enum coding coding)
+{
+    const struct reply *reply = work->reply;
+
+    if (coding == CODING_NONE || reply->status == 206 || !coding_fits(reply->content_type))
+        return false;
+    if (reply->source.read != NULL)
+        return true;
+    /* Short ones as well for who refuses them as they are. */
+    return reply->body != NULL
+           && (reply->len >= CODING_LEAST
+               || !coding_accepted(work->request->accept_encoding, CODING_NONE));
+}
+
+static bool is_ranged(const struct route *route)
+{
+    return route->is_export || route->kind == ROUTE_DATABASE || route->kind == ROUTE_PACKAGE;
+}
+
+/* Codes the body where the client wants that and it is worth the while, and says on what the answer
+ * depended. A part of a body is part of it as it is. */
+static void encode(struct work *work)
+{
+    struct reply *reply = work->reply;
+    enum coding coding = coding_choose(work->request->accept_encoding);
+    bool is_text = reply->status == 304 ? work->route.kind != ROUTE_DATABASE
+                                        : coding_fits(reply->content_type);
+    bool is_varied = is_text && (work->is_tagged || reply->len >= CODING_LEAST);
+
+    if (is_varied || work->is_by_accept)
+        reply_header(reply, "Vary",
+                     !is_varied           ? "Accept"
+                     : work->is_by_accept ? "Accept, Accept-Encoding"
+                                          : "Accept-Encoding");
+    if (wants_coding(work, coding) && code_body(work, coding))
+        return;
+    if (is_ranged(&work->route) && reply->status < 300 && reply->source.read == NULL)
+        reply_header(reply, "Accept-Ranges", "bytes");
 }
 
 /* Leaves nothing of a reply that was begun but its route and what says which methods there are. */
@@ -1057,15 +1347,21 @@ void serve(const struct service *service, const struct request *request, struct 
     work.service = service;
     work.request = request;
     work.conn = NULL;
-    work.is_by_accept = false;
+    work.is_by_accept = work.is_known = work.is_tagged = false;
+    work.route.kind = ROUTE_INDEX;
+    work.route.is_export = false;
     work.route.format = FORMAT_JSON;
     work.reply = ret;
     work.err = &err;
     work.fields = BUFFER_INIT(service->body_limit);
     if (!run(&work)) {
-        restart(ret, err.code == ERR_METHOD);
+        restart(ret, err.code == ERR_METHOD || err.code == ERR_RANGE);
         problem_render(&err, request, ret);
+        work.is_tagged = work.is_by_accept = work.is_known = false;
     }
+    encode(&work);
+    if (work.is_known)
+        drop_body(&work);
     buffer_done(&work.fields);
     add_digest(ret);
     if (work.conn != NULL)

@@ -5,21 +5,26 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "server/base/error.h"
 
 struct dataset;
+struct exports;
 struct resource;
 
 /** What the edge knows of one request. Borrows every text; all may be hostile. */
 struct request {
     const char *method; /* "GET", "HEAD", ... as it came */
     const char *target; /* raw request target, still percent-encoded: "/v1/missions?category=pko" */
-    const char *if_none_match; /* header value; NULL: not sent */
-    const char *preflight;     /* Access-Control-Request-Method; NULL: not sent */
-    const char *accept;        /* header value; NULL: not sent */
-    const char *id;            /* request id, of the client or ours; never NULL */
+    const char *if_none_match;   /* header value; NULL: not sent */
+    const char *preflight;       /* Access-Control-Request-Method; NULL: not sent */
+    const char *accept;          /* header value; NULL: not sent */
+    const char *accept_encoding; /* same */
+    const char *range;           /* same */
+    const char *if_range;        /* same */
+    const char *id;              /* request id, of the client or ours; never NULL */
 };
 
 enum { REPLY_HEADERS = 16 /* most headers that a reply carries beyond those of the edge */ };
@@ -41,14 +46,22 @@ struct reply_source {
     void *context;
 };
 
-/** A whole reply, or what makes one. Owns body, source and header values; reply_done() frees them.
- */
+/** A part of an open file as a body. */
+struct reply_file {
+    int descriptor; /* owned; read at given places only */
+    uint64_t first; /* bytes of the file before the body */
+    uint64_t len;   /* bytes of the body; 0: there is no file */
+};
+
+/** A whole reply, or what makes one. Owns body, source, file and header values; reply_done() frees
+ * them. */
 struct reply {
     int status;
     const char *content_type;   /* literal; NULL: no body */
     char *body;                 /* malloc'ed; NULL: no body */
     size_t len;                 /* bytes of body */
     struct reply_source source; /* tells the body; .read NULL: .body is all of it */
+    struct reply_file file;     /* holds the body; .len 0: .body or .source does */
     struct header headers[REPLY_HEADERS];
     size_t n_headers;
     char route[96];       /* path template for the log, as "/v1/missions/{id}"; "": none */
@@ -59,8 +72,9 @@ struct reply {
 struct service {
     const struct resource *const *catalogue; /* NULL-terminated */
     struct dataset *dataset;                 /* where the current dataset is found */
-    unsigned deadline_ms;                    /* most time one query may take; 0: no limit */
-    size_t body_limit;                       /* most bytes of a reply's body */
+    struct exports *exports; /* what is kept of its exports (server/export.h); NULL: nothing is */
+    unsigned deadline_ms;    /* most time one query may take; 0: no limit */
+    size_t body_limit;       /* most bytes of a reply's body */
 };
 
 /**
@@ -88,6 +102,9 @@ static inline void reply_source_done(struct reply_source *source)
         source->free(source->context);
     *source = (struct reply_source){ .read = NULL };
 }
+
+/** Frees a file. Takes a zeroed one. */
+void reply_file_done(struct reply_file *file);
 
 /** Frees what a reply owns. Takes NULL and zeroed replies. */
 void reply_done(struct reply *reply);

@@ -140,7 +140,7 @@ static void cut_suffix(struct target *target)
     char *last;
 
     target->format = FORMAT_JSON;
-    if (target->n_segments < 2 || target->has_slash || strcmp(target->segments[0], "v1") != 0)
+    if (target->n_segments < 2 || strcmp(target->segments[0], "v1") != 0)
         return;
     last = target->text + (target->segments[target->n_segments - 1] - target->text);
     target->format = format_of_suffix(last);

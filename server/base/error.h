@@ -20,6 +20,7 @@ enum error_code {
     ERR_TARGET_TOO_LONG,   /* the request target is longer than allowed */
     ERR_HEADERS_TOO_LARGE, /* the header block is larger than allowed */
     ERR_BODY_REFUSED,      /* a request body where none is taken */
+    ERR_RANGE,             /* the body has nothing at the place that was asked for */
     ERR_CURSOR_STALE,      /* the cursor is of another dataset */
     ERR_TIMEOUT,           /* the query ran past its deadline */
     ERR_TOO_LARGE,         /* the answer would be larger than the ceiling of a reply */

@@ -120,7 +120,7 @@ class Document:
             assert len(media) == 1, f"{path} has {list(media)}: one media type a path"
             self.media[path], content = next(iter(media.items()))
             self.schemas[path] = self.inline(content["schema"])
-            self.paths.append((re.compile(re.sub(r"\\{id\\}", "[^/]+", re.escape(path)) + "$"), path))
+            self.paths.append((re.compile(re.sub(r"\\{\w+\\}", "[^/]+", re.escape(path)) + "$"), path))
         self.problem = self.validator(self.inline(document["components"]["schemas"]["Problem"]))
         self.validators = {}
         self.seen = set()  # (schema, digest of row) that passed: pages of one walk repeat rows

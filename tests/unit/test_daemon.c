@@ -226,8 +226,9 @@ static void a_get_carries_the_edge_headers(void **state)
     assert_true(has(reply, "Access-Control-Allow-Origin: *\r\n"));
     assert_true(
         has(reply,
-            "Access-Control-Expose-Headers: ETag, Link, X-Total-Count, RateLimit, Content-Digest, "
-            "X-Request-Id\r\n"));
+            "Access-Control-Expose-Headers: Accept-Ranges, Content-Digest, Content-Disposition, "
+            "Content-Encoding, Content-Range, ETag, Link, Location, RateLimit, RateLimit-Policy, "
+            "Repr-Digest, Retry-After, X-Request-Id, X-Total-Count\r\n"));
     assert_true(has(reply, "X-Content-Type-Options: nosniff\r\n"));
     assert_false(has(reply, "Server:"));
 }
