@@ -18,6 +18,7 @@
 #include "server/documents.h"
 #include "server/fingerprint.h"
 #include "server/graph.h"
+#include "server/metrics.h"
 #include "server/openapi.h"
 #include "server/problem.h"
 #include "server/query.h"
@@ -880,6 +881,28 @@ static bool serve_document(struct work *work)
                          is_pretty);
 }
 
+/* Takes no parameter, and needs no dataset: it is asked when things go wrong. */
+static bool serve_metrics(struct work *work)
+{
+    defer(buffer_done) struct buffer body = BUFFER_INIT(work->service->body_limit);
+    struct error none = { .code = ERR_NONE };
+
+    if (work->target.n_params > 0)
+        return error_set(work->err, ERR_PARAM_UNKNOWN, work->target.params[0].name,
+                         "There is no parameter '%.60s' here; none is taken.",
+                         work->target.params[0].name);
+    if (dataset_conn(work->service->dataset, &work->conn, &none))
+        conn_deadline(work->conn, work->service->deadline_ms);
+    else
+        work->conn = NULL;
+    metrics_write(work->service->metrics, work->service->catalogue, work->conn, &body);
+    if (!take_body(work, &body))
+        return false;
+    work->reply->content_type = metrics_type;
+    reply_header(work->reply, "Cache-Control", "no-store");
+    return true;
+}
+
 static bool serve_options(struct work *work)
 {
     work->reply->status = 204;
@@ -947,6 +970,8 @@ static bool run(struct work *work)
         return error_set(work->err, ERR_METHOD, NULL,
                          "'%.20s' is not taken here; GET, HEAD and OPTIONS are.", request->method);
     }
+    if (work->route.kind == ROUTE_METRICS)
+        return serve_metrics(work);
     if (work->route.kind != ROUTE_HEALTH) {
         if (!dataset_conn(work->service->dataset, &work->conn, work->err))
             return false;

@@ -10,6 +10,7 @@
 #include "server/base/error.h"
 
 struct dataset;
+struct metrics;
 struct resource;
 
 /** What the edge knows of one request. Borrows every text; all may be hostile. */
@@ -61,6 +62,7 @@ struct service {
     struct dataset *dataset;                 /* where the current dataset is found */
     unsigned deadline_ms;                    /* most time one query may take; 0: no limit */
     size_t body_limit;                       /* most bytes of a reply's body */
+    struct metrics *metrics;                 /* what the process counts; NULL: nothing */
 };
 
 /**
