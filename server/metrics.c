@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,14 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "db/conn.h"
-#include "db/dataset.h"
 #include "db/resource.h"
-#include "db/select.h"
-#include "server/base/cleanup.h"
-#include "server/query.h"
-#include "server/route.h"
-#include "server/target.h"
 
 const char *const metrics_type = "text/plain; version=0.0.4; charset=utf-8";
 
@@ -410,38 +404,11 @@ static void add_publishes(const struct metrics *metrics, struct buffer *out)
 
 /* The dataset. */
 
-static bool count_rows(const struct resource *const *catalogue, struct conn *conn, const char *name,
-                       int64_t *ret, struct error *err)
-{
-    char path[128];
-    struct target target;
-    struct route route;
-    struct query query;
-
-    snprintf(path, sizeof(path), "/v1/%s", name);
-    return target_parse(path, &target, err) && route_find(catalogue, &target, &route, err)
-           && query_parse(catalogue, conn_state(conn), &target, &route, &query, err)
-           && query_resolve(conn, &query, err) && select_count(conn, &query, ret, err);
-}
-
-/* Whether it is a list of the dataset's own rows that needs no parameter. */
-static bool is_counted(const struct resource *resource)
-{
-    if (resource->graph != NULL || resource->lines != NULL || resource->fields_of != NULL)
-        return false;
-    for (const struct param *param = resource->params; param != NULL && param->name != NULL;
-         param++) {
-        if (param->is_required)
-            return false;
-    }
-    return true;
-}
-
 /* Counts what is not yet counted. The time of one scrape is one deadline: what took longer than
  * that is left out, and what came behind it has its turn in the next. */
-static bool fill_rows(struct rows *rows, const struct resource *const *catalogue, struct conn *conn)
+static bool fill_rows(struct rows *rows, const struct metrics_dataset *dataset)
 {
-    const char *digest = conn_state(conn)->digest;
+    const struct resource *const *catalogue = dataset->catalogue;
     size_t n = 0;
 
     while (catalogue[n] != NULL)
@@ -450,8 +417,8 @@ static bool fill_rows(struct rows *rows, const struct resource *const *catalogue
         rows->n = calloc(n, sizeof(*rows->n));
     if (rows->n == NULL)
         return false;
-    if (strcmp(rows->digest, digest) != 0) {
-        snprintf(rows->digest, sizeof(rows->digest), "%s", digest);
+    if (strcmp(rows->digest, dataset->digest) != 0) {
+        snprintf(rows->digest, sizeof(rows->digest), "%s", dataset->digest);
         rows->n_counted = 0;
     }
     while (rows->n_counted < n) {
@@ -459,22 +426,20 @@ static bool fill_rows(struct rows *rows, const struct resource *const *catalogue
         struct error err = { .code = ERR_NONE };
 
         rows->n[i] = -1;
-        if (is_counted(catalogue[i])
-            && !count_rows(catalogue, conn, catalogue[i]->name, &rows->n[i], &err)) {
-            rows->n[i] = -1;
-            if (err.code == ERR_TIMEOUT)
-                break;
-        }
+        if (dataset->count(dataset->context, catalogue[i], &rows->n[i], &err))
+            continue;
+        rows->n[i] = -1;
+        if (err.code == ERR_TIMEOUT)
+            break;
     }
     return true;
 }
 
-static void add_rows(struct rows *rows, const struct resource *const *catalogue, struct conn *conn,
-                     struct buffer *out)
+static void add_rows(struct rows *rows, const struct metrics_dataset *dataset, struct buffer *out)
 {
     static const char name[] = "bluehelm_dataset_rows";
 
-    if (!fill_rows(rows, catalogue, conn)) {
+    if (!fill_rows(rows, dataset)) {
         out->broken = true;
         return;
     }
@@ -483,23 +448,23 @@ static void add_rows(struct rows *rows, const struct resource *const *catalogue,
         if (rows->n[i] < 0)
             continue;
         buffer_format(out, "%s{", name);
-        add_label(out, "collection", catalogue[i]->name);
+        add_label(out, "collection", dataset->catalogue[i]->name);
         buffer_format(out, "} %" PRId64 "\n", rows->n[i]);
     }
 }
 
-static void add_dataset(const struct state *state, struct buffer *out)
+static void add_dataset(const struct metrics_dataset *dataset, struct buffer *out)
 {
     struct tm day = { .tm_isdst = 0 };
     time_t released;
 
     begin(out, "bluehelm_dataset_info", "gauge", "The current dataset; always 1.");
     buffer_text(out, "bluehelm_dataset_info{");
-    add_label(out, "release", state->release);
+    add_label(out, "release", dataset->release);
     buffer_byte(out, ',');
-    add_label(out, "digest", state->digest);
+    add_label(out, "digest", dataset->digest);
     buffer_text(out, "} 1\n");
-    if (strptime(state->release, "%Y-%m-%d", &day) == NULL)
+    if (strptime(dataset->release, "%Y-%m-%d", &day) == NULL)
         return;
     released = timegm(&day);
     add_number(out, "bluehelm_dataset_release_timestamp_seconds", "gauge",
@@ -599,8 +564,8 @@ static void add_process(struct buffer *out)
     add_start(out);
 }
 
-void metrics_write(struct metrics *metrics, const struct resource *const *catalogue,
-                   struct conn *conn, struct buffer *out)
+void metrics_write(struct metrics *metrics, const struct metrics_dataset *dataset,
+                   struct buffer *out)
 {
     struct rows rows = { .n = NULL };
 
@@ -611,11 +576,11 @@ void metrics_write(struct metrics *metrics, const struct resource *const *catalo
         add_connections(metrics, out);
         add_publishes(metrics, out);
     }
-    if (conn != NULL) {
-        add_dataset(conn_state(conn), out);
+    if (dataset != NULL) {
+        add_dataset(dataset, out);
         if (metrics != NULL)
             pthread_mutex_lock(&metrics->lock);
-        add_rows(metrics != NULL ? &metrics->rows : &rows, catalogue, conn, out);
+        add_rows(metrics != NULL ? &metrics->rows : &rows, dataset, out);
         if (metrics != NULL)
             pthread_mutex_unlock(&metrics->lock);
         free(rows.n);

@@ -7,8 +7,8 @@
 #include <stdint.h>
 
 #include "server/base/buffer.h"
+#include "server/base/error.h"
 
-struct conn;
 struct metrics;
 struct metrics_block;
 struct resource;
@@ -37,6 +37,17 @@ struct metrics_request {
     int status;         /* 0: it ended before an answer */
     size_t bytes;       /* of body, without the framing */
     int64_t us;         /* microseconds from its request line to the end of its answer */
+};
+
+/** The dataset that answers. Borrows everything. */
+struct metrics_dataset {
+    const char *release; /* a day */
+    const char *digest;
+    const struct resource *const *catalogue; /* NULL-terminated; the same one in every call */
+    /** Counts the rows of one of the catalogue; -1: it has none of its own. Errors: ERR_TIMEOUT
+     * past the deadline of the scrape, and others. */
+    bool (*count)(void *context, const struct resource *resource, int64_t *ret, struct error *err);
+    void *context;
 };
 
 /** Makes the counters of a process. Errors: NULL without memory. Lifetime: metrics_free(), when no
@@ -72,11 +83,11 @@ void metrics_published(struct metrics *metrics, bool is_good);
 /**
  * Writes all figures as text.
  *
- * Shape: metrics NULL: those of the program, the process and the dataset alone. conn NULL: there is
- * no dataset, and nothing is told of one. The rows of each collection are counted the first time
- * that a dataset is seen and kept; a collection whose rows cannot be counted before the deadline of
- * conn is left out for as long as that dataset is the current one.
- * Errors: out is broken. Safe in any thread; scrapes wait for each other, never for requests.
+ * Shape: metrics NULL: those of the program, the process and the dataset alone. dataset NULL: there
+ * is none, and nothing is told of one. The rows of each collection are counted the first time that
+ * a dataset is seen and kept; a collection that cannot be counted in time is left out for as long
+ * as that dataset is the current one. Errors: out is broken. Safe in any thread; scrapes wait for
+ * each other, never for requests.
  */
-void metrics_write(struct metrics *metrics, const struct resource *const *catalogue,
-                   struct conn *conn, struct buffer *out);
+void metrics_write(struct metrics *metrics, const struct metrics_dataset *dataset,
+                   struct buffer *out);
