@@ -138,6 +138,7 @@ const struct resource claims = {
     .key = "c.id",
     .order = "fact,-known_from",
     .known = "c.",
+    .geometry = COMMON_POINTS("places p WHERE p.id = c.place"),
     .start = "c.start",
     .end = "c.end",
     .search = "(c.id IN @hits(claim) OR (c.subject_kind, c.subject) IN " SUBJECT_HITS

@@ -55,6 +55,15 @@
         .text = "Claims that say so, or that deny it."                                             \
     }
 
+/* Coordinates of rows, for .geometry. of: conditions on p, the places of a row, behind FROM. */
+#define COMMON_POINTS(of)                                                                          \
+    "(SELECT json_group_array(json_array(longitude, latitude)) FROM"                               \
+    " (SELECT p.longitude, p.latitude FROM " of                                                    \
+    " AND p.longitude IS NOT NULL AND p.latitude IS NOT NULL ORDER BY p.id))"
+#define COMMON_POINT(a)                                                                            \
+    "CASE WHEN " a "longitude IS NOT NULL AND " a "latitude IS NOT NULL"                           \
+    " THEN json_array(json_array(" a "longitude, " a "latitude)) END"
+
 /* A filter that stands beside a list and finds rows by one of its members. */
 #define COMMON_MEMBER(what, of_kind, of_resource, in, words)                                       \
     {                                                                                              \

@@ -85,6 +85,8 @@ const struct resource events = {
     .known = "e.",
     .start = "e.date",
     .end = "e.end",
+    .geometry =
+        COMMON_POINTS("event_places l JOIN places p ON p.id = l.place WHERE l.event = e.id"),
     .search = "(e.id IN @hits(event) OR e.id IN (SELECT event FROM event_actors WHERE actor IN "
               "@hits(actor))"
               " OR e.id IN (SELECT l.event FROM place_closure c JOIN event_places l"

@@ -239,6 +239,8 @@ const struct resource facts = {
             " LEFT JOIN (" CLAIM_SPREAD ") spread ON spread.fact = f.id",
     .where = "EXISTS (SELECT 1 FROM claims k WHERE k.fact = f.id AND " CLAIM_KNOWN ")",
     .key = "f.id",
+    .geometry = COMMON_POINTS(
+        "places p WHERE p.id = coalesce(f.place, iif(f.subject_kind = 'place', f.subject, NULL))"),
     .order = "id",
     .start = "f.start",
     .end = "f.end",

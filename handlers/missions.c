@@ -113,6 +113,8 @@ const struct resource missions = {
     .known = "m.",
     .start = "m.start",
     .end = "m.end",
+    .geometry = COMMON_POINTS("mission_places l JOIN places p ON p.id = l.place"
+                              " WHERE l.mission = m.id AND l.version = m.version"),
     .search = "m.id IN @hits(mission)",
     .fields = fields,
     .children = children,

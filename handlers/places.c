@@ -86,6 +86,7 @@ const struct resource places = {
     .from = "places p",
     .key = "p.id",
     .order = "id",
+    .geometry = COMMON_POINT("p."),
     .search = "p.id IN @hits(place)",
     .fields = fields,
     .children = children,

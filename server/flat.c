@@ -13,9 +13,15 @@ enum { VALUE_MOST = 8 << 20 /* most bytes of one value */ };
 
 /* ---- columns ---- */
 
-/* Adds a column of a field; suffix "": under the field's own name. */
-static void add_column(struct flat *flat, const struct field *field, const char *suffix,
-                       enum flat_type type, int at, bool is_nullable)
+void flat_init(struct flat *flat)
+{
+    flat->n = 0;
+    flat->scratch = BUFFER_INIT(VALUE_MOST);
+    memset(flat->given, 0, sizeof(flat->given));
+}
+
+void flat_add(struct flat *flat, const struct field *field, const char *suffix, enum flat_type type,
+              int at, bool is_nullable)
 {
     struct flat_column *column = &flat->columns[flat->n];
 
@@ -52,35 +58,33 @@ static enum flat_type type_of(const struct field *field)
     }
 }
 
-/* Adds the columns of a field that begins at a column of the statement. */
-static void add_field(struct flat *flat, const struct field *field, int at)
+void flat_add_field(struct flat *flat, const struct field *field, int at)
 {
     bool is_nullable = (field->flags & FIELD_NULLABLE) != 0;
 
     if (field->type == FIELD_NUMBER) {
         /* Any part may be left open, whether there is a number or not. */
         for (int i = 0; i < SELECT_NUMBER_PARTS; i++)
-            add_column(flat, field, select_number_parts[i], i < 3 ? FLAT_INTEGER : FLAT_TEXT,
-                       at + i, true);
+            flat_add(flat, field, select_number_parts[i], i < 3 ? FLAT_INTEGER : FLAT_TEXT, at + i,
+                     true);
         return;
     }
-    add_column(flat, field, "", type_of(field), at, is_nullable);
+    flat_add(flat, field, "", type_of(field), at, is_nullable);
     if (field->type != FIELD_REF)
         return;
-    add_column(flat, field, "name", FLAT_TEXT, at + 1, is_nullable);
+    flat_add(flat, field, "name", FLAT_TEXT, at + 1, is_nullable);
     if (select_width(field) == 3)
-        add_column(flat, field, field->kind_sql != NULL ? "kind" : "iso3", FLAT_TEXT, at + 2,
-                   field->kind_sql == NULL || is_nullable);
+        flat_add(flat, field, field->kind_sql != NULL ? "kind" : "iso3", FLAT_TEXT, at + 2,
+                 field->kind_sql == NULL || is_nullable);
 }
 
 void flat_of(const struct query *query, struct flat *ret)
 {
     int at = 0;
 
-    ret->n = 0;
-    ret->scratch = BUFFER_INIT(VALUE_MOST);
+    flat_init(ret);
     for (size_t i = 0; i < query->n_fields; i++) {
-        add_field(ret, query->fields[i], at);
+        flat_add_field(ret, query->fields[i], at);
         at += (int)select_width(query->fields[i]);
     }
 }
@@ -89,12 +93,11 @@ void flat_of_resource(const struct resource *resource, struct flat *ret)
 {
     int at = 0;
 
-    ret->n = 0;
-    ret->scratch = BUFFER_INIT(VALUE_MOST);
+    flat_init(ret);
     for (const struct field *field = resource->fields; field->name != NULL; field++) {
         if (field->flags & FIELD_HIDDEN)
             continue;
-        add_field(ret, field, at);
+        flat_add_field(ret, field, at);
         at += (int)select_width(field);
     }
 }
@@ -175,6 +178,8 @@ static const char *words_of(struct flat *flat, const struct flat_column *column,
         return render_json_row_of(row, column->at, rows, &flat->scratch) ? flat->scratch.data
                                                                          : NULL;
     }
+    if (column->at < 0)
+        return flat->given[FLAT_GIVEN_AT(column->at)];
     if (render_json_is_null(row, column->at))
         return NULL;
     if (column->type == FLAT_BOOLEAN)
@@ -277,6 +282,15 @@ void flat_writer_init(struct flat_writer *writer, const struct query *query, enu
     writer->format = format;
     writer->query = query;
     writer->rows = rows;
+    writer->n = 0;
+}
+
+void flat_writer_bare(struct flat_writer *writer, const struct query *query, enum format format)
+{
+    flat_init(&writer->flat);
+    writer->format = format;
+    writer->query = query;
+    writer->rows = NULL;
     writer->n = 0;
 }
 

@@ -17,6 +17,7 @@ struct row_source;
 enum {
     FLAT_COLUMNS = QUERY_FIELDS * 6, /* most columns of a row: a number has six */
     FLAT_NAME = 96,                  /* bytes of a column's name and its NUL */
+    FLAT_GIVEN = 16,                 /* most columns whose texts are given beside the statement */
 };
 
 /** What a column holds. */
@@ -35,15 +36,21 @@ struct flat_column {
     char name[FLAT_NAME]; /* "deaths_low", "place_name" */
     enum flat_type type;
     const struct field *field; /* whose part it is */
-    int at;                    /* column of the statement that it shows */
+    int at;                    /* column of the statement that it shows; below 0: FLAT_GIVEN_AT(i),
+                                  a text that is given */
     bool is_nullable;
 };
+
+/** The place of given text number i among the columns of a statement. */
+#define FLAT_GIVEN_AT(i) (-1 - (int)(i))
 
 /** The columns of the rows of a query. flat_done() frees it. */
 struct flat {
     struct flat_column columns[FLAT_COLUMNS];
     size_t n;
-    struct buffer scratch; /* one value that is not told as it stands */
+    const char *given[FLAT_GIVEN]; /* what the next row says where no column of the statement does;
+                                      NULL: a null */
+    struct buffer scratch;         /* one value that is not told as it stands */
 };
 
 /** Frees the scratch. Takes one that was never used. */
@@ -55,6 +62,17 @@ void flat_done(struct flat *flat);
  * be of several kinds; lists are one column.
  */
 void flat_of(const struct query *query, struct flat *ret);
+
+/** Begins a list of no columns, for flat_add(). */
+void flat_init(struct flat *flat);
+
+/** Adds a column of a field, called as the field, or <field>_<suffix> where suffix is not "".
+ * Borrows the field. */
+void flat_add(struct flat *flat, const struct field *field, const char *suffix, enum flat_type type,
+              int at, bool is_nullable);
+
+/** Adds the columns of a field that begins at a column of the statement. */
+void flat_add_field(struct flat *flat, const struct field *field, int at);
 
 /** Lists the columns that rows of a resource have, all fields together. */
 void flat_of_resource(const struct resource *resource, struct flat *ret);
@@ -87,6 +105,9 @@ struct flat_writer {
 /** Begins with the rows of a query; borrows query and rows. flat_writer_done() ends it. */
 void flat_writer_init(struct flat_writer *writer, const struct query *query, enum format format,
                       const struct row_source *rows);
+
+/** Begins with rows that are those of no query: the columns are for the caller to add. */
+void flat_writer_bare(struct flat_writer *writer, const struct query *query, enum format format);
 
 /** Writes what comes before the first row. */
 void flat_writer_begin(const struct flat_writer *writer, struct buffer *out);

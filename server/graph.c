@@ -7,6 +7,7 @@
 #include "db/select.h"
 #include "server/base/buffer.h"
 #include "server/base/cleanup.h"
+#include "server/flat.h"
 #include "server/query.h"
 #include "server/render_drawing.h"
 #include "server/render_json.h"
@@ -69,6 +70,8 @@ static bool each_row(struct conn *conn, const struct resource *resource, const s
     told.nodes_json = nodes;
     told.edges_json = edges;
     told.limit = QUERY_LIMIT_MAX; /* which no bound passes */
+    told.is_excel = query->is_excel;
+    told.is_bom = query->is_bom;
     if (!select_open(conn, &told, &rows, err))
         return false;
     for (size_t i = 0;; i++) {
@@ -104,6 +107,44 @@ static bool add_links(struct conn *conn, const struct query *query, const char *
     if (!each_row(conn, query->resource->graph->links, query, NULL, edges, write_json, body, err))
         return false;
     buffer_byte(body, ']');
+    return true;
+}
+
+/** Rows of plain columns under way to a body. */
+struct flat_rows {
+    struct flat_writer writer;
+    struct buffer *body;
+};
+
+static void write_flat(const struct query *query, sqlite3_stmt *row, size_t index, void *context)
+{
+    struct flat_rows *rows = context;
+
+    (void)index;
+    rows->writer.query = query;
+    flat_writer_row(&rows->writer, row, rows->body);
+}
+
+static void free_rows(struct flat_rows *rows)
+{
+    flat_writer_done(&rows->writer);
+}
+
+/* The rows of the one part that is told, as the flat forms have them. */
+static bool add_flat(struct conn *conn, const struct query *query, const struct graph_found *found,
+                     enum format format, struct buffer *body, struct error *err)
+{
+    const struct graph *graph = query->resource->graph;
+    const struct resource *part = graph->nodes != NULL ? graph->nodes : graph->links;
+    defer(free_rows) struct flat_rows rows = { .body = body };
+
+    flat_writer_bare(&rows.writer, query, format);
+    flat_of_resource(part, &rows.writer.flat);
+    flat_writer_begin(&rows.writer, body);
+    if (!each_row(conn, part, query, graph->nodes != NULL ? found->nodes.data : NULL,
+                  found->edges.data, write_flat, &rows, err))
+        return false;
+    flat_writer_end(&rows.writer, body);
     return true;
 }
 
@@ -181,8 +222,10 @@ static bool render_near(struct conn *conn, const struct query *query, enum forma
     ret->cut = found.cut;
     ret->nodes = report != GRAPH_EDGES_ALONE ? (int64_t)found.n_nodes : -1;
     ret->edges = report != GRAPH_NODES_ALONE ? (int64_t)found.n_edges : -1;
-    return format == FORMAT_JSON ? add_found(conn, query, &found, body, err)
-                                 : draw(conn, query, &found, format, body, err);
+    if (format == FORMAT_JSON)
+        return add_found(conn, query, &found, body, err);
+    return format_is_flat(format) ? add_flat(conn, query, &found, format, body, err)
+                                  : draw(conn, query, &found, format, body, err);
 }
 
 /* ---- chains ---- */

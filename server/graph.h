@@ -26,7 +26,7 @@ struct graph_result {
 /**
  * Writes what a query of a resource with .graph asks for.
  *
- * Shape: JSON: the value of "data"; GraphML and DOT: the whole document.
+ * Shape: JSON: the value of "data"; GraphML, DOT and flat forms: the whole document.
  * Errors: ERR_PARAM_INVALID for chains that lead nowhere, ERR_TIMEOUT, ERR_INTERNAL; the body is
  * broken where it does not fit.
  */

@@ -11,6 +11,8 @@
 #include "db/resource.h"
 #include "server/base/buffer.h"
 #include "server/base/cleanup.h"
+#include "server/flat.h"
+#include "server/format.h"
 #include "server/graph.h"
 #include "server/metrics.h"
 #include "server/route.h"
@@ -23,7 +25,8 @@ enum {
     /* how many of the headers in add_response() an answer has */
     HEADERS_CHECK = 2,
     HEADERS_DATA = 4,
-    HEADERS_LIST = 6,
+    HEADERS_LIST = 7,
+    HEADERS_FLAT = 8,
 };
 
 /** The document under way. */
@@ -35,7 +38,8 @@ struct draft {
     json_t *parameters;
     json_t *responses;
     json_t *headers;
-    bool broken; /* something found no memory: the document is not whole */
+    json_t *refs; /* owned: references to parameters, which many lists share */
+    bool broken;  /* something found no memory: the document is not whole */
 };
 
 /* Parts that no declaration says. JSON with ' for ", so that they can be read here; none holds an
@@ -105,11 +109,37 @@ static const struct {
     { "parameters", "count",
       "{'name': 'count', 'in': 'query',"
       " 'schema': {'type': 'string', 'enum': ['exact', 'none'], 'default': 'exact'},"
-      " 'description': 'Whether meta.total says how many rows there are.'}" },
+      " 'description': 'Whether meta.total and X-Total-Count say how many rows there are.'}" },
     { "parameters", "pretty",
       "{'name': 'pretty', 'in': 'query', 'schema': {'type': 'integer', 'enum': [0, 1], 'default': "
       "0},"
       " 'description': 'Whether the answer is indented.'}" },
+    { "parameters", "format",
+      "{'name': 'format', 'in': 'query', 'schema': {'type': 'string', 'enum': ['json', 'rows', "
+      "'csv', 'ndjson'], 'default': 'json'},"
+      " 'description': 'The form of the answer, for who cannot change the path: rows is .json, the "
+      "others as the path would end. The reply is that of the path which ends so.'}" },
+    { "parameters", "format_geo",
+      "{'name': 'format', 'in': 'query', 'schema': {'type': 'string', 'enum': ['json', 'rows', "
+      "'csv', 'ndjson', 'geojson'], 'default': 'json'},"
+      " 'description': 'The form of the answer, for who cannot change the path: rows is .json, the "
+      "others as the path would end. The reply is that of the path which ends so.'}" },
+    { "parameters", "shape",
+      "{'name': 'shape', 'in': 'query', 'schema': {'type': 'string', 'enum': ['envelope', "
+      "'array'], 'default': 'envelope'},"
+      " 'description': 'Whether data stands in its envelope, or is the whole answer; then Link has "
+      "the next page.'}" },
+    { "parameters", "bom",
+      "{'name': 'bom', 'in': 'query', 'schema': {'type': 'integer', 'enum': [0, 1], 'default': 0},"
+      " 'description': 'Whether a byte order mark comes first.'}" },
+    { "parameters", "excel",
+      "{'name': 'excel', 'in': 'query', 'schema': {'type': 'integer', 'enum': [0, 1], 'default': "
+      "0},"
+      " 'description': 'For spreadsheets: with a byte order mark, and with an apostrophe before "
+      "texts that would be run as formulas.'}" },
+    { "parameters", "dl",
+      "{'name': 'dl', 'in': 'query', 'schema': {'type': 'integer', 'enum': [0, 1], 'default': 0},"
+      " 'description': 'Whether a browser saves the answer as a file.'}" },
 
     { "parameters", "resolve_series",
       "{'name': 'resolve', 'in': 'query', 'schema': {'type': 'string', 'default': 'preferred',"
@@ -141,7 +171,13 @@ static const struct {
       "{'schema': {'type': 'string'}, 'description': 'The next page as rel=next; missing on the "
       "last page.'}" },
     { "headers", "X-Total-Count",
-      "{'schema': {'type': 'integer'}, 'description': 'As meta.total; missing with count=none.'}" },
+      "{'schema': {'type': 'integer'}, 'description': 'As meta.total; missing with count=none, and "
+      "where rows are told as they are read.'}" },
+    { "headers", "Content-Disposition",
+      "{'schema': {'type': 'string'}, 'description': 'With dl=1: the name of a file to save.'}" },
+    { "headers", "X-Truncated-By",
+      "{'schema': {'type': 'string', 'enum': ['nodes', 'edges', 'looks']}, 'description': 'The "
+      "bound at which the rows were cut, as truncated_by; missing where they are whole.'}" },
     { "headers", "Retry-After", "{'schema': {'type': 'integer'}, 'description': 'Seconds.'}" },
     { "headers", "Location", "{'schema': {'type': 'string'}, 'description': 'The path to use.'}" },
 
@@ -472,11 +508,29 @@ static void add_shared(struct draft *draft, json_t *components)
         json_pack("{s:s, s:s, s:s, s:{s:s, s:i, s:i, s:i}}", "name", "limit", "in", "query",
                   "description", "Most rows of one page.", "schema", "type", "integer", "minimum",
                   1, "maximum", QUERY_LIMIT_MAX, "default", QUERY_LIMIT));
+    add(draft, draft->parameters, "limit_flat",
+        json_pack("{s:s, s:s, s:s, s:{s:s, s:i, s:i}}", "name", "limit", "in", "query",
+                  "description", "Most rows; without it, and cursor and offset, all are told.",
+                  "schema", "type", "integer", "minimum", 1, "maximum", QUERY_LIMIT_MAX));
     add(draft, draft->parameters, "offset",
         json_pack("{s:s, s:s, s:s, s:{s:s, s:i, s:i, s:i}}", "name", "offset", "in", "query",
                   "description", "Rows to leave out first; a cursor is faster and misses nothing.",
                   "schema", "type", "integer", "minimum", 0, "maximum", QUERY_OFFSET_MAX, "default",
                   0));
+}
+
+/* Names a component in a list of parameters. Most stand in some hundred lists: each is one object
+ * in memory. */
+static void add_shared_param(struct draft *draft, json_t *list, const char *name)
+{
+    json_t *ref = json_object_get(draft->refs, name);
+
+    if (ref == NULL) {
+        add(draft, draft->refs, name, ref_new("#/components/parameters", name));
+        ref = json_object_get(draft->refs, name);
+    }
+    if (json_array_append(list, ref) != 0)
+        draft->broken = true;
 }
 
 /*
@@ -508,12 +562,7 @@ static void add_param(struct draft *draft, json_t *list, const struct resource *
         add(draft, draft->parameters, key, param);
     else
         json_decref(param);
-    append(draft, list, ref_new("#/components/parameters", key));
-}
-
-static void add_shared_param(struct draft *draft, json_t *list, const char *name)
-{
-    append(draft, list, ref_new("#/components/parameters", name));
+    add_shared_param(draft, list, key);
 }
 
 /* A list of words with commas between them, of which each is one of `items`. */
@@ -850,8 +899,9 @@ static void add_item_envelope(struct draft *draft, const struct resource *resour
 static void add_typed_response(struct draft *draft, const char *name, const char *text,
                                size_t n_headers, const char *type, json_t *schema)
 {
-    static const char *const names[] = { "Cache-Control", "Content-Digest", "ETag",
-                                         "Last-Modified", "Link",           "X-Total-Count" };
+    static const char *const names[] = { "Cache-Control", "Content-Digest",      "ETag",
+                                         "Last-Modified", "Content-Disposition", "Link",
+                                         "X-Total-Count", "X-Truncated-By" };
     json_t *headers = json_object();
 
     for (size_t i = 0; i < n_headers; i++)
@@ -911,6 +961,217 @@ static json_t *list_id_new(const char *owner, const char *name)
                             (int)(slash - name) - 1, name + 1, toupper((unsigned char)slash[1]),
                             slash + 2);
     return json_sprintf("list%s%c%s", owner, toupper((unsigned char)name[0]), name + 1);
+}
+
+/* ---- flat forms ---- */
+
+/* What a column says that is one of several of its field. */
+static json_t *part_text_new(const struct flat_column *column, const char *part)
+{
+    static const struct {
+        const char *part;
+        const char *before, *behind;
+    } parts[] = {
+        { "low", "Lower bound of ", "." },
+        { "best", "Best figure of ", "." },
+        { "high", "Upper bound of ", "." },
+        { "qualifier", "How the figure of ", " is meant." },
+        { "text", "The figure of ", " in the words of the source." },
+        { "unit", "What ", " counts." },
+        { "name", "What ", " is called." },
+        { "iso3", "ISO 3166-1 alpha-3 code of ", "." },
+        { "kind", "Kind of thing that ", " is." },
+    };
+
+    for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++) {
+        if (strcmp(parts[i].part, part) == 0)
+            return json_sprintf("%s%s%s", parts[i].before, column->field->name, parts[i].behind);
+    }
+    return json_string(column->field->text);
+}
+
+static json_t *column_text_new(const struct flat_column *column)
+{
+    const char *part = column->name + strlen(column->field->name);
+
+    if (*part != '\0')
+        return part_text_new(column, part + 1);
+    switch (column->type) {
+    case FLAT_LIST:
+        return json_sprintf("%s %s, with ; and a blank between them.", column->field->text,
+                            column->field->type == FIELD_REFS ? "Ids" : "Texts");
+    case FLAT_JSON:
+    case FLAT_ROW:
+        return json_sprintf("%s As JSON text.", column->field->text);
+    default:
+        return json_string(column->field->text);
+    }
+}
+
+static json_t *column_new(const struct draft *draft, const struct flat_column *column)
+{
+    static const char *const types[] = {
+        [FLAT_TEXT] = "string",     [FLAT_INTEGER] = "integer", [FLAT_REAL] = "number",
+        [FLAT_BOOLEAN] = "boolean", [FLAT_LIST] = "string",     [FLAT_JSON] = "string",
+        [FLAT_ROW] = "string",
+    };
+    const char *type = types[column->type];
+
+    /* One column for the whole field says what the field says. */
+    if (column->field->type != FIELD_NUMBER && column->field->type != FIELD_REF
+        && column->type < FLAT_LIST) {
+        struct field field = *column->field;
+
+        field.flags = (field.flags & ~(unsigned)FIELD_NULLABLE)
+                      | (column->is_nullable ? (unsigned)FIELD_NULLABLE : 0U);
+        return type_schema(&field, draft->state);
+    }
+    return json_pack("{s:o, s:o}", "type",
+                     column->is_nullable ? json_pack("[s, s]", type, "null") : json_string(type),
+                     "description", column_text_new(column));
+}
+
+static json_t *features_new(const char *row)
+{
+    static const char geometry[] =
+        "{'oneOf': [{'type': 'object', 'properties': {'type': {'enum': ['Point', 'MultiPoint']},"
+        " 'coordinates': {'type': 'array'}}, 'required': ['type', 'coordinates'],"
+        " 'additionalProperties': false}, {'type': 'null'}],"
+        " 'description': 'Longitude, then latitude, WGS 84; null: not known.'}";
+    json_t *feature =
+        json_pack("{s:s, s:{s:{s:s}, s:{s:s}, s:o, s:o}, s:[s, s, s, s], s:b}", "type", "object",
+                  "properties", "type", "const", "Feature", "id", "type", "string", "geometry",
+                  literal_new(geometry), "properties", schema_ref(row), "required", "type", "id",
+                  "geometry", "properties", "additionalProperties", 0);
+
+    return json_pack("{s:s, s:{s:{s:s}, s:{s:s, s:o}}, s:[s, s], s:b}", "type", "object",
+                     "properties", "type", "const", "FeatureCollection", "features", "type",
+                     "array", "items", feature, "required", "type", "features",
+                     "additionalProperties", 0);
+}
+
+/* The body of a form whose rows are of a schema. OpenAPI 3.1 has no word for the rows of a text. */
+static json_t *body_new(enum format format, const char *row)
+{
+    if (format == FORMAT_ROWS)
+        return json_pack("{s:s, s:o}", "type", "array", "items", schema_ref(row));
+    if (format == FORMAT_GEOJSON)
+        return features_new(row);
+    return json_pack("{s:s, s:o}", "type", "string", "x-row", schema_ref(row));
+}
+
+/* Declares a flat row, "{item}Row", and the answers in each form of it, "{item}Row.csv". */
+static void add_flat_row(struct draft *draft, const char *item, const struct flat *flat,
+                         const char *text, const struct resource *resource, bool is_sums)
+{
+    json_t *properties = json_object();
+    bool is_id = strcmp(flat->columns[0].name, "id") == 0;
+    char row[NAME_SIZE], response[NAME_SIZE + 16];
+
+    for (size_t i = 0; i < flat->n; i++)
+        add(draft, properties, flat->columns[i].name, column_new(draft, &flat->columns[i]));
+    snprintf(row, sizeof(row), "%sRow", item);
+    add(draft, draft->schemas, row,
+        json_pack("{s:s, s:s, s:o, s:o, s:b}", "type", "object", "description", text, "properties",
+                  properties, "required", is_id ? json_pack("[s]", "id") : json_array(),
+                  "additionalProperties", 0));
+    for (int at = 0; at < FORMAT__MAX; at++) {
+        enum format format = (enum format)at;
+
+        if (!format_is_flat(format) || !format_fits(resource, format, is_sums))
+            continue;
+        snprintf(response, sizeof(response), "%s%s", row, format_suffix(format));
+        add_typed_response(draft, response, "Rows of plain columns.",
+                           resource->graph != NULL ? HEADERS_FLAT : HEADERS_LIST,
+                           format_type(format), body_new(format, row));
+    }
+}
+
+static void add_resource_row(struct draft *draft, const struct resource *resource)
+{
+    struct flat flat;
+
+    flat_of_resource(resource, &flat);
+    add_flat_row(draft, resource->item, &flat, resource->text, resource, false);
+    flat_done(&flat);
+}
+
+/* A name in a list of parameters, which are references or stand there themselves. */
+static const char *param_name(const struct draft *draft, const json_t *param)
+{
+    const char *ref = json_string_value(json_object_get(param, "$ref"));
+
+    if (ref != NULL)
+        param = json_object_get(draft->parameters, strrchr(ref, '/') + 1);
+    return json_string_value(json_object_get(param, "name"));
+}
+
+/* The parameters of a list's flat forms: those of the list that say something there. */
+static json_t *flat_params_new(struct draft *draft, const json_t *rich, enum format format,
+                               bool is_sums)
+{
+    static const char *const without[] = { "pretty", "include", "shape", "format", "dl" };
+    json_t *list = json_array(), *param;
+    size_t index;
+
+    json_array_foreach(rich, index, param)
+    {
+        const char *name = param_name(draft, param);
+        bool is_wanted = name != NULL && !(is_sums && strcmp(name, "explain") == 0);
+
+        for (size_t i = 0; i < sizeof(without) / sizeof(*without) && is_wanted; i++)
+            is_wanted = strcmp(name, without[i]) != 0;
+        if (is_wanted && strcmp(name, "limit") == 0)
+            add_shared_param(draft, list, "limit_flat");
+        else if (is_wanted && json_array_append(list, param) != 0)
+            draft->broken = true;
+    }
+    if (format == FORMAT_CSV) {
+        add_shared_param(draft, list, "bom");
+        add_shared_param(draft, list, "excel");
+    }
+    add_shared_param(draft, list, "dl");
+    return list;
+}
+
+/** A path that leads to a list. */
+struct list_path {
+    const char *path, *tag, *summary;
+    const char *response;            /* of the rich form */
+    const char *item;                /* the flat rows are of "{item}Row" */
+    const struct resource *resource; /* whose rows they are */
+    bool is_sums;
+    bool has_shape; /* shape=array */
+    unsigned failures;
+};
+
+/* A list in all its forms, each at a path of its own. id and params are stolen. */
+static void add_list(struct draft *draft, const struct list_path *list, json_t *id, json_t *params)
+{
+    const char *base = json_string_value(id);
+
+    add_shared_param(draft, params,
+                     format_fits(list->resource, FORMAT_GEOJSON, list->is_sums) ? "format_geo"
+                                                                                : "format");
+    if (list->has_shape)
+        add_shared_param(draft, params, "shape");
+    add_shared_param(draft, params, "dl");
+    for (int at = 0; at < FORMAT__MAX && base != NULL; at++) {
+        enum format format = (enum format)at;
+        const char *suffix = format_suffix(format);
+        char path[NAME_SIZE], response[NAME_SIZE + 16];
+
+        if (!format_is_flat(format) || !format_fits(list->resource, format, list->is_sums))
+            continue;
+        snprintf(path, sizeof(path), "%s%s", list->path, suffix);
+        snprintf(response, sizeof(response), "%sRow%s", list->item, suffix);
+        add_operation(draft, path, list->tag,
+                      json_sprintf("%s%c%s", base, toupper((unsigned char)suffix[1]), suffix + 2),
+                      list->summary, flat_params_new(draft, params, format, list->is_sums),
+                      responses_new(draft, response, list->failures));
+    }
+    add_operation(draft, list->path, list->tag, id, list->summary, params,
+                  responses_new(draft, list->response, list->failures));
 }
 
 /* ---- sums ---- */
@@ -1122,6 +1383,7 @@ static void add_lines(struct draft *draft, const struct resource *resource)
                                                  "cursor", "offset",    "pretty" };
     json_t *list = json_array();
     char path[NAME_SIZE], response[NAME_SIZE];
+    struct flat flat;
 
     snprintf(response, sizeof(response), "%sList", resource->item);
     snprintf(path, sizeof(path), "/v1/%s", resource->name);
@@ -1134,8 +1396,19 @@ static void add_lines(struct draft *draft, const struct resource *resource)
     for (size_t i = 0; i < sizeof(shared_params) / sizeof(*shared_params); i++)
         add_shared_param(draft, list, shared_params[i]);
     add_groups_limit(draft, list);
-    add_operation(draft, path, resource->name, list_id_new("", resource->name), resource->text,
-                  list, responses_new(draft, response, FAILS_BY_QUERY | FAILS_BY_CURSOR));
+    stats_flat_of(resource->lines->of, resource, &flat);
+    add_flat_row(draft, resource->item, &flat, resource->text, resource, true);
+    flat_done(&flat);
+    add_list(draft,
+             &(const struct list_path){ .path = path,
+                                        .tag = resource->name,
+                                        .summary = resource->text,
+                                        .response = response,
+                                        .item = resource->item,
+                                        .resource = resource,
+                                        .is_sums = true,
+                                        .failures = FAILS_BY_QUERY | FAILS_BY_CURSOR },
+             list_id_new("", resource->name), list);
 }
 
 static void add_stats(struct draft *draft, const struct resource *resource)
@@ -1146,6 +1419,7 @@ static void add_stats(struct draft *draft, const struct resource *resource)
     };
     json_t *list = json_array();
     char path[NAME_SIZE], row[NAME_SIZE], response[NAME_SIZE];
+    struct flat flat;
 
     snprintf(row, sizeof(row), "%sStats", resource->item);
     snprintf(response, sizeof(response), "%sStatsList", resource->item);
@@ -1159,9 +1433,21 @@ static void add_stats(struct draft *draft, const struct resource *resource)
     for (size_t i = 0; i < sizeof(shared_params) / sizeof(*shared_params); i++)
         add_shared_param(draft, list, shared_params[i]);
     add_groups_limit(draft, list);
-    add_operation(draft, path, resource->name, json_sprintf("sum%s", resource->item),
-                  "Sums of rows with their bounds, nobody counted twice", list,
-                  responses_new(draft, response, FAILS_BY_QUERY | FAILS_BY_CURSOR));
+    stats_flat_of(resource, NULL, &flat);
+    add_flat_row(draft, row, &flat, "The sum of one group of rows, with its bounds.", resource,
+                 true);
+    flat_done(&flat);
+    add_list(draft,
+             &(const struct list_path){ .path = path,
+                                        .tag = resource->name,
+                                        .summary =
+                                            "Sums of rows with their bounds, nobody counted twice",
+                                        .response = response,
+                                        .item = row,
+                                        .resource = resource,
+                                        .is_sums = true,
+                                        .failures = FAILS_BY_QUERY | FAILS_BY_CURSOR },
+             json_sprintf("sum%s", resource->item), list);
 }
 
 /* ---- graphs ---- */
@@ -1277,6 +1563,31 @@ static json_t *graph_params_new(struct draft *draft, const struct resource *reso
     return list;
 }
 
+/* A report that is a list of rows, in each of its forms. */
+static void add_graph_rows(struct draft *draft, const struct resource *resource)
+{
+    const struct graph *graph = resource->graph;
+    char path[NAME_SIZE];
+    struct flat flat;
+
+    snprintf(path, sizeof(path), "/v1/%s", resource->name);
+    flat_of_resource(graph->nodes != NULL ? graph->nodes : graph->links, &flat);
+    add_flat_row(draft, resource->item, &flat, resource->text, resource, false);
+    flat_done(&flat);
+    add_response(draft, resource->item, "What was found.", HEADERS_DATA,
+                 schema_ref(resource->item));
+    add_list(draft,
+             &(const struct list_path){ .path = path,
+                                        .tag = resource->name,
+                                        .summary = resource->text,
+                                        .response = resource->item,
+                                        .item = resource->item,
+                                        .resource = resource,
+                                        .failures = FAILS_BY_QUERY },
+             json_sprintf("get%s", resource->item),
+             graph_params_new(draft, resource, NULL, FORMAT_JSON));
+}
+
 /* A report, in each of its formats. owner: at whose items it stands; NULL: it has a path of its
  * own. */
 static void add_graph(struct draft *draft, const struct resource *resource,
@@ -1285,6 +1596,10 @@ static void add_graph(struct draft *draft, const struct resource *resource,
     add_part(draft, resource->graph->nodes);
     add_part(draft, resource->graph->links);
     add_graph_envelope(draft, resource);
+    if (format_fits(resource, FORMAT_CSV, false)) {
+        add_graph_rows(draft, resource);
+        return;
+    }
     for (int at = FORMAT_JSON; at < FORMAT__MAX; at++) {
         enum format format = (enum format)at;
         const char *suffix = format_suffix(format);
@@ -1314,6 +1629,26 @@ static void add_graph(struct draft *draft, const struct resource *resource,
 
 /* ---- collections ---- */
 
+/* A list of a collection's rows. id and params are stolen. */
+static void add_rows(struct draft *draft, const struct resource *resource, const char *path,
+                     const char *tag, const char *summary, unsigned failures, json_t *id,
+                     json_t *params)
+{
+    char response[NAME_SIZE];
+
+    snprintf(response, sizeof(response), "%sList", resource->item);
+    add_list(draft,
+             &(const struct list_path){ .path = path,
+                                        .tag = tag,
+                                        .summary = summary,
+                                        .response = response,
+                                        .item = resource->item,
+                                        .resource = resource,
+                                        .has_shape = true,
+                                        .failures = failures },
+             id, params);
+}
+
 static void add_children(struct draft *draft, const struct resource *resource)
 {
     for (const struct child *child = resource->children; child != NULL && child->name != NULL;
@@ -1321,7 +1656,6 @@ static void add_children(struct draft *draft, const struct resource *resource)
         const struct resource *other = resource_find(draft->catalogue, child->name);
         char path[NAME_SIZE];
         char summary[NAME_SIZE];
-        char response[NAME_SIZE];
 
         if (child->report != NULL)
             add_graph(draft, child->report, resource, child);
@@ -1330,11 +1664,10 @@ static void add_children(struct draft *draft, const struct resource *resource)
         snprintf(path, sizeof(path), "/v1/%s/{id}/%s", resource->name, child->name);
         snprintf(summary, sizeof(summary), "The %s whose %s is the one of the path", child->name,
                  child->filter);
-        snprintf(response, sizeof(response), "%sList", other->item);
-        add_operation(
-            draft, path, resource->name, list_id_new(resource->item, child->name), summary,
-            list_params_new(draft, other, child->filter),
-            responses_new(draft, response, FAILS_BY_QUERY | FAILS_BY_CURSOR | FAILS_BY_ID));
+        add_rows(draft, other, path, resource->name, summary,
+                 FAILS_BY_QUERY | FAILS_BY_CURSOR | FAILS_BY_ID,
+                 list_id_new(resource->item, child->name),
+                 list_params_new(draft, other, child->filter));
     }
 }
 
@@ -1350,9 +1683,11 @@ static void add_members(struct draft *draft, const struct resource *resource)
     snprintf(path, sizeof(path), "/v1/%s/{id}", resource->name);
     snprintf(response, sizeof(response), "%sList", members->item);
     add_response(draft, response, "One page of rows.", HEADERS_LIST, schema_ref(response));
-    add_operation(draft, path, resource->name, json_sprintf("list%sMembers", resource->item),
-                  members->text, list_params_new(draft, members, resource->members->filter),
-                  responses_new(draft, response, FAILS_BY_QUERY | FAILS_BY_CURSOR | FAILS_BY_ID));
+    add_resource_row(draft, members);
+    add_rows(draft, members, path, resource->name, members->text,
+             FAILS_BY_QUERY | FAILS_BY_CURSOR | FAILS_BY_ID,
+             json_sprintf("list%sMembers", resource->item),
+             list_params_new(draft, members, resource->members->filter));
 }
 
 static void add_resource(struct draft *draft, const struct resource *resource)
@@ -1376,9 +1711,10 @@ static void add_resource(struct draft *draft, const struct resource *resource)
     snprintf(path, sizeof(path), "/v1/%s", resource->name);
     snprintf(response, sizeof(response), "%sList", resource->item);
     add_response(draft, response, "One page of rows.", HEADERS_LIST, schema_ref(response));
-    add_operation(draft, path, resource->name, list_id_new("", resource->name), resource->text,
-                  list_params_new(draft, resource, NULL),
-                  responses_new(draft, response, FAILS_BY_QUERY | FAILS_BY_CURSOR));
+    add_resource_row(draft, resource);
+    add_rows(draft, resource, path, resource->name, resource->text,
+             FAILS_BY_QUERY | FAILS_BY_CURSOR, list_id_new("", resource->name),
+             list_params_new(draft, resource, NULL));
     if (resource->sums != NULL) /* before {id}, which would match it as well */
         add_stats(draft, resource);
 
@@ -1469,10 +1805,12 @@ json_t *openapi_new(const struct resource *const *catalogue, const struct state 
     draft.parameters = json_object_get(components, "parameters");
     draft.responses = json_object_get(components, "responses");
     draft.headers = json_object_get(components, "headers");
+    draft.refs = json_object();
     add_shared(&draft, components);
     add_service(&draft);
     for (; *catalogue != NULL; catalogue++)
         add_resource(&draft, *catalogue);
+    json_decref(draft.refs);
     if (draft.broken) {
         json_decref(document);
         return NULL;

@@ -225,30 +225,32 @@ bool route_find(const struct resource *const *catalogue, const struct target *ta
 
 void route_template(const struct route *route, char *ret, size_t size)
 {
+    const char *form = format_suffix(route->format);
+
     switch (route->kind) {
     case ROUTE_INDEX:
         snprintf(ret, size, "/v1/");
         break;
     case ROUTE_COLLECTION:
-        snprintf(ret, size, "/v1/%s", route->resource->name);
+        snprintf(ret, size, "/v1/%s%s", route->resource->name, form);
         break;
     case ROUTE_GRAPH:
         if (route->parent != NULL)
             snprintf(ret, size, "/v1/%s/{id}/%s", route->parent->name, route->resource->name);
         else
-            snprintf(ret, size, "/v1/%s%s", route->resource->name, format_suffix(route->format));
+            snprintf(ret, size, "/v1/%s%s", route->resource->name, form);
         break;
     case ROUTE_STATS:
-        snprintf(ret, size, "/v1/%s%s",
+        snprintf(ret, size, "/v1/%s%s%s",
                  route->lines != NULL ? route->lines->name : route->resource->name,
-                 route->lines != NULL ? "" : "/stats");
+                 route->lines != NULL ? "" : "/stats", form);
         break;
     case ROUTE_ITEM:
         snprintf(ret, size, "/v1/%s/{id}", route->resource->name);
         break;
     case ROUTE_CHILD:
-        snprintf(ret, size, "/v1/%s/{id}%s%s", route->parent->name, route->is_member ? "" : "/",
-                 route->is_member ? "" : route->resource->name);
+        snprintf(ret, size, "/v1/%s/{id}%s%s%s", route->parent->name, route->is_member ? "" : "/",
+                 route->is_member ? "" : route->resource->name, form);
         break;
     default:
         for (size_t i = 0; i < N_DOCUMENTS; i++) {

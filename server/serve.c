@@ -34,6 +34,7 @@ enum {
     SERVE_INDENT = 4,          /* times as long as compact text that indented text may come to be */
     SERVE_TAIL = 64 << 10, /* bytes of a body that no page's rows may use: one large row, and what
                               follows the rows */
+    SERVE_FILE = 512,      /* bytes of a header with the name of a file */
     SERVE_URL =
         4 * TARGET_TEXT, /* bytes of a URL of ours: every byte of a target may come to be three */
 };
@@ -180,9 +181,9 @@ static void add_validators(struct work *work)
 
 /* ---- bodies ---- */
 
-static bool take_body(struct work *work, struct buffer *body)
+/* Sends what ends in its newline. */
+static bool take_whole(struct work *work, struct buffer *body)
 {
-    buffer_byte(body, '\n');
     if (body->broken)
         return body->overflow ? error_set(
                    work->err, ERR_TOO_LARGE, "limit",
@@ -193,6 +194,12 @@ static bool take_body(struct work *work, struct buffer *body)
     work->reply->content_type = format_type(work->route.format);
     work->reply->status = 200;
     return true;
+}
+
+static bool take_body(struct work *work, struct buffer *body)
+{
+    buffer_byte(body, '\n');
+    return take_whole(work, body);
 }
 
 /* Sends a jansson document; steals it. NULL: there was no memory for it. */
@@ -542,7 +549,7 @@ static bool serve_flat(struct work *work)
         || !stream_fill(stream, is_paged ? SIZE_MAX : SERVE_AT_ONCE, &body, &is_done, work->err))
         return false;
     if (body.broken)
-        return take_body(work, &body); /* tells why */
+        return take_whole(work, &body); /* tells why */
     if (is_done && !add_page_headers(work, stream))
         return false;
     if (!is_done && !stream_keep(stream, &body, work->err))
@@ -563,6 +570,28 @@ static bool serve_flat(struct work *work)
 static void free_result(struct stats_result **result)
 {
     free(*result);
+}
+
+/* All groups as flat rows, or a page of them. */
+static bool serve_flat_sums(struct work *work)
+{
+    const struct stats_request *request = &work->stats;
+    defer(buffer_done) struct buffer body = BUFFER_INIT(work->service->body_limit);
+    defer(buffer_done) struct buffer url = BUFFER_INIT(SERVE_URL);
+    defer(free_result) struct stats_result *result = malloc(sizeof(*result));
+    char owner[FINGERPRINT_SIZE], known[FINGERPRINT_SIZE], cursor[STATS_CURSOR_SIZE];
+
+    if (result == NULL || !query_owner(&work->target, owner))
+        return error_set(work->err, ERR_INTERNAL, NULL, "no memory for sums");
+    query_known(conn_state(work->conn), work->query.as_of, known);
+    if (!stats_render_flat(work->conn, request, work->route.format, &body, result, work->err))
+        return false;
+    if (request->stats.offset + result->n < result->total) {
+        stats_cursor_write(request->stats.offset + result->n, owner, known, cursor);
+        link_next(work, cursor, &url);
+    }
+    add_total(work, result->total);
+    return take_whole(work, &body);
 }
 
 static bool serve_stats(struct work *work)
@@ -613,6 +642,12 @@ static bool serve_graph(struct work *work)
         return error_set(work->err, ERR_TOO_LARGE, result.chains >= 0 ? "chains" : "edges",
                          "The answer is larger than %zu bytes; ask for fewer %s.", body.limit,
                          result.chains >= 0 ? "chains" : "nodes and edges");
+    if (format_is_flat(work->route.format)) {
+        add_total(work, result.nodes >= 0 ? result.nodes : result.edges);
+        if (graph_cut_name(result.cut) != NULL)
+            reply_header(work->reply, "X-Truncated-By", graph_cut_name(result.cut));
+        return take_whole(work, &body);
+    }
     if (is_drawing)
         return take_body(work, &body);
     buffer_byte(&body, ',');
@@ -803,7 +838,7 @@ static bool read_request(struct work *work)
 static bool make_answer(struct work *work)
 {
     if (work->route.kind == ROUTE_STATS)
-        return serve_stats(work);
+        return format_is_flat(work->route.format) ? serve_flat_sums(work) : serve_stats(work);
     if (work->route.kind == ROUTE_GRAPH)
         return serve_graph(work);
     if (!bind_fields(work))
@@ -811,6 +846,33 @@ static bool make_answer(struct work *work)
     if (format_is_flat(work->route.format))
         return serve_flat(work);
     return work->route.kind == ROUTE_ITEM ? serve_item(work) : serve_page(work);
+}
+
+/* Whether a byte may stand in the name of a file anywhere, and in a header without quoting. */
+static bool is_file_safe(char byte)
+{
+    return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z')
+           || (byte >= '0' && byte <= '9') || byte == '-' || byte == '_';
+}
+
+/* dl=1: a file, called by its path and its release. */
+static void add_attachment(struct work *work)
+{
+    defer(buffer_done) struct buffer name = BUFFER_INIT(SERVE_FILE);
+    const char *release = state_release(conn_state(work->conn), known_day(work));
+
+    if (!work->query.is_download)
+        return;
+    buffer_text(&name, "attachment; filename=\"");
+    for (size_t i = 1; i < work->target.n_segments; i++) {
+        for (const char *at = work->target.segments[i]; *at != '\0'; at++)
+            buffer_byte(&name, is_file_safe(*at) ? *at : '-');
+        buffer_byte(&name, '-');
+    }
+    buffer_format(&name, "%s%s\"", release != NULL ? release : known_day(work),
+                  work->route.format == FORMAT_JSON ? format_suffix(FORMAT_ROWS)
+                                                    : format_suffix(work->route.format));
+    reply_header(work->reply, "Content-Disposition", name.broken ? "attachment" : name.data);
 }
 
 static bool serve_rows(struct work *work)
@@ -824,6 +886,7 @@ static bool serve_rows(struct work *work)
     }
     if (!make_answer(work))
         return false;
+    add_attachment(work);
     add_validators(work);
     if (is_any_enough(work))
         drop_body(work);

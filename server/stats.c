@@ -13,6 +13,7 @@
 #include "server/base/cleanup.h"
 #include "server/base/fold.h"
 #include "server/fingerprint.h"
+#include "server/flat.h"
 #include "server/param.h"
 #include "server/render_json.h"
 #include "server/query.h"
@@ -22,7 +23,8 @@
 
 enum {
     NAME_SIZE = 80,
-    CURSOR_PART = 16, /* characters of a fingerprint that a cursor carries */
+    CURSOR_PART = 16,  /* characters of a fingerprint that a cursor carries */
+    LABEL_MOST = 4096, /* most bytes of the label of a line */
 };
 
 /** Everything that reading one parameter needs. */
@@ -32,6 +34,7 @@ struct reader {
     const struct resource *resource;
     struct stats_request *request;
     struct error *err;
+    bool is_flat; /* rows of plain columns are asked for */
 };
 
 static const char *const rule_names[STATS_RULE__MAX + 1] = {
@@ -249,26 +252,35 @@ enum taken {
     TAKEN_BY_GROUPS = 1 << 0, /* where sums are told in full */
     TAKEN_BY_LINES = 1 << 1,  /* where they are lines over time */
     TAKEN_BY_BOTH = TAKEN_BY_GROUPS | TAKEN_BY_LINES,
+    NOT_FLAT = 1 << 2, /* what it adds has no column */
 };
 
 /** The parameters of sums. */
 static const struct {
     const char *name;
     bool (*read)(const struct reader *reader, const char *value);
-    enum taken taken;
+    unsigned taken; /* of enum taken */
 } params[] = {
-    { "group_by", read_group_by, TAKEN_BY_GROUPS }, { "measure", read_measure, TAKEN_BY_BOTH },
-    { "bucket", read_later, TAKEN_BY_LINES },       { "by", read_later, TAKEN_BY_LINES },
-    { "resolve", read_resolve, TAKEN_BY_BOTH },     { "sort", read_later, TAKEN_BY_GROUPS },
-    { "limit", read_limit, TAKEN_BY_BOTH },         { "cursor", read_cursor, TAKEN_BY_BOTH },
-    { "offset", read_offset, TAKEN_BY_BOTH },       { "fill", read_fill, TAKEN_BY_BOTH },
-    { "explain", read_explain, TAKEN_BY_GROUPS },
+    { "group_by", read_group_by, TAKEN_BY_GROUPS },
+    { "measure", read_measure, TAKEN_BY_BOTH },
+    { "bucket", read_later, TAKEN_BY_LINES },
+    { "by", read_later, TAKEN_BY_LINES },
+    { "resolve", read_resolve, TAKEN_BY_BOTH },
+    { "sort", read_later, TAKEN_BY_GROUPS },
+    { "limit", read_limit, TAKEN_BY_BOTH },
+    { "cursor", read_cursor, TAKEN_BY_BOTH },
+    { "offset", read_offset, TAKEN_BY_BOTH },
+    { "fill", read_fill, TAKEN_BY_BOTH },
+    { "explain", read_explain, TAKEN_BY_GROUPS | NOT_FLAT },
 };
 enum { N_PARAMS = sizeof(params) / sizeof(*params) };
 
-static bool is_taken(size_t index, const struct lines *lines)
+static bool is_taken(size_t index, const struct reader *reader)
 {
-    return (params[index].taken & (lines != NULL ? TAKEN_BY_LINES : TAKEN_BY_GROUPS)) != 0;
+    unsigned by = reader->request->lines != NULL ? TAKEN_BY_LINES : TAKEN_BY_GROUPS;
+
+    return (params[index].taken & by) != 0
+           && !(reader->is_flat && (params[index].taken & NOT_FLAT));
 }
 
 static bool read_sort(const struct reader *reader, const char *value)
@@ -384,7 +396,7 @@ static bool read_param(const struct reader *reader, size_t index, bool *ret_is_o
     if (is_condition(name, &column, &op))
         return read_condition(reader, name, op, column, value);
     for (size_t i = 0; i < N_PARAMS; i++) {
-        if (strcmp(params[i].name, name) != 0 || !is_taken(i, reader->request->lines))
+        if (strcmp(params[i].name, name) != 0 || !is_taken(i, reader))
             continue;
         for (size_t j = 0; j < index; j++) {
             if (strcmp(reader->target->params[j].name, name) == 0)
@@ -508,11 +520,14 @@ bool stats_parse(const struct resource *const *catalogue, const struct state *st
                  const struct target *target, const struct route *route, struct query *query,
                  struct stats_request *ret, struct error *err)
 {
-    struct reader reader = { state, target, route->resource, ret, err };
+    struct reader reader = {
+        state, target, route->resource, ret, err, format_is_flat(route->format)
+    };
     struct target rest; /* without our parameters; its text is the target's */
     const char *sort = target_param(target, "sort");
 
     *ret = (struct stats_request){ .stats = { .query = query, .limit = QUERY_LIMIT_MAX } };
+    ret->told = route->lines;
     ret->lines = route->lines != NULL ? route->lines->lines : NULL;
     for (const struct field *field = route->resource->fields; ret->stats.measure == NULL; field++) {
         if (field->flags & FIELD_SUM)
@@ -536,13 +551,15 @@ bool stats_parse(const struct resource *const *catalogue, const struct state *st
         return false;
     if ((sort != NULL && ret->lines == NULL && !read_sort(&reader, sort)) || !check_fill(&reader))
         return false;
+    if (reader.is_flat && !query_is_paged(target))
+        ret->stats.limit = UINT32_MAX; /* all groups */
     if (query_parse(catalogue, state, &rest, route, query, err)) {
         query->unindexed = resource_field(route->resource, "series");
         return true;
     }
     if (err->code == ERR_PARAM_UNKNOWN) {
         for (size_t i = 0; i < N_PARAMS; i++) {
-            if (is_taken(i, ret->lines))
+            if (is_taken(i, &reader))
                 error_allow(err, err->param, params[i].name);
         }
     }
@@ -709,7 +726,7 @@ static void add_line_id(const struct stats *stats, sqlite3_stmt *row, struct buf
         stats_bucket_text(stats->groups[0].bucket, sqlite3_column_int64(row, 0), bucket);
     for (char *at = bucket; *at != '\0'; at++)
         *at = *at == 'Q' ? 'q' : *at;
-    buffer_format(body, "{\"id\":\"%s", bucket);
+    buffer_text(body, bucket);
     /* Ids and codes are slugs: nothing in them is to be escaped. */
     for (size_t i = 1; i < stats->n_groups; i++) {
         int column = (int)i * STATS_KEY_WIDTH;
@@ -717,44 +734,41 @@ static void add_line_id(const struct stats *stats, sqlite3_stmt *row, struct buf
         buffer_byte(body, '-');
         buffer_text(body, render_json_is_null(row, column) ? "none" : text_of(row, column, body));
     }
-    buffer_byte(body, '"');
 }
 
 /* What tells lines apart; where nothing does, the series that answer, which all points share. */
 static void add_line_label(const struct state *state, const struct stats *stats, sqlite3_stmt *row,
-                           const struct stats_choice *choice, struct buffer *body)
+                           const struct stats_choice *choice, struct buffer *label)
 {
-    defer(buffer_done) struct buffer label = BUFFER_INIT(4096);
     const char *last = "";
 
     for (size_t i = 1; i < stats->n_groups; i++) {
-        const char *text = key_label(state, &stats->groups[i], row, (int)i * STATS_KEY_WIDTH, body);
+        const char *text =
+            key_label(state, &stats->groups[i], row, (int)i * STATS_KEY_WIDTH, label);
 
-        buffer_text(&label, text != NULL && label.len > 0 ? ", " : "");
-        buffer_text(&label, text != NULL ? text : "");
+        buffer_text(label, text != NULL && label->len > 0 ? ", " : "");
+        buffer_text(label, text != NULL ? text : "");
     }
     for (size_t i = 0; i < choice->n && stats->n_groups == 1; i++) {
         if (choice->candidates[i].verdict != STATS_ANSWERS
             || strcmp(choice->candidates[i].series, last) == 0)
             continue;
         last = choice->candidates[i].series;
-        buffer_text(&label, label.len > 0 ? ", " : "");
-        buffer_text(&label, choice->candidates[i].series_name);
+        buffer_text(label, label->len > 0 ? ", " : "");
+        buffer_text(label, choice->candidates[i].series_name);
     }
-    if (label.len > 0 || label.broken)
-        buffer_literal_of(body, &label);
-    else
-        buffer_text(body, "null");
 }
 
 static void add_line(const struct state *state, const struct stats *stats, sqlite3_stmt *row,
                      const struct stats_choice *choice, struct buffer *body)
 {
+    defer(buffer_done) struct buffer label = BUFFER_INIT(LABEL_MOST);
     int at = (int)stats->n_groups * STATS_KEY_WIDTH;
     char day[STATS_BUCKET_SIZE];
 
+    buffer_text(body, "{\"id\":\"");
     add_line_id(stats, row, body);
-    buffer_text(body, ",\"time\":");
+    buffer_text(body, "\",\"time\":");
     if (render_json_is_null(row, 0)) {
         buffer_text(body, "null");
     } else {
@@ -762,7 +776,11 @@ static void add_line(const struct state *state, const struct stats *stats, sqlit
         buffer_literal(body, day);
     }
     buffer_text(body, ",\"series\":");
-    add_line_label(state, stats, row, choice, body);
+    add_line_label(state, stats, row, choice, &label);
+    if (label.len > 0 || label.broken)
+        buffer_literal_of(body, &label);
+    else
+        buffer_text(body, "null");
     for (int column = 0; column < STATS_COLUMN__MAX; column++) {
         buffer_format(body, ",\"%s\":", stats_column_name((enum stats_column)column));
         render_json_integer(row, at + column, body);
@@ -913,6 +931,247 @@ bool stats_render(struct conn *conn, const struct stats_request *request, size_t
         }
         buffer_byte(body, '}');
     }
+}
+
+/* ---- flat rows ---- */
+
+/* What a group says behind its keys and numbers, as fields. */
+static const struct field numbers[STATS_COLUMN__MAX] = {
+    { .name = "low",
+      .type = FIELD_INTEGER,
+      .flags = FIELD_NULLABLE,
+      .text = "Sum of the lows; null where no row has one." },
+    { .name = "best",
+      .type = FIELD_INTEGER,
+      .flags = FIELD_NULLABLE,
+      .text = "Sum of the best figures; null where some row has none." },
+    { .name = "high",
+      .type = FIELD_INTEGER,
+      .flags = FIELD_NULLABLE,
+      .text = "Sum of the highs; null where some row has none." },
+    { .name = "records", .type = FIELD_INTEGER, .text = "Rows that were added up." },
+    { .name = "unknown",
+      .type = FIELD_INTEGER,
+      .text = "Rows among them without any number, apart from zero." },
+};
+static const struct field buckets[STATS_BUCKET__MAX] = {
+    [STATS_YEAR] = { .name = "year",
+                     .type = FIELD_DATE,
+                     .flags = FIELD_NULLABLE,
+                     .text = "The year, with group_by=year(...)." },
+    [STATS_QUARTER] = { .name = "quarter",
+                        .type = FIELD_TEXT,
+                        .flags = FIELD_NULLABLE,
+                        .text = "The quarter, with group_by=quarter(...)." },
+    [STATS_MONTH] = { .name = "month",
+                      .type = FIELD_DATE,
+                      .flags = FIELD_NULLABLE,
+                      .text = "The month, with group_by=month(...)." },
+};
+static const struct field sum_status = {
+    .name = "status",
+    .type = FIELD_CODE,
+    .codes = "sum_status",
+    .text = "Whether anything was reported, and whether it was none.",
+};
+static const struct field sum_series = { .name = "series",
+                                         .type = FIELD_REFS,
+                                         .text = "Series of the rows." };
+static const struct field sum_definition = {
+    .name = "definition",
+    .type = FIELD_REF,
+    .kind = "definition",
+    .flags = FIELD_NULLABLE,
+    .text = "Who and what is counted; null: several definitions that may be added.",
+};
+static const struct field sum_sources = { .name = "sources",
+                                          .type = FIELD_REFS,
+                                          .text = "Sources of the rows." };
+static const struct field sum_independent = {
+    .name = "independent_sources",
+    .type = FIELD_INTEGER,
+    .text = "Sources that do not repeat one another.",
+};
+static const struct field sum_flags = { .name = "flags",
+                                        .type = FIELD_TEXTS,
+                                        .text = "What must not be overlooked about some row." };
+
+/* The sums, which begin at a column of the statement. */
+static void add_sum_columns(struct flat *flat, int at)
+{
+    for (int i = 0; i < STATS_COLUMN__MAX; i++)
+        flat_add_field(flat, &numbers[i], at + i);
+    flat_add_field(flat, &sum_status, at + STATS_AT_STATUS);
+}
+
+static void add_group_columns(struct flat *flat, int at)
+{
+    add_sum_columns(flat, at);
+    flat_add_field(flat, &sum_series, at + STATS_AT_SERIES);
+    flat_add_field(flat, &sum_definition, at + STATS_AT_DEFINITION);
+    flat_add_field(flat, &sum_sources, at + STATS_AT_SOURCES);
+    flat_add_field(flat, &sum_independent, at + STATS_AT_INDEPENDENT);
+    flat_add_field(flat, &sum_flags, at + STATS_AT_FLAGS);
+}
+
+/* A key: its id and name, of a place its code as well. Any key may be null: a row need not say. */
+static void add_key_columns(struct flat *flat, const struct field *field, int at)
+{
+    flat_add(flat, field, "", FLAT_TEXT, at, true);
+    if (field->type != FIELD_REF)
+        return;
+    flat_add(flat, field, "name", FLAT_TEXT, at + 1, true);
+    if (select_width(field) == 3)
+        flat_add(flat, field, "iso3", FLAT_TEXT, at + 2, true);
+}
+
+/* Series and definition stand behind the sums of every group. */
+static bool is_told_behind(const struct field *field)
+{
+    return strcmp(field->name, sum_series.name) == 0
+           || strcmp(field->name, sum_definition.name) == 0;
+}
+
+static void add_line_columns(struct flat *flat, const struct resource *lines, int at)
+{
+    static const char *const given[] = { "id", "time", "series" };
+
+    for (size_t i = 0; i < sizeof(given) / sizeof(*given); i++) {
+        const struct field *field = resource_field(lines, given[i]);
+
+        flat_add(flat, field, "", FLAT_TEXT, FLAT_GIVEN_AT(i),
+                 (field->flags & FIELD_NULLABLE) != 0);
+    }
+    add_sum_columns(flat, at);
+}
+
+void stats_flat_of(const struct resource *resource, const struct resource *lines, struct flat *ret)
+{
+    bool is_date;
+
+    flat_init(ret);
+    if (lines != NULL) {
+        add_line_columns(ret, lines, 0);
+        return;
+    }
+    for (const struct field *field = resource->fields; field->name != NULL; field++) {
+        if (stats_groups_by(field, &is_date) && !is_date && !is_told_behind(field))
+            add_key_columns(ret, field, 0);
+    }
+    for (int bucket = STATS_YEAR; bucket < STATS_BUCKET__MAX; bucket++)
+        flat_add(ret, &buckets[bucket], "", FLAT_TEXT, 0, true);
+    add_group_columns(ret, 0);
+}
+
+static void add_columns(const struct stats_request *request, const struct resource *lines,
+                        struct flat *flat)
+{
+    const struct stats *stats = &request->stats;
+    int at = (int)stats->n_groups * STATS_KEY_WIDTH;
+
+    if (lines != NULL) {
+        add_line_columns(flat, lines, at);
+        return;
+    }
+    for (size_t i = 0; i < stats->n_groups; i++) {
+        const struct stats_group *group = &stats->groups[i];
+
+        if (group->bucket != STATS_VALUE)
+            flat_add(flat, &buckets[group->bucket], "", FLAT_TEXT, FLAT_GIVEN_AT(i), true);
+        else if (!is_told_behind(group->field))
+            add_key_columns(flat, group->field, (int)i * STATS_KEY_WIDTH);
+    }
+    add_group_columns(flat, at);
+}
+
+/** Texts of one row that no column of the statement holds. */
+struct given {
+    char buckets[STATS_GROUPS][STATS_BUCKET_SIZE];
+    struct buffer id, label;
+};
+
+static void given_done(struct given *given)
+{
+    buffer_done(&given->id);
+    buffer_done(&given->label);
+}
+
+static const char *whole_text(struct buffer *text, struct buffer *body)
+{
+    buffer_byte(text, '\0');
+    if (!text->broken)
+        return text->data;
+    body->broken = true;
+    return NULL;
+}
+
+static void give_texts(const struct state *state, const struct stats_request *request,
+                       const struct stats_choice *choice, sqlite3_stmt *row, struct given *given,
+                       struct flat *flat, struct buffer *body)
+{
+    const struct stats *stats = &request->stats;
+
+    for (size_t i = 0; i < stats->n_groups && request->lines == NULL; i++) {
+        int column = (int)i * STATS_KEY_WIDTH;
+
+        flat->given[i] = NULL;
+        if (stats->groups[i].bucket == STATS_VALUE || render_json_is_null(row, column))
+            continue;
+        stats_bucket_text(stats->groups[i].bucket, sqlite3_column_int64(row, column),
+                          given->buckets[i]);
+        flat->given[i] = given->buckets[i];
+    }
+    if (request->lines == NULL)
+        return;
+    buffer_clear(&given->id);
+    buffer_clear(&given->label);
+    add_line_id(stats, row, &given->id);
+    flat->given[0] = whole_text(&given->id, body);
+    flat->given[1] = NULL;
+    if (!render_json_is_null(row, 0)) {
+        stats_bucket_day(stats->groups[0].bucket, sqlite3_column_int64(row, 0), given->buckets[0]);
+        flat->given[1] = given->buckets[0];
+    }
+    add_line_label(state, stats, row, choice, &given->label);
+    flat->given[2] = given->label.len > 0 ? whole_text(&given->label, body) : NULL;
+    body->broken = body->broken || given->label.broken;
+}
+
+bool stats_render_flat(struct conn *conn, const struct stats_request *request, enum format format,
+                       struct buffer *body, struct stats_result *ret, struct error *err)
+{
+    const struct stats *stats = &request->stats;
+    defer(stmt_return) sqlite3_stmt *rows = NULL;
+    defer(flat_writer_done) struct flat_writer writer;
+    defer(given_done) struct given given = { .id = BUFFER_INIT(LABEL_MOST),
+                                             .label = BUFFER_INIT(LABEL_MOST) };
+    bool is_row;
+
+    ret->total = 0;
+    ret->n = 0;
+    ret->is_truncated = false;
+    flat_writer_bare(&writer, stats->query, format);
+    add_columns(request, request->told, &writer.flat);
+    flat_writer_begin(&writer, body);
+    if (!stats_choose(conn, stats, &ret->choice, err)
+        || !stats_open(conn, stats, &ret->choice, &rows, err))
+        return false;
+    while (ret->n < stats->limit && !body->broken) {
+        if (!stmt_step(rows, &is_row, err))
+            return false;
+        if (!is_row)
+            break;
+        ret->total =
+            sqlite3_column_int64(rows, (int)stats->n_groups * STATS_KEY_WIDTH + STATS_AT_TOTAL);
+        give_texts(conn_state(conn), request, &ret->choice, rows, &given, &writer.flat, body);
+        flat_writer_row(&writer, rows, body);
+        ret->n++;
+    }
+    flat_writer_end(&writer, body);
+    if (ret->n > 0 || stats->offset == 0)
+        return true;
+    stmt_return(&rows); /* the same statement counts */
+    return count_groups(conn, stats, &ret->choice, &ret->total, err);
 }
 
 /* ---- what was added, and what was not ---- */

@@ -10,9 +10,11 @@
 #include "db/stats.h"
 #include "server/base/error.h"
 #include "server/fingerprint.h"
+#include "server/format.h"
 
 struct buffer;
 struct conn;
+struct flat;
 struct resource;
 struct route;
 struct state;
@@ -21,6 +23,7 @@ struct target;
 /** A request for sums, as it was asked for. Zeroed and then filled by stats_parse(). */
 struct stats_request {
     struct stats stats;
+    const struct resource *told; /* the resource that tells them so; NULL with .lines */
     const struct lines *lines;   /* the sums are told as lines over time; NULL: in full */
     bool is_explained;           /* explain=1 */
     char source[SELECT_ID_SIZE]; /* resolve=source:ID: the name, and then the id */
@@ -58,6 +61,19 @@ bool stats_resolve(struct conn *conn, struct query *query, struct stats_request 
  */
 bool stats_render(struct conn *conn, const struct stats_request *request, size_t most,
                   struct buffer *body, struct stats_result *ret, struct error *err);
+
+/**
+ * Writes all groups, or those of the page that was asked for, as a whole body in a flat form: each
+ * key as its id and name, then what stats_flat_of() lists.
+ *
+ * Errors: as stats_render(); the body is broken where it does not fit.
+ */
+bool stats_render_flat(struct conn *conn, const struct stats_request *request, enum format format,
+                       struct buffer *body, struct stats_result *ret, struct error *err);
+
+/** Lists the columns that flat rows of sums can have: every key that may be grouped by, then the
+ * sums. lines: the resource that tells them as lines; NULL: they are told in full. */
+void stats_flat_of(const struct resource *resource, const struct resource *lines, struct flat *ret);
 
 /** Writes the members of "meta" that say what was added and what was not, each with a comma behind.
  */
