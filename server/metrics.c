@@ -521,7 +521,8 @@ static void add_start(struct buffer *out)
         return;
     clock_gettime(CLOCK_REALTIME, &now);
     clock_gettime(CLOCK_BOOTTIME, &up);
-    ms = (uint64_t)(now.tv_sec - up.tv_sec) * 1000 + strtoull(at, NULL, 10) * 1000 / ticks;
+    ms = (uint64_t)((now.tv_sec - up.tv_sec) * 1000 + (now.tv_nsec - up.tv_nsec) / 1000000)
+         + strtoull(at, NULL, 10) * 1000 / ticks;
     begin(out, "process_start_time_seconds", "gauge",
           "Start time of the process since unix epoch in seconds.");
     buffer_format(out, "process_start_time_seconds %" PRIu64 ".%02" PRIu64 "\n", ms / 1000,

@@ -987,6 +987,8 @@ static bool serve_metrics(struct work *work)
         dataset.catalogue = work->service->catalogue;
     }
     metrics_write(work->service->metrics, has_dataset ? &dataset : NULL, &body);
+    if (!body.broken)
+        body.len--; /* take_body() ends the last line */
     if (!take_body(work, &body))
         return false;
     work->reply->content_type = metrics_type;
