@@ -48,6 +48,7 @@
 
 #include "db/dataset.h"
 #include "server/log.h"
+#include "server/metrics.h"
 #include "server/request_id.h"
 
 enum {
@@ -149,15 +150,16 @@ struct worker {
     int wake_fd;                    /* eventfd: an order was given */
     struct MHD_Response *exhausted; /* ready reply for when there is no memory */
     struct id_source ids;
-    struct queue fresh;   /* no request yet */
-    struct queue busy;    /* head whole, reply not yet sent */
-    struct queue kept;    /* answered, and no whole head since */
-    struct queue doomed;  /* shut down; libmicrohttpd is about to notice */
-    size_t n_clients;     /* in all four */
-    struct peer arriving; /* whom libmicrohttpd is just being told of */
-    bool has_arriving;    /* it has not become a client yet */
-    int64_t deaf_until;   /* microseconds: nobody is let in before; see DEAF_FOR */
-    int64_t yield_until;  /* microseconds: others are to let in first; see YIELD_FOR */
+    struct metrics_block *metrics; /* borrowed; NULL: nothing is counted */
+    struct queue fresh;            /* no request yet */
+    struct queue busy;             /* head whole, reply not yet sent */
+    struct queue kept;             /* answered, and no whole head since */
+    struct queue doomed;           /* shut down; libmicrohttpd is about to notice */
+    size_t n_clients;              /* in all four */
+    struct peer arriving;          /* whom libmicrohttpd is just being told of */
+    bool has_arriving;             /* it has not become a client yet */
+    int64_t deaf_until;            /* microseconds: nobody is let in before; see DEAF_FOR */
+    int64_t yield_until;           /* microseconds: others are to let in first; see YIELD_FOR */
     bool is_draining;
     int64_t drain_end;      /* microseconds */
     int64_t n_refused;      /* connections over a limit since the last line about them */
@@ -249,25 +251,24 @@ static struct seat *crowd_find(const struct crowd *crowd, struct peer peer)
     return &crowd->seats[i];
 }
 
-/* Counts a connection; false when a limit is reached. */
-static bool crowd_enter(struct crowd *crowd, struct peer peer)
+/* Counts a connection, unless a limit is reached. */
+static enum metrics_refusal crowd_enter(struct crowd *crowd, struct peer peer)
 {
-    bool is_room;
+    enum metrics_refusal refusal = METRICS_REFUSED_TOTAL;
 
     pthread_mutex_lock(&crowd->lock);
-    is_room = crowd->n < crowd->most;
-    if (is_room) {
+    if (crowd->n < crowd->most) {
         struct seat *seat = crowd_find(crowd, peer);
 
-        is_room = seat->n < crowd->most_each;
-        if (is_room) {
+        refusal = seat->n < crowd->most_each ? METRICS_ADMITTED : METRICS_REFUSED_ADDRESS;
+        if (refusal == METRICS_ADMITTED) {
             seat->peer = peer;
             seat->n++;
             crowd->n++;
         }
     }
     pthread_mutex_unlock(&crowd->lock);
-    return is_room;
+    return refusal;
 }
 
 /* Frees a seat, and moves those behind it forward that would otherwise no longer be found. */
@@ -383,6 +384,7 @@ static void on_connect(struct worker *worker, struct MHD_Connection *conn, void 
     client->peer = worker->arriving;
     worker->has_arriving = false; /* from here on on_close() counts */
     worker->n_clients++;
+    metrics_connected(worker->metrics, METRICS_ADMITTED);
     client->target = client->near;
     queue_enter(&worker->fresh, client, now_us());
     *socket_context = client;
@@ -395,6 +397,7 @@ static void on_close(struct worker *worker, void **socket_context)
     if (client == NULL)
         return;
     crowd_leave(&worker->daemon->crowd, client->peer);
+    metrics_closed(worker->metrics);
     worker->n_clients--;
     queue_leave(client);
     client_forget_target(client);
@@ -470,6 +473,7 @@ static void *on_target(void *cls, const char *uri, struct MHD_Connection *conn)
     if (client == NULL)
         return NULL;
     client_forget_target(client);
+    metrics_began(worker->metrics);
     client->phase = PHASE_LINE;
     client->began = now_us();
     client->method[0] = '\0';
@@ -999,6 +1003,9 @@ static void on_done(void *cls, struct MHD_Connection *conn, void **con_cls,
                  "The request never came in whole, or could not be read.");
     }
     log_request(client, conn, now, code);
+    metrics_ended(worker->metrics,
+                  &(struct metrics_request){ client->route, client->method, client->status,
+                                             client->len, now - client->began });
     client_forget_target(client);
     forget_head(client);
     client->phase = PHASE_QUIET;
@@ -1101,6 +1108,7 @@ static bool let_in(struct worker *worker)
     struct sockaddr_storage address = { .ss_family = AF_UNSPEC };
     socklen_t len = sizeof(address);
     struct crowd *crowd = &worker->daemon->crowd;
+    enum metrics_refusal refusal;
     int fd = accept4(worker->daemon->listen_fd, (struct sockaddr *)&address, &len,
                      SOCK_NONBLOCK | SOCK_CLOEXEC);
 
@@ -1112,7 +1120,9 @@ static bool let_in(struct worker *worker)
         return false;
     }
     worker->arriving = peer_of((const struct sockaddr *)&address);
-    if (!crowd_enter(crowd, worker->arriving)) {
+    refusal = crowd_enter(crowd, worker->arriving);
+    if (refusal != METRICS_ADMITTED) {
+        metrics_connected(worker->metrics, refusal);
         worker->n_refused++;
         refuse_bare(fd, MHD_HTTP_SERVICE_UNAVAILABLE, "There are too many connections.");
         close(fd);
@@ -1120,8 +1130,10 @@ static bool let_in(struct worker *worker)
     }
     worker->has_arriving = true;
     MHD_add_connection(worker->mhd, fd, (const struct sockaddr *)&address, len); /* owns fd now */
-    if (worker->has_arriving) /* no memory: it never became a client */
+    if (worker->has_arriving) { /* no memory: it never became a client */
+        metrics_connected(worker->metrics, METRICS_REFUSED_MEMORY);
         crowd_leave(crowd, worker->arriving);
+    }
     worker->has_arriving = false;
     return true;
 }
@@ -1294,6 +1306,7 @@ static bool worker_init(struct worker *worker, struct daemon *daemon, struct err
     worker->daemon = daemon;
     set_limits(worker, settings);
     request_id_seed(&worker->ids);
+    worker->metrics = metrics_join(daemon->service->metrics);
     worker->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (worker->wake_fd < 0)
         return error_set(err, ERR_INTERNAL, NULL, "No event descriptor for a worker: %s.",

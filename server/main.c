@@ -26,6 +26,7 @@
 #include "server/daemon.h"
 #include "server/export.h"
 #include "server/log.h"
+#include "server/metrics.h"
 #include "server/options.h"
 #include "server/progress.h"
 #include "server/request_id.h"
@@ -77,12 +78,15 @@ static void log_dataset(struct dataset *dataset, const char *msg, const char *ad
     dataset_leave(dataset);
 }
 
-static void publish_again(struct dataset *dataset, const char *file)
+static void publish_again(const struct service *service, const char *file)
 {
     struct error err = { .code = ERR_NONE };
 
-    if (dataset_publish(dataset, file, &err))
-        log_dataset(dataset, "dataset changed", NULL, 0);
+    bool is_good = dataset_publish(service->dataset, file, &err);
+
+    metrics_published(service->metrics, is_good);
+    if (is_good)
+        log_dataset(service->dataset, "dataset changed", NULL, 0);
     else
         log_event(LOG_LEVEL_ERROR, "dataset kept", "%s", err.detail);
 }
@@ -106,7 +110,7 @@ static int open_signals(void)
 }
 
 /* Obeys signals until the workers have ended. */
-static void follow_signals(struct daemon *daemon, struct dataset *dataset, const char *file,
+static void follow_signals(struct daemon *daemon, const struct service *service, const char *file,
                            int signal_fd)
 {
     struct pollfd fds[] = {
@@ -122,7 +126,7 @@ static void follow_signals(struct daemon *daemon, struct dataset *dataset, const
             || read(signal_fd, &info, sizeof(info)) != sizeof(info))
             continue;
         if (info.ssi_signo == SIGHUP && !is_draining) {
-            publish_again(dataset, file);
+            publish_again(service, file);
         } else if (info.ssi_signo != SIGHUP && !is_draining) {
             is_draining = true;
             log_event(LOG_LEVEL_INFO, "draining",
@@ -139,11 +143,13 @@ static int run_daemon(const struct settings *settings, const struct service *ser
     struct error err = { .code = ERR_NONE };
     struct daemon *daemon;
 
-    if (!dataset_publish(service->dataset, settings->dataset, &err)
-        || !daemon_new(settings, service, &daemon, &err))
+    if (!dataset_publish(service->dataset, settings->dataset, &err))
+        return complain(&err, STATUS_FAILED);
+    metrics_published(service->metrics, true);
+    if (!daemon_new(settings, service, &daemon, &err))
         return complain(&err, STATUS_FAILED);
     log_dataset(service->dataset, "started", daemon_address(daemon), daemon_workers(daemon));
-    follow_signals(daemon, service->dataset, settings->dataset, signal_fd);
+    follow_signals(daemon, service, settings->dataset, signal_fd);
     if (!daemon_free(daemon)) {
         log_event(LOG_LEVEL_ERROR, "stopped", "A worker had failed.");
         return STATUS_FAILED;
@@ -187,8 +193,12 @@ static int run_serve(const struct settings *settings)
     }
     service = service_of(settings, dataset);
     service.exports = exports_new(catalogue, dataset, PACKAGE_WAIT);
-    status = service.exports != NULL ? run_daemon(settings, &service, signal_fd) : out_of_memory();
+    service.metrics = metrics_new();
+    status = service.exports != NULL && service.metrics != NULL
+                 ? run_daemon(settings, &service, signal_fd)
+                 : out_of_memory();
     exports_free(service.exports);
+    metrics_free(service.metrics);
     dataset_free(dataset);
     close(signal_fd);
     return status;

@@ -15,6 +15,7 @@
 #include "server/flat.h"
 #include "server/format.h"
 #include "server/graph.h"
+#include "server/metrics.h"
 #include "server/route.h"
 #include "server/stats.h"
 #include "server/type.h"
@@ -1750,16 +1751,20 @@ static void add_service(struct draft *draft)
         { "/openapi.json", "getOpenapi", "This document", "Document", FAILS_BY_QUERY },
         { "/healthz", "getHealth", "Whether the server runs", "Health", 0 },
         { "/readyz", "getReady", "Whether a dataset is open", "Health", FAILS_BY_QUERY },
+        { "/metrics", "getMetrics", "Figures of the process, for Prometheus", "Metrics", 0 },
     };
 
     add_response(draft, "Index", "What there is, and where.", HEADERS_DATA, schema_ref("Index"));
     add_response(draft, "Document", "This document.", HEADERS_DATA,
                  json_pack("{s:s}", "type", "object"));
+    add_typed_response(draft, "Metrics", "What the process counts, as Prometheus reads it.",
+                       HEADERS_CHECK, metrics_type, json_pack("{s:s}", "type", "string"));
     add_response(draft, "Health", "The server is well.", HEADERS_CHECK, schema_ref("Health"));
     for (size_t i = 0; i < sizeof(documents) / sizeof(documents[0]); i++) {
         json_t *params = json_array();
 
-        add_shared_param(draft, params, "pretty");
+        if (strcmp(documents[i].response, "Metrics") != 0)
+            add_shared_param(draft, params, "pretty");
         add_operation(draft, documents[i].path, "service", json_string(documents[i].id),
                       documents[i].summary, params,
                       responses_new(draft, documents[i].response, documents[i].failures));
@@ -1780,7 +1785,7 @@ static json_t *tags_new(struct draft *draft)
                      "and If-Range."));
     append(draft, tags,
            json_pack("{s:s, s:s}", "name", "service", "description",
-                     "The index, this document and health checks."));
+                     "The index, this document, health checks and figures of the process."));
     return tags;
 }
 

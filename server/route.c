@@ -16,6 +16,7 @@ static const struct {
     { "openapi.json", ROUTE_OPENAPI },
     { "healthz", ROUTE_HEALTH },
     { "readyz", ROUTE_READY },
+    { "metrics", ROUTE_METRICS },
 };
 enum { N_DOCUMENTS = sizeof(documents) / sizeof(*documents) };
 

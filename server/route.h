@@ -16,6 +16,7 @@ enum route_kind {
     ROUTE_OPENAPI,    /* "/openapi.json" */
     ROUTE_HEALTH,     /* "/healthz": the process answers */
     ROUTE_READY,      /* "/readyz": a dataset is open */
+    ROUTE_METRICS,    /* "/metrics": what the process counts */
     ROUTE_COLLECTION, /* "/v1/missions" */
     ROUTE_STATS,      /* "/v1/casualties/stats", or "/v1/series" */
     ROUTE_ITEM,       /* "/v1/missions/{id}" */

@@ -22,6 +22,7 @@
 #include "server/export.h"
 #include "server/fingerprint.h"
 #include "server/graph.h"
+#include "server/metrics.h"
 #include "server/openapi.h"
 #include "server/problem.h"
 #include "server/query.h"
@@ -1137,6 +1138,58 @@ static bool serve_package(struct work *work)
     return true;
 }
 
+/* Rows of a collection as its list tells them; none of what is asked with parameters only, and of
+ * what is no rows of the dataset. */
+static bool count_collection(void *context, const struct resource *resource, int64_t *ret,
+                             struct error *err)
+{
+    struct work *work = context;
+
+    *ret = -1;
+    if (resource->graph != NULL || resource->lines != NULL || resource->fields_of != NULL)
+        return true;
+    for (const struct param *param = resource->params; param != NULL && param->name != NULL;
+         param++) {
+        if (param->is_required)
+            return true;
+    }
+    work->target.n_params = 0;
+    work->route = (struct route){ .kind = ROUTE_COLLECTION, .resource = resource };
+    return query_parse(work->service->catalogue, conn_state(work->conn), &work->target,
+                       &work->route, &work->query, err)
+           && query_resolve(work->conn, &work->query, err)
+           && select_count(work->conn, &work->query, ret, err);
+}
+
+/* Takes no parameter, and needs no dataset: it is asked when things go wrong. */
+static bool serve_metrics(struct work *work)
+{
+    defer(buffer_done) struct buffer body = BUFFER_INIT(work->service->body_limit);
+    struct metrics_dataset dataset = { .count = count_collection, .context = work };
+    struct error none = { .code = ERR_NONE };
+    bool has_dataset;
+
+    if (work->target.n_params > 0)
+        return error_set(work->err, ERR_PARAM_UNKNOWN, work->target.params[0].name,
+                         "There is no parameter '%.60s' here; none is taken.",
+                         work->target.params[0].name);
+    has_dataset = dataset_conn(work->service->dataset, &work->conn, &none);
+    if (has_dataset) {
+        conn_deadline(work->conn, work->service->deadline_ms);
+        dataset.release = conn_state(work->conn)->release;
+        dataset.digest = conn_state(work->conn)->digest;
+        dataset.catalogue = work->service->catalogue;
+    }
+    metrics_write(work->service->metrics, has_dataset ? &dataset : NULL, &body);
+    if (!body.broken)
+        body.len--; /* take_body() ends the last line */
+    if (!take_body(work, &body))
+        return false;
+    work->reply->content_type = metrics_type;
+    reply_header(work->reply, "Cache-Control", "no-store");
+    return true;
+}
+
 static bool serve_options(struct work *work)
 {
     work->reply->status = 204;
@@ -1199,6 +1252,8 @@ static bool run(struct work *work)
         return error_set(work->err, ERR_METHOD, NULL,
                          "'%.20s' is not taken here; GET, HEAD and OPTIONS are.", request->method);
     }
+    if (work->route.kind == ROUTE_METRICS)
+        return serve_metrics(work);
     if (work->route.kind != ROUTE_HEALTH) {
         if (!dataset_conn(work->service->dataset, &work->conn, work->err))
             return false;

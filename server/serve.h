@@ -12,6 +12,7 @@
 
 struct dataset;
 struct exports;
+struct metrics;
 struct resource;
 
 /** What the edge knows of one request. Borrows every text; all may be hostile. */
@@ -75,6 +76,7 @@ struct service {
     struct exports *exports; /* what is kept of its exports (server/export.h); NULL: nothing is */
     unsigned deadline_ms;    /* most time one query may take; 0: no limit */
     size_t body_limit;       /* most bytes of a reply's body */
+    struct metrics *metrics; /* what the process counts; NULL: nothing */
 };
 
 /**

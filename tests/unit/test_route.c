@@ -64,6 +64,7 @@ static void documents_are_found(void **state)
     assert_route("/openapi.json", "/openapi.json");
     assert_route("/healthz", "/healthz");
     assert_route("/readyz?pretty=1", "/readyz");
+    assert_route("/metrics", "/metrics");
 }
 
 static void every_collection_has_a_path_and_its_items_too(void **state)
