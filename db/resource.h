@@ -167,11 +167,12 @@ struct members {
 
 /** A collection: rows of a query, with filter, sort and page. */
 struct resource {
-    const char *name;   /* plural, as in the path: "missions", "meta/codes" */
-    const char *item;   /* singular, as in the OpenAPI document: "Mission" */
-    const char *kind;   /* kind of its ids in `names`; NULL: its ids have no other names */
-    const char *text;   /* one sentence: what one row is */
-    const char *source; /* where the rows come from, in words */
+    const char *name;    /* plural, as in the path: "missions", "meta/codes" */
+    const char *item;    /* singular, as in the OpenAPI document: "Mission" */
+    const char *kind;    /* kind of its ids in `names`; NULL: its ids have no other names */
+    const char *example; /* id of a row, for the documents and the tests; NULL: none */
+    const char *text;    /* one sentence: what one row is */
+    const char *source;  /* where the rows come from, in words */
     const char *from;  /* FROM clause: tables with aliases; may use :as_of, declared parameters and,
                           with .fields_of, :fields; NULL: .changes_of says it */
     const char *where; /* condition that always holds; NULL: none */

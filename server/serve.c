@@ -15,6 +15,7 @@
 #include "server/base/buffer.h"
 #include "server/base/cleanup.h"
 #include "server/cursor.h"
+#include "server/docs.h"
 #include "server/documents.h"
 #include "server/fingerprint.h"
 #include "server/graph.h"
@@ -892,6 +893,12 @@ static bool serve_rows(struct work *work)
     return true;
 }
 
+/* Whether a document is a text for people, which nothing can be asked of. */
+static bool is_text(const struct work *work)
+{
+    return work->route.kind == ROUTE_DOCS || work->route.kind == ROUTE_LLMS;
+}
+
 static bool read_document_params(struct work *work)
 {
     work->query.is_pretty = false;
@@ -899,10 +906,11 @@ static bool read_document_params(struct work *work)
     for (size_t i = 0; i < work->target.n_params; i++) {
         const struct target_param *param = &work->target.params[i];
 
-        if (strcmp(param->name, "pretty") != 0) {
+        if (is_text(work) || strcmp(param->name, "pretty") != 0) {
             error_set(work->err, ERR_PARAM_UNKNOWN, param->name,
                       "There is no parameter '%.60s' here.", param->name);
-            error_allow(work->err, param->name, "pretty");
+            if (!is_text(work))
+                error_allow(work->err, param->name, "pretty");
             return false;
         }
         if (i > 0)
@@ -912,6 +920,31 @@ static bool read_document_params(struct work *work)
             return error_set(work->err, ERR_PARAM_INVALID, "pretty", "'pretty' takes 0 or 1.");
         work->query.is_pretty = param->value[0] == '1';
     }
+    return true;
+}
+
+/* A page may load and run nothing, nor stand inside another; its style is its own. */
+static void add_document_headers(struct work *work)
+{
+    reply_header(work->reply, "Content-Security-Policy",
+                 "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; "
+                 "form-action 'none'; frame-ancestors 'none'");
+    reply_header(work->reply, "Referrer-Policy", "no-referrer");
+}
+
+static bool send_page(struct work *work)
+{
+    defer(buffer_done) struct buffer body = BUFFER_INIT(work->service->body_limit);
+    const struct state *state = conn_state(work->conn);
+    bool is_page = work->route.kind == ROUTE_DOCS;
+
+    if (is_page)
+        docs_render(work->service->catalogue, state, BLUEHELM_VERSION, &body);
+    else
+        llms_render(work->service->catalogue, state, BLUEHELM_VERSION, &body);
+    if (!take_body(work, &body))
+        return false;
+    work->reply->content_type = is_page ? "text/html; charset=utf-8" : "text/plain; charset=utf-8";
     return true;
 }
 
@@ -932,10 +965,14 @@ static bool serve_document(struct work *work)
     if (!set_etag(work))
         return false;
     add_validators(work);
+    if (work->route.kind == ROUTE_DOCS)
+        add_document_headers(work);
     if (is_not_modified(work) || is_any_enough(work)) {
         work->reply->status = 304;
         return true;
     }
+    if (is_text(work))
+        return send_page(work);
     return send_document(work,
                          work->route.kind == ROUTE_INDEX
                              ? index_new(work->service->catalogue, state, BLUEHELM_VERSION)

@@ -98,6 +98,8 @@ class Document:
         return jsonschema.Draft202012Validator(schema, format_checker=FORMATS)
 
     def template(self, path):
+        if path == "/v1/":  # the index, which is documented at "/"
+            path = "/"
         for pattern, template in self.paths:
             if pattern.match(path):
                 return template
