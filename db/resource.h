@@ -181,6 +181,8 @@ struct resource {
     const char *known; /* alias and dot before known_from and known_to; NULL: no knowledge clock of
                           its own */
     bool is_list;      /* only the list has a path: its rows are lines of an answer, not things */
+    bool is_glossary;  /* its rows are words with what they mean, in the fields id, name and text:
+                          the page of documentation holds them */
     bool is_derived;   /* its rows are worked out from those of others: they have no versions */
     const char *start; /* SQL prefix of the first day columns of world time; NULL: no world time */
     const char *end;   /* SQL prefix of the last day columns of world time */

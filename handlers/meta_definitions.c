@@ -59,6 +59,7 @@ const struct resource meta_definitions = {
     .from = "definitions d",
     .key = "d.id",
     .order = "id",
+    .is_glossary = true,
     .search = "search_holds(:q, d.id, d.name, d.text)",
     .fields = fields,
 };

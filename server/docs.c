@@ -157,6 +157,7 @@ static void add_item(const struct resource *resource, struct operations *ret)
     snprintf(operation->path, sizeof(operation->path), "/v1/%s/{id}", resource->name);
     fill_in(operation, resource, "");
     operation->is_item = !is_list;
+    add_needed(operation, resource, NULL);
     if (is_list)
         say(operation, resource->members->resource->text);
     else
@@ -749,6 +750,21 @@ static void add_resource(const struct resource *const *catalogue, const struct r
     buffer_text(out, "</section>\n");
 }
 
+static void add_meanings_head(struct buffer *out, const char *what)
+{
+    buffer_format(out,
+                  "<thead><tr><th scope=\"col\">%s</th><th scope=\"col\">Name</th>"
+                  "<th scope=\"col\">Meaning</th></tr></thead>\n<tbody>\n",
+                  what);
+}
+
+static void add_meaning(struct buffer *out, const char *id, const char *name, const char *text)
+{
+    add_around(out, "<tr><th scope=\"row\"><code>", id, "</code></th><td>");
+    add_around(out, "", name, "</td><td>");
+    add_around(out, "", text, "</td></tr>\n");
+}
+
 static void add_codes(const struct state *state, struct buffer *out)
 {
     const char *list = "";
@@ -764,19 +780,37 @@ static void add_codes(const struct state *state, struct buffer *out)
             add_around(out, "<h3 id=\"codes-", list, "\">");
             add_around(out, "", list, "</h3>\n");
             begin_table(out, "Codes of ", list);
-            buffer_text(out, "<thead><tr><th scope=\"col\">Code</th><th scope=\"col\">Name</th>"
-                             "<th scope=\"col\">Meaning</th></tr></thead>\n<tbody>\n");
+            add_meanings_head(out, "Code");
         }
-        add_around(out, "<tr><th scope=\"row\"><code>", code->id, "</code></th><td>");
-        add_around(out, "", code->name, "</td><td>");
-        add_around(out, "", code->text, "</td></tr>\n");
+        add_meaning(out, code->id, code->name, code->text);
     }
     if (state->n_codes > 0)
         end_table(out);
 }
 
+void docs_add_word(struct buffer *words, const char *id, const char *name, const char *text)
+{
+    add_meaning(words, id, name, text);
+}
+
+static void add_words(const struct buffer *words, struct buffer *out)
+{
+    add_section(out, "definitions");
+    buffer_text(out, "<p>Who and what a number counts. Which may be added to which is told by "
+                     "<a href=\"/v1/meta/definitions\">/v1/meta/definitions</a> and "
+                     "<a href=\"/v1/meta/series\">/v1/meta/series</a>.</p>\n");
+    if (words->broken)
+        out->broken = true;
+    if (words->len == 0)
+        return;
+    begin_table(out, "Definitions", "");
+    add_meanings_head(out, "Id");
+    buffer_add(out, words->data, words->len);
+    end_table(out);
+}
+
 void docs_render(const struct resource *const *catalogue, const struct state *state,
-                 const char *version, struct buffer *out)
+                 const char *version, const struct buffer *words, struct buffer *out)
 {
     buffer_text(out, head);
     buffer_text(out, "<header>\n<h1>bluehelm</h1>\n");
@@ -791,11 +825,8 @@ void docs_render(const struct resource *const *catalogue, const struct state *st
     for (const struct resource *const *at = catalogue; *at != NULL; at++)
         add_resource(catalogue, *at, out);
     add_codes(state, out);
-    add_section(out, "definitions");
-    buffer_text(out, "<p>Who and what a number counts, in the publisher&#39;s words, and which "
-                     "numbers may be added, is told by <a href=\"/v1/meta/definitions\">"
-                     "/v1/meta/definitions</a> and <a href=\"/v1/meta/series\">/v1/meta/series</a>."
-                     "</p>\n</main>\n");
+    add_words(words, out);
+    buffer_text(out, "</main>\n");
     add_around(out, "<footer><p>bluehelm ", version, ", dataset release ");
     add_around(out, "", state->release, ", digest <code>");
     add_around(out, "", state->digest, "</code>.</p></footer>\n</body>\n</html>");

@@ -932,14 +932,49 @@ static void add_document_headers(struct work *work)
     reply_header(work->reply, "Referrer-Policy", "no-referrer");
 }
 
+/* Writes the rows of a glossary for the page. */
+static bool add_glossary(struct work *work, const struct resource *resource, struct buffer *words)
+{
+    static const char *const names[] = { "id", "name", "text" };
+    defer(stmt_return) sqlite3_stmt *rows = NULL;
+    struct query query;
+    bool is_row;
+
+    query_included(resource, &work->query, &query);
+    for (query.n_fields = 0; query.n_fields < 3; query.n_fields++)
+        query.fields[query.n_fields] = resource_field(resource, names[query.n_fields]);
+    query.limit = QUERY_LIMIT_MAX;
+    if (!select_open(work->conn, &query, &rows, work->err))
+        return false;
+    for (;;) {
+        const char *texts[3];
+
+        if (!stmt_step(rows, &is_row, work->err))
+            return false;
+        if (!is_row)
+            return true;
+        for (int i = 0; i < 3; i++) {
+            texts[i] = (const char *)sqlite3_column_text(rows, i);
+            texts[i] = texts[i] != NULL ? texts[i] : "";
+        }
+        docs_add_word(words, texts[0], texts[1], texts[2]);
+    }
+}
+
 static bool send_page(struct work *work)
 {
     defer(buffer_done) struct buffer body = BUFFER_INIT(work->service->body_limit);
+    defer(buffer_done) struct buffer words = BUFFER_INIT(work->service->body_limit);
     const struct state *state = conn_state(work->conn);
     bool is_page = work->route.kind == ROUTE_DOCS;
 
+    for (const struct resource *const *at = work->service->catalogue; is_page && *at != NULL;
+         at++) {
+        if ((*at)->is_glossary && !add_glossary(work, *at, &words))
+            return false;
+    }
     if (is_page)
-        docs_render(work->service->catalogue, state, BLUEHELM_VERSION, &body);
+        docs_render(work->service->catalogue, state, BLUEHELM_VERSION, &words, &body);
     else
         llms_render(work->service->catalogue, state, BLUEHELM_VERSION, &body);
     if (!take_body(work, &body))

@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 from urllib.parse import quote
 
 import pytest
-from harness import run
+from harness import run, target
 
 LINES = {"curl", "pandas", "R", "Power Query"}
 # Elements without an end.
@@ -129,8 +129,16 @@ def test_docs_holds_every_field_and_code(api, page):
             assert code["text"] in page.text, code
 
 
+def test_docs_holds_every_definition(api, page):
+    definitions = api.all("/v1/meta/definitions")
+    assert definitions
+    for definition in definitions:
+        assert definition["id"] in page.text and definition["name"] in page.text and definition["text"] in page.text
+
+
 def test_docs_does_not_believe_the_host_header(api):
-    assert api.get("/docs", headers={"Host": "evil.example"}).body == api.get("/docs").body
+    reply = api.server.send(b"GET /docs HTTP/1.1\r\nHost: elsewhere.example\r\nConnection: close\r\n\r\n")
+    assert reply.partition(b"\r\n\r\n")[2] == api.get("/docs").body
 
 
 def test_what_is_not_asked_of_a_page_is_refused(api):
@@ -229,10 +237,11 @@ def test_what_is_served_is_documented(api):
         where = path
         if "{id}" in path:
             where = path.replace("{id}", ids[path.removeprefix("/v1/").partition("/{id}")[0]])
-        answer = api.raw(where)
+        owner = next((name for name in ids if path.startswith(f"/v1/{name}/")), None)
+        answer = api.raw(target(where, api.document.needed(f"/v1/{owner}/{{id}}") if owner else {}))
         # What asks for a parameter is there; so is an item that the dataset lacks.
         problem = json.loads(answer.body) if answer.status in (400, 404, 410) else {}
-        if answer.status == 200 or problem.get("code") not in (None, "unknown_path", "unknown_item"):
+        if answer.status == 200 or problem.get("code") not in (None, "unknown_path", "unknown_id"):
             served.add(path)
     served.discard("/odata/")
     assert served - documented == set()

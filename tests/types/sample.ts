@@ -28,7 +28,7 @@ export async function deaths(): Promise<(number | null)[]> {
 }
 
 export async function bounds(): Promise<number | null> {
-  const list = await ask("/v1/claims", { "number__gte": ["300"], as_of: "2022-06-01" } as Query<"/v1/claims">);
+  const list = await ask("/v1/claims", { number__gte: 300, as_of: "2022-06-01" });
   const number = list.data[0]?.number;
   return number ? number.low : null;
 }
