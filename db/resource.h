@@ -167,11 +167,12 @@ struct members {
 
 /** A collection: rows of a query, with filter, sort and page. */
 struct resource {
-    const char *name;   /* plural, as in the path: "missions", "meta/codes" */
-    const char *item;   /* singular, as in the OpenAPI document: "Mission" */
-    const char *kind;   /* kind of its ids in `names`; NULL: its ids have no other names */
-    const char *text;   /* one sentence: what one row is */
-    const char *source; /* where the rows come from, in words */
+    const char *name;    /* plural, as in the path: "missions", "meta/codes" */
+    const char *item;    /* singular, as in the OpenAPI document: "Mission" */
+    const char *kind;    /* kind of its ids in `names`; NULL: its ids have no other names */
+    const char *example; /* id of a row, for the documents and the tests; NULL: none */
+    const char *text;    /* one sentence: what one row is */
+    const char *source;  /* where the rows come from, in words */
     const char *from;  /* FROM clause: tables with aliases; may use :as_of, declared parameters and,
                           with .fields_of, :fields; NULL: .changes_of says it */
     const char *where; /* condition that always holds; NULL: none */
@@ -180,6 +181,8 @@ struct resource {
     const char *known; /* alias and dot before known_from and known_to; NULL: no knowledge clock of
                           its own */
     bool is_list;      /* only the list has a path: its rows are lines of an answer, not things */
+    bool is_glossary;  /* its rows are words with what they mean, in the fields id, name and text:
+                          the page of documentation holds them */
     bool is_derived;   /* its rows are worked out from those of others: they have no versions */
     const char *start; /* SQL prefix of the first day columns of world time; NULL: no world time */
     const char *end;   /* SQL prefix of the last day columns of world time */

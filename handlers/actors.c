@@ -68,6 +68,7 @@ static const struct child children[] = {
 const struct resource actors = {
     .name = "actors",
     .item = "Actor",
+    .example = "wagner-group",
     .kind = "actor",
     .text = "Whoever can act: a state, a force, a mission, a group, a person.",
     .source = "The documents in sources",

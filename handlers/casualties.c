@@ -225,6 +225,7 @@ static const struct sums sums = {
 const struct resource casualties = {
     .name = "casualties",
     .item = "Casualty",
+    .example = "unmiss-2014-military-illness",
     .text = "A count of people harmed: one death, one cell of a published table, or a stated sum.",
     .source = "The data set or document in source",
     .from = "casualties k",

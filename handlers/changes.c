@@ -66,6 +66,7 @@ static const struct field fields[] = {
 const struct resource changes = {
     .name = "changes",
     .item = "Change",
+    .example = "casualties-unmiss-2014-military-illness",
     .text = "A row that was added, revised or withdrawn between two days of knowledge, before and "
             "after.",
     .source = "The versions of the rows of every collection with a knowledge clock",

@@ -130,6 +130,7 @@ static const struct field fields[] = {
 const struct resource claims = {
     .name = "claims",
     .item = "Claim",
+    .example = "ohchr-at-least-500-killed",
     .kind = "claim",
     .text =
         "One assertion by one party in one source, with its words, its bounds and its two clocks.",

@@ -197,6 +197,7 @@ static const struct field fields[] = {
 const struct resource coverage = {
     .name = "coverage",
     .item = "Coverage",
+    .example = "unmogip-deaths-un-fatalities",
     .text = "What there is on one mission and measure: from when to when, from whom, and with "
             "which gaps.",
     .source = "The rows of /v1/casualties, /v1/strengths and /v1/claims",

@@ -234,6 +234,7 @@ static const struct param params[] = {
 const struct resource disagreements = {
     .name = "disagreements",
     .item = "Disagreement",
+    .example = "moura-killed",
     .text = "A fact on which claims conflict, with who says what since when.",
     .source = "The claims on the fact, as in /v1/claims",
     .from = "facts f JOIN (" PAIRS ") d ON d.fact = f.id AND (:compatible = '1' OR " IS_CONFLICT ")"

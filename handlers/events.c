@@ -75,6 +75,7 @@ static const struct field fields[] = {
 const struct resource events = {
     .name = "events",
     .item = "Event",
+    .example = "minusma-withdrawal-complete-2023",
     .kind = "event",
     .text =
         "Something that happened on a date: a coup, a vote, an attack, a signature, a withdrawal.",

@@ -231,6 +231,7 @@ static const struct param params[] = {
 const struct resource facts = {
     .name = "facts",
     .item = "Fact",
+    .example = "minusma-deaths",
     .kind = "fact",
     .text = "What we hold on one subject, predicate and period: the claim that answers, and how "
             "many others there are.",

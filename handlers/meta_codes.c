@@ -90,6 +90,7 @@ static const struct field fields[] = {
 const struct resource meta_codes = {
     .name = "meta/codes",
     .item = "Codes",
+    .example = "cause",
     .kind = "code_list",
     .text = "A closed list of codes; its codes stand at its own path. The same at every as_of.",
     .source = "This project, after the publishers' own code books",

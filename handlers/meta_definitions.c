@@ -52,12 +52,14 @@ static const struct field fields[] = {
 const struct resource meta_definitions = {
     .name = "meta/definitions",
     .item = "Definition",
+    .example = "un-personnel-all-causes",
     .kind = "definition",
     .text = "Who and what is counted, and what may be added to it; the same at every as_of.",
     .source = "The publishers' notes, said in each text",
     .from = "definitions d",
     .key = "d.id",
     .order = "id",
+    .is_glossary = true,
     .search = "search_holds(:q, d.id, d.name, d.text)",
     .fields = fields,
 };

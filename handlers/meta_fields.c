@@ -76,6 +76,7 @@ static const struct field fields[] = {
 const struct resource meta_fields = {
     .name = "meta/fields",
     .item = "MetaField",
+    .example = "casualties-deaths",
     .text = "A field of a collection: what it means, what it holds, and how it is asked for; the "
             "same at every as_of.",
     .source = "The declarations from which this program answers",

@@ -81,6 +81,7 @@ static const struct field fields[] = {
 const struct resource meta_series = {
     .name = "meta/series",
     .item = "Series",
+    .example = "un-fatalities",
     .kind = "series",
     .text = "A set of casualty rows that can be added among themselves, and never with a series it "
             "overlaps.",

@@ -103,6 +103,7 @@ static const struct child children[] = {
 const struct resource missions = {
     .name = "missions",
     .item = "Mission",
+    .example = "minusma",
     .kind = "mission",
     .text = "A peacekeeping or political mission of the United Nations.",
     .source =

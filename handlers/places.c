@@ -80,6 +80,7 @@ static const struct child children[] = {
 const struct resource places = {
     .name = "places",
     .item = "Place",
+    .example = "mli",
     .kind = "place",
     .text = "A country, region or locality; its names are the same at every as_of.",
     .source = "ISO 3166-1 and UN M49 codes after the documents in sources",

@@ -217,6 +217,7 @@ static const struct field fields[] = {
 const struct resource reconcile = {
     .name = "reconcile",
     .item = "Reconciliation",
+    .example = "total-unoci-stated-dead",
     .text = "A total that is stated for a mission, beside what its official records add up to for "
             "the same period and definition.",
     .source = "The statement in source, the records of series in /v1/casualties",

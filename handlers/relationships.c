@@ -75,6 +75,7 @@ const struct field relationship_fields[] = {
 const struct resource relationships = {
     .name = "relationships",
     .item = "Relationship",
+    .example = "wagner-group-fights-beside-mali-army",
     .text = "A dated, typed, signed edge from one actor to another.",
     .source = "The claims in claims",
     .from = "relationships r",

@@ -38,6 +38,7 @@ static const struct field fields[] = {
 const struct resource releases = {
     .name = "releases",
     .item = "Release",
+    .example = "2025-04-04",
     .text = "One published state of the dataset; its date serves as as_of.",
     .source = "This project",
     .from = "releases l",

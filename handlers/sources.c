@@ -72,6 +72,7 @@ static const struct child children[] = {
 const struct resource sources = {
     .name = "sources",
     .item = "Source",
+    .example = "un-fatalities-2025-04-04",
     .kind = "source",
     .text = "A document or data set in which claims or figures stand.",
     .source = "The document itself",

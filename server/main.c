@@ -280,7 +280,7 @@ static int print_reply(const struct settings *settings, const struct reply *repl
     return is_whole && reply->status >= 200 && reply->status < 400 ? STATUS_OK : STATUS_FAILED;
 }
 
-static int answer_path(const struct settings *settings, struct dataset *dataset)
+static int answer_path(const struct settings *settings, struct dataset *dataset, const char *path)
 {
     struct service service = service_of(settings, dataset);
     struct error err = { .code = ERR_NONE };
@@ -288,7 +288,7 @@ static int answer_path(const struct settings *settings, struct dataset *dataset)
     char id[REQUEST_ID_SIZE];
     struct request request = {
         .method = settings->is_head ? "HEAD" : "GET",
-        .target = settings->operands[0],
+        .target = path,
         .id = id,
     };
     defer(reply_done) struct reply reply = { .status = 0 };
@@ -301,24 +301,43 @@ static int answer_path(const struct settings *settings, struct dataset *dataset)
     return print_reply(settings, &reply);
 }
 
-static int run_get(const struct settings *settings)
+/* Answers one path from the dataset of the settings, without a socket. */
+static int print_path(const struct settings *settings, const char *path)
 {
-    struct dataset *dataset;
+    struct dataset *dataset = dataset_new(catalogue);
     int status;
 
+    if (dataset == NULL)
+        return out_of_memory();
+    status = answer_path(settings, dataset, path);
+    dataset_leave(dataset);
+    dataset_free(dataset);
+    return status;
+}
+
+static int run_get(const struct settings *settings)
+{
     log_open((enum log_level)settings->log_level, STDERR_FILENO);
     if (settings->operands[0][0] != '/') {
         fprintf(stderr, "bluehelm: A path begins with '/': `bluehelm get /v1/%.80s`.\n",
                 settings->operands[0]);
         return STATUS_USAGE;
     }
-    dataset = dataset_new(catalogue);
-    if (dataset == NULL)
-        return out_of_memory();
-    status = answer_path(settings, dataset);
-    dataset_leave(dataset);
-    dataset_free(dataset);
-    return status;
+    return print_path(settings, settings->operands[0]);
+}
+
+/* openapi, docs. */
+
+static int run_openapi(const struct settings *settings)
+{
+    log_open((enum log_level)settings->log_level, STDERR_FILENO);
+    return print_path(settings, "/openapi.json");
+}
+
+static int run_docs(const struct settings *settings)
+{
+    log_open((enum log_level)settings->log_level, STDERR_FILENO);
+    return print_path(settings, "/docs");
 }
 
 /* export. */
@@ -547,9 +566,11 @@ static int run_help(const struct settings *settings)
 int main(int argc, char *argv[])
 {
     static int (*const runs[COMMAND__MAX])(const struct settings *) = {
-        [COMMAND_SERVE] = run_serve, [COMMAND_GET] = run_get,       [COMMAND_BUILD] = run_build,
-        [COMMAND_CHECK] = run_check, [COMMAND_IMPORT] = run_import, [COMMAND_VERSION] = run_version,
-        [COMMAND_HELP] = run_help,   [COMMAND_EXPORT] = run_export,
+        [COMMAND_SERVE] = run_serve,     [COMMAND_GET] = run_get,
+        [COMMAND_OPENAPI] = run_openapi, [COMMAND_DOCS] = run_docs,
+        [COMMAND_BUILD] = run_build,     [COMMAND_CHECK] = run_check,
+        [COMMAND_IMPORT] = run_import,   [COMMAND_VERSION] = run_version,
+        [COMMAND_HELP] = run_help,       [COMMAND_EXPORT] = run_export,
     };
     defer(settings_done) struct settings settings = { .command = COMMAND_HELP };
     struct error err = { .code = ERR_NONE };

@@ -50,9 +50,6 @@ static const struct {
     const char *name;
     const char *json;
 } shared[] = {
-    { "parameters", "id",
-      "{'name': 'id', 'in': 'path', 'required': true, 'schema': {'type': 'string'},"
-      " 'description': 'Id of the item; a former id is redirected to the present one.'}" },
     { "parameters", "at",
       "{'name': 'at', 'in': 'query', 'schema': {'type': 'string'},"
       " 'description': 'World time: rows that hold on a date such as 2013, 2013-04 or "
@@ -378,20 +375,21 @@ static const struct {
       "'#/components/schemas/Problem'}}}}" },
 };
 
-static const char about[] = "Facts about peacekeeping missions, each with who says so, in which "
-                            "source, and since when that was known. "
-                            "No key, read only. Every path takes GET, HEAD (the same headers, no "
-                            "body) and OPTIONS; what is not described "
-                            "here is refused and never ignored, but for utm_* and _. Filters: the "
-                            "same one repeated means or, different ones "
-                            "mean and. A list has a page of rows with all that belongs to them; "
-                            "with .json, .csv, .ndjson or (where rows have places) .geojson behind "
-                            "its path it is all rows, in plain columns of one type. World time "
-                            "(at, during, from, to) asks when it was so, "
-                            "knowledge time (as_of) since when it was said. The permalink of an "
-                            "answer gives the same bytes for ever; places, codes, definitions, "
-                            "series and what facts are called have no knowledge time and may be "
-                            "corrected.";
+const char openapi_about[] =
+    "Facts about peacekeeping missions, each with who says so, in which "
+    "source, and since when that was known. "
+    "No key, read only. Every path takes GET, HEAD (the same headers, no "
+    "body) and OPTIONS; what is not described "
+    "here is refused and never ignored, but for utm_* and _. Filters: the "
+    "same one repeated means or, different ones "
+    "mean and. A list has a page of rows with all that belongs to them; "
+    "with .json, .csv, .ndjson or (where rows have places) .geojson behind "
+    "its path it is all rows, in plain columns of one type. World time "
+    "(at, during, from, to) asks when it was so, "
+    "knowledge time (as_of) since when it was said. The permalink of an "
+    "answer gives the same bytes for ever; places, codes, definitions, "
+    "series and what facts are called have no knowledge time and may be "
+    "corrected.";
 
 static void add(struct draft *draft, json_t *object, const char *key, json_t *value)
 {
@@ -535,6 +533,16 @@ static void add_shared_param(struct draft *draft, json_t *list, const char *name
     }
     if (json_array_append(list, ref) != 0)
         draft->broken = true;
+}
+
+/* The id in the path of an item of a resource, with one that is there. */
+static void add_id(struct draft *draft, json_t *list, const struct resource *resource)
+{
+    append(draft, list,
+           json_pack("{s:s, s:s, s:b, s:{s:s}, s:s, s:s*}", "name", "id", "in", "path", "required",
+                     1, "schema", "type", "string", "description",
+                     "Id of the item; a former id is redirected to the present one.", "example",
+                     resource->example));
 }
 
 /*
@@ -767,14 +775,14 @@ static void add_common(struct draft *draft, json_t *list, const struct resource 
     add_shared_param(draft, list, "pretty");
 }
 
-/* fixed: the filter that the path sets; NULL: none. */
+/* owner: whose id the path has, which sets the filter `fixed`; both NULL: none. */
 static json_t *list_params_new(struct draft *draft, const struct resource *resource,
-                               const char *fixed)
+                               const struct resource *owner, const char *fixed)
 {
     json_t *list = json_array();
 
-    if (fixed != NULL)
-        add_shared_param(draft, list, "id");
+    if (owner != NULL)
+        add_id(draft, list, owner);
     add_filters(draft, list, resource, fixed);
     if (resource->start != NULL) {
         add_shared_param(draft, list, "at");
@@ -800,7 +808,7 @@ static json_t *item_params_new(struct draft *draft, const struct resource *resou
 {
     json_t *list = json_array();
 
-    add_shared_param(draft, list, "id");
+    add_id(draft, list, resource);
     if (resource_has_versions(resource))
         add_shared_param(draft, list, "history");
     add_common(draft, list, resource);
@@ -1542,13 +1550,14 @@ static void add_graph_envelope(struct draft *draft, const struct resource *resou
 }
 
 static json_t *graph_params_new(struct draft *draft, const struct resource *resource,
-                                const struct child *child, enum format format)
+                                const struct resource *owner, const struct child *child,
+                                enum format format)
 {
     static const char *const world[] = { "at", "during", "from", "to" };
     json_t *list = json_array();
 
     if (child != NULL)
-        add_shared_param(draft, list, "id");
+        add_id(draft, list, owner);
     add_filters(draft, list, resource, NULL);
     for (size_t i = 0; i < sizeof(world) / sizeof(*world); i++) {
         if (resource_param(resource, world[i]) == NULL)
@@ -1589,7 +1598,7 @@ static void add_graph_rows(struct draft *draft, const struct resource *resource)
                                         .resource = resource,
                                         .failures = FAILS_BY_QUERY },
              json_sprintf("get%s", resource->item),
-             graph_params_new(draft, resource, NULL, FORMAT_JSON));
+             graph_params_new(draft, resource, NULL, NULL, FORMAT_JSON));
 }
 
 /* A report, in each of its formats. owner: at whose items it stands; NULL: it has a path of its
@@ -1626,7 +1635,7 @@ static void add_graph(struct draft *draft, const struct resource *resource,
         add_operation(
             draft, path, owner != NULL ? owner->name : resource->name,
             json_sprintf("get%s%s", resource->item, *suffix != '\0' ? suffix + 1 : ""),
-            resource->text, graph_params_new(draft, resource, child, format),
+            resource->text, graph_params_new(draft, resource, owner, child, format),
             responses_new(draft, response, FAILS_BY_QUERY | (owner != NULL ? FAILS_BY_ID : 0)));
     }
 }
@@ -1671,7 +1680,7 @@ static void add_children(struct draft *draft, const struct resource *resource)
         add_rows(draft, other, path, resource->name, summary,
                  FAILS_BY_QUERY | FAILS_BY_CURSOR | FAILS_BY_ID,
                  list_id_new(resource->item, child->name),
-                 list_params_new(draft, other, child->filter));
+                 list_params_new(draft, other, resource, child->filter));
     }
 }
 
@@ -1691,7 +1700,7 @@ static void add_members(struct draft *draft, const struct resource *resource)
     add_rows(draft, members, path, resource->name, members->text,
              FAILS_BY_QUERY | FAILS_BY_CURSOR | FAILS_BY_ID,
              json_sprintf("list%sMembers", resource->item),
-             list_params_new(draft, members, resource->members->filter));
+             list_params_new(draft, members, resource, resource->members->filter));
 }
 
 static void add_resource(struct draft *draft, const struct resource *resource)
@@ -1718,7 +1727,7 @@ static void add_resource(struct draft *draft, const struct resource *resource)
     add_resource_row(draft, resource);
     add_rows(draft, resource, path, resource->name, resource->text,
              FAILS_BY_QUERY | FAILS_BY_CURSOR, list_id_new("", resource->name),
-             list_params_new(draft, resource, NULL));
+             list_params_new(draft, resource, NULL, NULL));
     if (resource->sums != NULL) /* before {id}, which would match it as well */
         add_stats(draft, resource);
 
@@ -1746,12 +1755,19 @@ static void add_service(struct draft *draft)
         const char *summary;
         const char *response;
         unsigned failures;
+        bool is_json;
     } documents[] = {
-        { "/v1/", "getIndex", "What there is, and where", "Index", FAILS_BY_QUERY },
-        { "/openapi.json", "getOpenapi", "This document", "Document", FAILS_BY_QUERY },
-        { "/healthz", "getHealth", "Whether the server runs", "Health", 0 },
-        { "/readyz", "getReady", "Whether a dataset is open", "Health", FAILS_BY_QUERY },
-        { "/metrics", "getMetrics", "Figures of the process, for Prometheus", "Metrics", 0 },
+        /* The index is at /v1/ as well; a path that ends in a slash is no path to linters. */
+        { "/", "getIndex", "What there is, and where; also at /v1/", "Index", FAILS_BY_QUERY,
+          true },
+        { "/openapi.json", "getOpenapi", "This document", "Document", FAILS_BY_QUERY, true },
+        { "/docs", "getDocs", "How to ask, every path and the codebook, as a page for people",
+          "Docs", FAILS_BY_QUERY, false },
+        { "/llms.txt", "getLlms", "A short map of the API in Markdown, for language models", "Llms",
+          FAILS_BY_QUERY, false },
+        { "/healthz", "getHealth", "Whether the server runs", "Health", 0, true },
+        { "/readyz", "getReady", "Whether a dataset is open", "Health", FAILS_BY_QUERY, true },
+        { "/metrics", "getMetrics", "Figures of the process, for Prometheus", "Metrics", 0, false },
     };
 
     add_response(draft, "Index", "What there is, and where.", HEADERS_DATA, schema_ref("Index"));
@@ -1759,11 +1775,16 @@ static void add_service(struct draft *draft)
                  json_pack("{s:s}", "type", "object"));
     add_typed_response(draft, "Metrics", "What the process counts, as Prometheus reads it.",
                        HEADERS_CHECK, metrics_type, json_pack("{s:s}", "type", "string"));
+    add_typed_response(draft, "Docs", "A page without scripts that needs no other host.",
+                       HEADERS_DATA, "text/html; charset=utf-8",
+                       json_pack("{s:s}", "type", "string"));
+    add_typed_response(draft, "Llms", "The map.", HEADERS_DATA, "text/plain; charset=utf-8",
+                       json_pack("{s:s}", "type", "string"));
     add_response(draft, "Health", "The server is well.", HEADERS_CHECK, schema_ref("Health"));
     for (size_t i = 0; i < sizeof(documents) / sizeof(documents[0]); i++) {
         json_t *params = json_array();
 
-        if (strcmp(documents[i].response, "Metrics") != 0)
+        if (documents[i].is_json)
             add_shared_param(draft, params, "pretty");
         add_operation(draft, documents[i].path, "service", json_string(documents[i].id),
                       documents[i].summary, params,
@@ -1783,9 +1804,11 @@ static json_t *tags_new(struct draft *draft)
            json_pack("{s:s, s:s}", "name", "export", "description",
                      "All there is, to take away. What has a length can be had in parts, by Range "
                      "and If-Range."));
-    append(draft, tags,
-           json_pack("{s:s, s:s}", "name", "service", "description",
-                     "The index, this document, health checks and figures of the process."));
+    append(
+        draft, tags,
+        json_pack(
+            "{s:s, s:s}", "name", "service", "description",
+            "The index, the documents about the API, health checks and figures of the process."));
     return tags;
 }
 
@@ -1795,9 +1818,9 @@ static json_t *shell_new(struct draft *draft, const char *version)
         "{s:s, s:s, s:{s:s, s:s, s:s, s:{s:s, s:s}}, s:[{s:s}], s:[], s:o, s:{}, s:{s:o, "
         "s:{}, s:{}, s:{}}}",
         "openapi", "3.1.0", "jsonSchemaDialect", "https://json-schema.org/draft/2020-12/schema",
-        "info", "title", "bluehelm", "version", version, "description", about, "license", "name",
-        "CC0-1.0 for the compilation; the licence of each source stands in /v1/sources", "url",
-        "/v1/sources", "servers", "url", "/", "security", "tags", tags_new(draft), "paths",
+        "info", "title", "bluehelm", "version", version, "description", openapi_about, "license",
+        "name", "CC0-1.0 for the compilation; the licence of each source stands in /v1/sources",
+        "url", "/v1/sources", "servers", "url", "/", "security", "tags", tags_new(draft), "paths",
         "components", "schemas", type_schemas(draft->state), "parameters", "responses", "headers");
 }
 

@@ -8,6 +8,9 @@
 struct resource;
 struct state;
 
+/** What the API is, in sentences. */
+extern const char openapi_about[];
+
 /**
  * Makes the OpenAPI document of everything that is served.
  *

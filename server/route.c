@@ -13,10 +13,8 @@ static const struct {
     const char *name;
     enum route_kind kind;
 } documents[] = {
-    { "openapi.json", ROUTE_OPENAPI },
-    { "healthz", ROUTE_HEALTH },
-    { "readyz", ROUTE_READY },
-    { "metrics", ROUTE_METRICS },
+    { "openapi.json", ROUTE_OPENAPI }, { "docs", ROUTE_DOCS },    { "llms.txt", ROUTE_LLMS },
+    { "healthz", ROUTE_HEALTH },       { "readyz", ROUTE_READY }, { "metrics", ROUTE_METRICS },
 };
 enum { N_DOCUMENTS = sizeof(documents) / sizeof(*documents) };
 

@@ -14,6 +14,8 @@ struct target;
 enum route_kind {
     ROUTE_INDEX,      /* "/v1/" */
     ROUTE_OPENAPI,    /* "/openapi.json" */
+    ROUTE_DOCS,       /* "/docs" */
+    ROUTE_LLMS,       /* "/llms.txt" */
     ROUTE_HEALTH,     /* "/healthz": the process answers */
     ROUTE_READY,      /* "/readyz": a dataset is open */
     ROUTE_METRICS,    /* "/metrics": what the process counts */

@@ -18,6 +18,7 @@
 #include "server/base/cleanup.h"
 #include "server/coding.h"
 #include "server/cursor.h"
+#include "server/docs.h"
 #include "server/documents.h"
 #include "server/export.h"
 #include "server/fingerprint.h"
@@ -1023,6 +1024,12 @@ static bool serve_rows(struct work *work)
     return true;
 }
 
+/* Whether a document is a text for people, which nothing can be asked of. */
+static bool is_text(const struct work *work)
+{
+    return work->route.kind == ROUTE_DOCS || work->route.kind == ROUTE_LLMS;
+}
+
 static bool read_document_params(struct work *work)
 {
     work->query.is_pretty = false;
@@ -1030,10 +1037,11 @@ static bool read_document_params(struct work *work)
     for (size_t i = 0; i < work->target.n_params; i++) {
         const struct target_param *param = &work->target.params[i];
 
-        if (strcmp(param->name, "pretty") != 0) {
+        if (is_text(work) || strcmp(param->name, "pretty") != 0) {
             error_set(work->err, ERR_PARAM_UNKNOWN, param->name,
                       "There is no parameter '%.60s' here.", param->name);
-            error_allow(work->err, param->name, "pretty");
+            if (!is_text(work))
+                error_allow(work->err, param->name, "pretty");
             return false;
         }
         if (i > 0)
@@ -1043,6 +1051,66 @@ static bool read_document_params(struct work *work)
             return error_set(work->err, ERR_PARAM_INVALID, "pretty", "'pretty' takes 0 or 1.");
         work->query.is_pretty = param->value[0] == '1';
     }
+    return true;
+}
+
+/* A page may load and run nothing, nor stand inside another; its style is its own. */
+static void add_document_headers(struct work *work)
+{
+    reply_header(work->reply, "Content-Security-Policy",
+                 "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; "
+                 "form-action 'none'; frame-ancestors 'none'");
+    reply_header(work->reply, "Referrer-Policy", "no-referrer");
+}
+
+/* Writes the rows of a glossary for the page. */
+static bool add_glossary(struct work *work, const struct resource *resource, struct buffer *words)
+{
+    static const char *const names[] = { "id", "name", "text" };
+    defer(stmt_return) sqlite3_stmt *rows = NULL;
+    struct query query;
+    bool is_row;
+
+    query_included(resource, &work->query, &query);
+    for (query.n_fields = 0; query.n_fields < 3; query.n_fields++)
+        query.fields[query.n_fields] = resource_field(resource, names[query.n_fields]);
+    query.limit = QUERY_LIMIT_MAX;
+    if (!select_open(work->conn, &query, &rows, work->err))
+        return false;
+    for (;;) {
+        const char *texts[3];
+
+        if (!stmt_step(rows, &is_row, work->err))
+            return false;
+        if (!is_row)
+            return true;
+        for (int i = 0; i < 3; i++) {
+            texts[i] = (const char *)sqlite3_column_text(rows, i);
+            texts[i] = texts[i] != NULL ? texts[i] : "";
+        }
+        docs_add_word(words, texts[0], texts[1], texts[2]);
+    }
+}
+
+static bool send_page(struct work *work)
+{
+    defer(buffer_done) struct buffer body = BUFFER_INIT(work->service->body_limit);
+    defer(buffer_done) struct buffer words = BUFFER_INIT(work->service->body_limit);
+    const struct state *state = conn_state(work->conn);
+    bool is_page = work->route.kind == ROUTE_DOCS;
+
+    for (const struct resource *const *at = work->service->catalogue; is_page && *at != NULL;
+         at++) {
+        if ((*at)->is_glossary && !add_glossary(work, *at, &words))
+            return false;
+    }
+    if (is_page)
+        docs_render(work->service->catalogue, state, BLUEHELM_VERSION, &words, &body);
+    else
+        llms_render(work->service->catalogue, state, BLUEHELM_VERSION, &body);
+    if (!take_body(work, &body))
+        return false;
+    work->reply->content_type = is_page ? "text/html; charset=utf-8" : "text/plain; charset=utf-8";
     return true;
 }
 
@@ -1065,9 +1133,13 @@ static bool serve_document(struct work *work)
     if (is_not_modified(work))
         return true;
     add_validators(work, work->etag);
+    if (work->route.kind == ROUTE_DOCS)
+        add_document_headers(work);
     work->is_known = is_any_enough(work);
     if (work->route.kind == ROUTE_EXPORTS)
         return send_document(work, export_index_new(work->service->catalogue, state), is_pretty);
+    if (is_text(work))
+        return send_page(work);
     return send_document(work,
                          work->route.kind == ROUTE_INDEX
                              ? index_new(work->service->catalogue, state, BLUEHELM_VERSION)
