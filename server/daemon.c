@@ -121,6 +121,9 @@ struct client {
     char method[16];           /* for the log, cut */
     const char *if_none_match; /* borrowed until the request is done; NULL: not sent */
     const char *accept;        /* the same */
+    const char *prefer;        /* the same */
+    const char *host;          /* the same */
+    const char *proto;         /* the same */
     const char *preflight;     /* same */
     char id[REQUEST_ID_SIZE];
     int status;                                           /* 0: nothing was answered */
@@ -465,6 +468,7 @@ static void *on_target(void *cls, const char *uri, struct MHD_Connection *conn)
     client->began = now_us();
     client->method[0] = '\0';
     client->if_none_match = client->preflight = client->accept = NULL;
+    client->prefer = client->host = client->proto = NULL;
     client->status = 0;
     client->len = 0;
     client->route[0] = '\0';
@@ -496,6 +500,8 @@ struct head {
     const char *id;
     const char *if_none_match;
     const char *accept;
+    const char *prefer;
+    const char *proto;
     const char *preflight;
     int n_host;
     int n_content_length;
@@ -559,6 +565,10 @@ static enum MHD_Result on_field(void *cls, enum MHD_ValueKind kind, const char *
         head->accept = head->accept != NULL ? head->accept : value; /* the first is what counts */
     } else if (strcasecmp(name, "Access-Control-Request-Method") == 0) {
         head->preflight = value;
+    } else if (strcasecmp(name, "Prefer") == 0) {
+        head->prefer = value;
+    } else if (strcasecmp(name, "X-Forwarded-Proto") == 0) {
+        head->proto = value;
     } else if (strcasecmp(name, "X-Request-Id") == 0) {
         head->id = value;
     }
@@ -807,6 +817,9 @@ static struct request request_of(const struct client *client, const char *method
         .target = client->target != NULL ? client->target : "/",
         .if_none_match = client->if_none_match,
         .accept = client->accept,
+        .prefer = client->prefer,
+        .host = client->host,
+        .proto = client->proto,
         .preflight = client->preflight,
         .id = client->id,
     };
@@ -853,6 +866,9 @@ static enum MHD_Result begin(struct worker *worker, struct MHD_Connection *conn,
     snprintf(client->method, sizeof(client->method), "%s", method);
     client->if_none_match = head.if_none_match;
     client->accept = head.accept;
+    client->prefer = head.prefer;
+    client->host = head.host != NULL && is_host(head.host) ? head.host : NULL;
+    client->proto = head.proto;
     client->preflight = head.preflight;
     if (head.id != NULL && request_id_is_good(head.id))
         snprintf(client->id, sizeof(client->id), "%s", head.id);
@@ -964,6 +980,7 @@ static void on_done(void *cls, struct MHD_Connection *conn, void **con_cls,
     log_request(client, conn, now, code);
     client_forget_target(client);
     client->if_none_match = client->preflight = client->accept = NULL;
+    client->prefer = client->host = client->proto = NULL;
     client->phase = PHASE_QUIET;
     if (client->queue != &worker->doomed)
         queue_move(&worker->kept, client, now);

@@ -5,6 +5,7 @@
 
 #include "server/base/buffer.h"
 #include "server/base/cleanup.h"
+#include "server/odata.h"
 #include "server/target.h"
 
 /** Paths of one segment. */
@@ -154,7 +155,7 @@ bool route_fits(const struct route *route, enum format format)
 {
     if (format == FORMAT_JSON)
         return true;
-    return route->resource != NULL && route->kind != ROUTE_ITEM
+    return route->resource != NULL && route->kind != ROUTE_ITEM && route->kind != ROUTE_ODATA
            && format_fits(route->resource, format, route->kind == ROUTE_STATS);
 }
 
@@ -203,7 +204,16 @@ bool route_find(const struct resource *const *catalogue, const struct target *ta
         *ret = route;
         return true;
     }
-    if (n == 1) {
+    if (strcmp(target->segments[0], "odata") == 0) {
+        if (!odata_route(catalogue, target, &route, err))
+            return false;
+        if (n == 1 && !target->has_slash)
+            return wrong_slash(target, true, err);
+        if (n == 1) {
+            *ret = route;
+            return true;
+        }
+    } else if (n == 1) {
         if (!find_document(target->segments[0], &route, err))
             return false;
     } else {
@@ -227,6 +237,9 @@ void route_template(const struct route *route, char *ret, size_t size)
     switch (route->kind) {
     case ROUTE_INDEX:
         snprintf(ret, size, "/v1/");
+        break;
+    case ROUTE_ODATA:
+        odata_template(route, ret, size);
         break;
     case ROUTE_COLLECTION:
         snprintf(ret, size, "/v1/%s", route->resource->name);

@@ -20,6 +20,7 @@ enum route_kind {
     ROUTE_STATS,      /* "/v1/casualties/stats", or "/v1/series" */
     ROUTE_ITEM,       /* "/v1/missions/{id}" */
     ROUTE_CHILD,      /* "/v1/missions/{id}/facts", "/v1/meta/codes/{id}" */
+    ROUTE_ODATA,      /* "/odata/" and all below it */
     ROUTE_GRAPH,      /* "/v1/graph", "/v1/actors/{id}/network": a report on a graph */
 };
 
@@ -32,6 +33,7 @@ struct route {
                                         are told in full */
     const struct resource *parent;   /* CHILD, and GRAPH below an item: whose; NULL: nobody's */
     const struct field *filter;      /* CHILD: field of the child that is set */
+    int odata;                       /* ODATA: enum odata_kind of server/odata.h */
     const char *param;               /* GRAPH below an item: its declared parameter that is set */
     const char *id;                  /* ITEM, CHILD, GRAPH below an item: id in the path */
     size_t id_segment;               /* where there is an id: which segment of the path that is */

@@ -18,6 +18,7 @@
 #include "server/documents.h"
 #include "server/fingerprint.h"
 #include "server/graph.h"
+#include "server/odata.h"
 #include "server/openapi.h"
 #include "server/problem.h"
 #include "server/query.h"
@@ -48,6 +49,7 @@ struct work {
     struct stats_request stats; /* of ROUTE_STATS alone */
     struct buffer fields;       /* what query.fields_json points to */
     bool is_by_accept;          /* another Accept could have had another form */
+    const char *manner;         /* what else than the target the answer depends on; NULL: nothing */
     char etag[FINGERPRINT_SIZE + 2];
     struct reply *reply;
     struct error *err;
@@ -114,7 +116,8 @@ static bool set_etag(struct work *work)
     if (canonical.broken)
         return error_set(work->err, ERR_INTERNAL, NULL, "no memory for an entity tag");
     fingerprint((const char *const[]){ conn_state(work->conn)->digest, BLUEHELM_VERSION,
-                                       format_name(work->route.format), canonical.data, NULL },
+                                       format_name(work->route.format), canonical.data,
+                                       work->manner, NULL },
                 digest);
     snprintf(work->etag, sizeof(work->etag), "\"%s\"", digest);
     return true;
@@ -648,10 +651,14 @@ static bool absent(struct work *work, const struct query *query)
             query->key);
     case SELECT_RENAMED: {
         defer(buffer_done) struct buffer path = BUFFER_INIT(sizeof(err->location) - 1);
+        const char *given = work->target.segments[work->route.id_segment];
+        char entity[SELECT_ID_SIZE + 96];
 
-        work->target.segments[work->route.id_segment] = id;
+        snprintf(entity, sizeof(entity), "%.*s('%s')", (int)strcspn(given, "("), given, id);
+        work->target.segments[work->route.id_segment] =
+            work->route.kind == ROUTE_ODATA ? entity : id;
         target_write(&work->target, NULL, &path);
-        work->target.segments[work->route.id_segment] = query->key;
+        work->target.segments[work->route.id_segment] = given;
         if (path.broken && !path.overflow)
             return error_set(err, ERR_INTERNAL, NULL, "no memory for a redirect");
         error_set(err, ERR_ITEM_UNKNOWN, NULL, "'%.100s' is another name of '%s'.", query->key, id);
@@ -880,6 +887,79 @@ static bool serve_document(struct work *work)
                          is_pretty);
 }
 
+/* ---- OData ---- */
+
+static void free_odata(struct odata **odata)
+{
+    odata_free(*odata);
+}
+
+static bool add_odata(struct work *work, struct odata *odata, struct buffer *body)
+{
+    const struct resource *const *catalogue = work->service->catalogue;
+    int64_t total;
+    bool is_row;
+
+    switch (odata->kind) {
+    case ODATA_SERVICE:
+        odata_service(catalogue, odata, body);
+        return true;
+    case ODATA_METADATA:
+        odata_metadata(catalogue, body);
+        return true;
+    case ODATA_COUNT:
+        if (!select_count(work->conn, &work->query, &total, work->err))
+            return false;
+        buffer_integer(body, total);
+        return true;
+    case ODATA_ENTITY:
+        if (!odata_entity(catalogue, work->conn, odata, &work->query, body, &is_row, work->err))
+            return false;
+        return is_row || absent(work, &work->query);
+    default:
+        return odata_page(catalogue, work->conn, &work->target, odata, &work->query, body,
+                          work->err);
+    }
+}
+
+static bool serve_odata(struct work *work)
+{
+    const struct state *state = conn_state(work->conn);
+    defer(buffer_done) struct buffer body = BUFFER_INIT(work->service->body_limit);
+    defer(free_odata) struct odata *odata = calloc(1, sizeof(*odata));
+    bool is_document = work->route.odata == ODATA_SERVICE || work->route.odata == ODATA_METADATA;
+    char page[48];
+
+    if (odata == NULL)
+        return error_set(work->err, ERR_INTERNAL, NULL, "no memory for an OData request");
+    work->query.as_of[0] = '\0';
+    if (is_document
+            ? !odata_read_document(&work->target, &work->route, work->request, odata, work->err)
+            : !odata_read(work->service->catalogue, state, &work->target, &work->route,
+                          work->request, odata, &work->query, work->err)
+                  || !query_resolve(work->conn, &work->query, work->err) || !bind_fields(work))
+        return false;
+    work->manner = odata->manner;
+    if (!set_etag(work))
+        return false;
+    work->manner = NULL;
+    if (!is_not_modified(work)) {
+        if (!add_odata(work, odata, &body) || !take_body(work, &body))
+            return false;
+        work->reply->content_type = odata_type(odata);
+    }
+    reply_header(work->reply, "OData-Version", "4.0");
+    reply_header(work->reply, "Vary", "Accept, Prefer, X-Forwarded-Proto");
+    if (odata->is_page_by_client && odata->kind == ODATA_SET) {
+        snprintf(page, sizeof(page), "odata.maxpagesize=%u", odata->page);
+        reply_header(work->reply, "Preference-Applied", page);
+    }
+    add_validators(work);
+    if (is_not_modified(work) || is_any_enough(work))
+        drop_body(work);
+    return true;
+}
+
 static bool serve_options(struct work *work)
 {
     work->reply->status = 204;
@@ -952,6 +1032,8 @@ static bool run(struct work *work)
             return false;
         conn_deadline(work->conn, work->service->deadline_ms);
     }
+    if (work->route.kind == ROUTE_ODATA)
+        return serve_odata(work);
     if (!choose_format(work))
         return false;
     return work->route.kind == ROUTE_COLLECTION || work->route.kind == ROUTE_STATS
@@ -995,6 +1077,7 @@ void serve(const struct service *service, const struct request *request, struct 
     work.request = request;
     work.conn = NULL;
     work.is_by_accept = false;
+    work.manner = NULL;
     work.route.format = FORMAT_JSON;
     work.reply = ret;
     work.err = &err;

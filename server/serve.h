@@ -19,6 +19,9 @@ struct request {
     const char *if_none_match; /* header value; NULL: not sent */
     const char *preflight;     /* Access-Control-Request-Method; NULL: not sent */
     const char *accept;        /* header value; NULL: not sent */
+    const char *prefer;        /* the same */
+    const char *host;          /* the same; a name or address that was checked */
+    const char *proto;         /* X-Forwarded-Proto; NULL: not sent */
     const char *id;            /* request id, of the client or ours; never NULL */
 };
 
