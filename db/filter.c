@@ -51,10 +51,11 @@ static void add_comparison(const struct writer *writer, const struct filter_node
     const char *sign = sign_of(node->kind);
 
     if (is_equality) {
-        bool is_null = writer->filter->nodes[node->right].kind == FILTER_NULL
-                       || writer->filter->nodes[node->left].kind == FILTER_NULL;
+        /* A value that is there equals no null: then the plain sign says the same. */
+        bool has_value = writer->filter->nodes[node->right].kind > FILTER_NULL
+                         || writer->filter->nodes[node->left].kind > FILTER_NULL;
 
-        sign = node->kind == FILTER_NE ? "IS NOT" : is_plain && !is_null ? "=" : "IS";
+        sign = node->kind == FILTER_NE ? "IS NOT" : is_plain && has_value ? "=" : "IS";
     }
     buffer_text(sql, is_equality || is_plain ? "(" : "coalesce(");
     add_node(writer, node->left, false);
