@@ -90,8 +90,8 @@ static bool fail(const struct parser *parser, enum error_code code, const char *
     va_start(args, fmt);
     vsnprintf(words, sizeof(words), fmt, args);
     va_end(args);
-    return error_set(parser->err, code, "$filter", "At character %zu: %s", position(parser, at),
-                     words);
+    error_set(parser->err, code, "$filter", "At character %zu: %s", position(parser, at), words);
+    return false;
 }
 
 static const char *type_words(enum odata_type type)
@@ -403,7 +403,7 @@ static bool read_operand(struct parser *parser, struct operand *ret)
     size_t len;
 
     skip_space(parser);
-    ret->at = parser->at;
+    *ret = (struct operand){ FILTER_NONE, ODATA_NULL, parser->at };
     len = word_len(parser->at);
     if (len > 0)
         return read_word(parser, len, ret);

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 import random
 import re
 from urllib.parse import quote
@@ -10,7 +11,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from harness import load
+from harness import ROOT, load, run
 from test_walk import NAMES
 
 EDM = "{http://docs.oasis-open.org/odata/ns/edm}"
@@ -528,3 +529,21 @@ def test_the_fixture_answers_as_well(small):
         rows, _ = rows_of(small, f"/odata/{name}", {"Prefer": "maxpagesize=3"})
         assert len({row["id"] for row in rows}) == len(rows) == int(ask(small, f"/odata/{name}/$count").body)
     assert json.dumps(names)
+
+
+# ---- answers that were reviewed ----
+
+GOLDEN = ROOT / "tests" / "golden_odata"
+
+
+@pytest.mark.parametrize("file", sorted(GOLDEN.glob("*.url")), ids=lambda file: file.stem)
+def test_the_answer_is_the_one_that_was_reviewed(fixture_dataset, file):
+    where, *rest = file.read_text().splitlines()
+    done = run("get", "--dataset", fixture_dataset, where)
+    assert done.returncode == (1 if rest else 0)
+    is_json = "$metadata" not in where
+    text = json.dumps(load(done.stdout), indent=2, ensure_ascii=False) + "\n" if is_json else done.stdout
+    answer = file.with_suffix(".json" if is_json else ".xml")
+    if os.environ.get("BLUEHELM_GOLDEN") == "write":
+        answer.write_text(text)
+    assert text == answer.read_text()

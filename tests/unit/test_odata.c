@@ -190,7 +190,7 @@ static void the_largest_tree_can_be_asked(void **state)
     char text[8192];
     bool is_row;
 
-    repeat(text, sizeof(text), "contains(sources,'a')", " or contains(sources,'a')", 60, "");
+    repeat(text, sizeof(text), "contains(cause,'a')", " or contains(cause,'a')", 60, "");
     assert_true(parse(&casualties, text));
     query = (struct query){ .resource = &casualties, .filter = &filter, .limit = 10 };
     query.fields[query.n_fields++] = casualties.fields;
@@ -199,9 +199,8 @@ static void the_largest_tree_can_be_asked(void **state)
 }
 
 /* How SQLite finds the rows that a filter asks for. */
-static bool plan_says(struct world *world, const char *text, const char *word)
+static bool plan_says(struct conn *conn, const char *text, const char *word)
 {
-    struct conn *conn = world_conn(world);
     defer(buffer_done) struct buffer sql = BUFFER_INIT(256 << 10);
     defer(stmt_return) sqlite3_stmt *stmt = NULL;
     static struct query query;
@@ -218,15 +217,28 @@ static bool plan_says(struct world *world, const char *text, const char *word)
     return is_said;
 }
 
+/* Of a million casualties, as SQLite believes. */
 static void a_simple_filter_is_sought_in_an_index(void **state)
 {
-    assert_true(plan_says(*state, "mission eq 'minusma'", "USING INDEX casualties_by_mission"));
-    assert_true(plan_says(*state, "mission eq 'minusma' and deaths_best gt 2 and not (id eq 'x')",
-                          "USING INDEX casualties_by_mission"));
-    assert_true(
-        plan_says(*state, "mission in ('minusma','unifil')", "USING INDEX casualties_by_mission"));
+    static const char by_mission[] = "USING INDEX casualties_by_mission (mission=?";
+    struct conn *conn = NULL;
+    char file[WORLD_PATH];
+
+    world_variant(*state, "million.db",
+                  "UPDATE sqlite_stat1 SET stat = '1000000 ' || CASE idx WHEN 'casualties_by_id'"
+                  " THEN '1 1' WHEN 'casualties_by_known_from' THEN '1000000' ELSE '1000 100 10'"
+                  " END WHERE tbl = 'casualties'",
+                  file);
+    assert_true(conn_open(file, NULL, &conn, &err));
+    assert_true(plan_says(conn, "mission eq 'minusma'", by_mission));
+    assert_true(plan_says(conn, "'minusma' eq mission", by_mission));
+    assert_true(plan_says(conn, "mission eq 'minusma' and deaths_best gt 2 and not (id eq 'x')",
+                          by_mission));
+    assert_true(plan_says(conn, "mission in ('minusma','unifil')", by_mission));
+    assert_true(plan_says(conn, "id eq 'x'", "USING INDEX casualties_by_id (id=?"));
     /* Behind not, where a null counts as well, it cannot be. */
-    assert_false(plan_says(*state, "not (mission eq 'minusma')", "casualties_by_mission (mission"));
+    assert_false(plan_says(conn, "not (mission eq 'minusma')", by_mission));
+    conn_close(conn);
 }
 
 static void sets_are_the_collections_that_need_nothing(void **state)
