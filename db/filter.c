@@ -33,8 +33,9 @@ static void add_list(const struct writer *writer, const struct filter_node *node
 
     buffer_text(sql, "CASE WHEN ");
     select_column(sql, writer->query, node->field, 0);
-    buffer_format(sql, " IS NOT NULL THEN coalesce((SELECT group_concat(%s, '; ') FROM json_each(",
-                  node->field->type == FIELD_REFS ? "value ->> '$.id'" : "value");
+    buffer_text(sql, " IS NOT NULL THEN coalesce((SELECT group_concat(");
+    buffer_text(sql, node->field->type == FIELD_REFS ? "value ->> '$.id'" : "value");
+    buffer_text(sql, ", '; ') FROM json_each(");
     select_column(sql, writer->query, node->field, 0);
     buffer_text(sql, ")), '') END");
 }

@@ -18,6 +18,7 @@
 
 enum {
     PAGE_MOST = 10000,    /* most rows of a page that Prefer may ask for */
+    KEYS_SURE = 150,      /* bytes of sort values that fit a token however they are escaped */
     PAGE_TAIL = 64 << 10, /* bytes of a body that a page's rows may not use */
     LINK_SIZE = 8 << 12,  /* bytes of a nextLink */
     SET_NAME = 128,       /* bytes of a set's name and its NUL */
@@ -745,6 +746,26 @@ static void add_next(const struct state *state, const struct target *target,
     buffer_literal_of(body, &link);
 }
 
+/* Why there is no token behind a row. */
+static bool no_token(size_t len, struct error *err)
+{
+    if (len <= KEYS_SURE)
+        return error_set(err, ERR_INTERNAL, NULL, "no memory for a token");
+    return error_set(err, ERR_UNSUPPORTED, "$orderby",
+                     "The texts that the rows are sorted by are too long to go on behind them; "
+                     "sort by another property.");
+}
+
+/* Bytes of the values that a token behind a row holds. */
+static size_t keys_len(sqlite3_stmt *row, int column)
+{
+    size_t len = 0;
+
+    for (; column < sqlite3_column_count(row); column++)
+        len += (size_t)sqlite3_column_bytes(row, column);
+    return len;
+}
+
 bool odata_page(const struct resource *const *catalogue, struct conn *conn,
                 const struct target *target, struct odata *odata, const struct query *query,
                 struct buffer *body, struct error *err)
@@ -756,6 +777,7 @@ bool odata_page(const struct resource *const *catalogue, struct conn *conn,
     bool is_row, has_token = true, is_full = query->limit == 0;
     char known[FINGERPRINT_SIZE], token[CURSOR_SIZE] = "";
     int64_t total;
+    size_t len = 0;
     uint32_t n = 0;
 
     query_known(conn_state(conn), query->as_of, known);
@@ -778,15 +800,15 @@ bool odata_page(const struct resource *const *catalogue, struct conn *conn,
         flat_json_row(&odata->shown, rows, &source, body);
         n++;
         is_full = n == query->limit || body->len + PAGE_TAIL > body->limit;
-        if (is_full)
+        if (is_full) {
             has_token = cursor_write(rows, width, odata->owner, known, token);
+            len = keys_len(rows, width);
+        }
     }
     buffer_text(body, n > 0 ? "\n]" : "]");
     if (is_row && !(odata->has_top && odata->top == n)) {
         if (!has_token)
-            return error_set(err, ERR_UNSUPPORTED, "$orderby",
-                             "The texts that the rows are sorted by are too long to go on behind "
-                             "them; sort by another property.");
+            return no_token(len, err);
         add_next(conn_state(conn), target, odata, query, token, n, body);
     }
     buffer_byte(body, '}');
