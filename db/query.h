@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "db/filter.h"
 #include "db/resource.h"
 #include "server/base/date.h"
 
@@ -59,6 +60,10 @@ struct term {
 struct sort {
     const struct field *field;
     bool descending;
+    bool is_column;   /* by one column of the field as it is told, .part of them; nulls are less
+                         than all else */
+    bool is_nullable; /* is_column: the column may be null */
+    size_t part;      /* is_column: which */
 };
 
 /** Where a page begins: the sort values and the id of the row before it, as the cursor carries
@@ -67,7 +72,9 @@ struct keyset {
     bool is_set;
     bool is_null[QUERY_SORTS + 1];
     bool is_integer[QUERY_SORTS + 1];
+    bool is_real[QUERY_SORTS + 1];
     int64_t integers[QUERY_SORTS + 1];
+    double reals[QUERY_SORTS + 1];
     const char *texts[QUERY_SORTS + 1]; /* the last is the id */
     size_t n;
 };
@@ -93,6 +100,7 @@ struct query {
                                             NULL: not given, and no default */
     const char *param_ids[QUERY_PARAMS]; /* CHOICE: the id behind it; DATE: its last day; NULL: none
                                           */
+    const struct filter *filter;         /* a condition that the client composed; NULL: none */
     const char *search;                  /* q=, as the request wrote it; NULL: not given */
     struct date_span world;              /* at=, during=, from=, to= */
     bool has_world;

@@ -87,22 +87,22 @@ void select_label(struct buffer *sql, const struct query *query, const struct fi
     buffer_format(sql, " AND id = %s)%s", id, is_then ? ")" : "");
 }
 
-static void add_columns(struct buffer *sql, const struct query *query, const struct field *field)
+void select_column(struct buffer *sql, const struct query *query, const struct field *field,
+                   size_t part)
 {
     switch (field->type) {
     case FIELD_NUMBER:
-        for (size_t i = 0; i < SELECT_NUMBER_PARTS; i++) {
-            buffer_text(sql, i > 0 ? ", " : "");
-            add_part(sql, field, select_number_parts[i]);
-        }
+        add_part(sql, field, select_number_parts[part]);
         break;
     case FIELD_REF:
-        buffer_format(sql, "%s, ", field->sql);
-        select_label(sql, query, field, field->sql);
-        if (field->kind_sql != NULL)
-            buffer_format(sql, ", %s", field->kind_sql);
-        if (is_place(field))
-            buffer_format(sql, ", (SELECT iso3 FROM places WHERE id = %s)", field->sql);
+        if (part == 0)
+            buffer_text(sql, field->sql);
+        else if (part == 1)
+            select_label(sql, query, field, field->sql);
+        else if (field->kind_sql != NULL)
+            buffer_text(sql, field->kind_sql);
+        else
+            buffer_format(sql, "(SELECT iso3 FROM places WHERE id = %s)", field->sql);
         break;
     case FIELD_REFS:
         /* The names stand in the list as they are now. */
@@ -116,6 +116,14 @@ static void add_columns(struct buffer *sql, const struct query *query, const str
         break;
     default:
         buffer_text(sql, field->sql);
+    }
+}
+
+static void add_columns(struct buffer *sql, const struct query *query, const struct field *field)
+{
+    for (size_t i = 0; i < select_width(field); i++) {
+        buffer_text(sql, i > 0 ? ", " : "");
+        select_column(sql, query, field, i);
     }
 }
 
@@ -393,9 +401,13 @@ static void add_term(struct buffer *sql, const struct term *term, bool definite,
 }
 
 /* The expression that rows are sorted by. */
-static void add_sort_key(struct buffer *sql, const struct field *field)
+static void add_sort_key(struct buffer *sql, const struct query *query, const struct sort *sort)
 {
-    if (field->type == FIELD_NUMBER) {
+    const struct field *field = sort->field;
+
+    if (sort->is_column) {
+        select_column(sql, query, field, sort->part);
+    } else if (field->type == FIELD_NUMBER) {
         buffer_text(sql, "coalesce(");
         add_part(sql, field, "best");
         buffer_text(sql, ", ");
@@ -415,7 +427,13 @@ static void add_sort_key(struct buffer *sql, const struct field *field)
 
 static bool is_sort_nullable(const struct sort *sort)
 {
-    return (sort->field->flags & FIELD_NULLABLE) != 0;
+    return sort->is_column ? sort->is_nullable : (sort->field->flags & FIELD_NULLABLE) != 0;
+}
+
+/* Nulls are last whichever way, but for columns, where they are the least. */
+static bool has_nulls_first(const struct sort *sort)
+{
+    return sort->is_column && !sort->descending;
 }
 
 /* The id is appended unless it stands there; it goes the way of the key before it, so that an index
@@ -437,11 +455,11 @@ static void add_order(struct buffer *sql, const struct query *query)
         const struct sort *sort = &query->sorts[i];
 
         buffer_text(sql, i > 0 ? ", " : "");
-        if (is_sort_nullable(sort)) { /* nulls last, whichever way */
-            add_sort_key(sql, sort->field);
-            buffer_text(sql, " IS NULL, ");
+        if (is_sort_nullable(sort)) {
+            add_sort_key(sql, query, sort);
+            buffer_text(sql, has_nulls_first(sort) ? " IS NOT NULL, " : " IS NULL, ");
         }
-        add_sort_key(sql, sort->field);
+        add_sort_key(sql, query, sort);
         buffer_text(sql, sort->descending ? " DESC" : "");
     }
     if (!has_id_key(query))
@@ -465,7 +483,7 @@ static void add_keyset(struct buffer *sql, const struct query *query)
         buffer_byte(sql, '(');
         for (size_t i = 0; i < query->n_sorts; i++) {
             buffer_text(sql, i > 0 ? ", " : "");
-            add_sort_key(sql, query->sorts[i].field);
+            add_sort_key(sql, query, &query->sorts[i]);
         }
         if (!has_id_key(query))
             buffer_format(sql, "%s%s", query->n_sorts > 0 ? ", " : "", query->resource->key);
@@ -479,23 +497,26 @@ static void add_keyset(struct buffer *sql, const struct query *query)
         const struct sort *sort = i < query->n_sorts ? &query->sorts[i] : NULL;
         bool descending = sort != NULL ? sort->descending : is_id_descending(query);
 
-        if (keyset->is_null[i]) {
+        if (keyset->is_null[i] && sort != NULL && has_nulls_first(sort)) {
+            add_sort_key(sql, query, sort);
+            buffer_text(sql, " IS NOT NULL");
+        } else if (keyset->is_null[i]) {
             buffer_text(sql, "0"); /* nothing comes behind a null but by the next keys */
         } else {
             if (sort != NULL)
-                add_sort_key(sql, sort->field);
+                add_sort_key(sql, query, sort);
             else
                 buffer_text(sql, query->resource->key);
             buffer_format(sql, " %s :k%zu", descending ? "<" : ">", i);
-            if (sort != NULL && is_sort_nullable(sort)) {
+            if (sort != NULL && is_sort_nullable(sort) && !has_nulls_first(sort)) {
                 buffer_text(sql, " OR ");
-                add_sort_key(sql, sort->field);
+                add_sort_key(sql, query, sort);
                 buffer_text(sql, " IS NULL");
             }
         }
         if (i + 1 < n) {
             buffer_text(sql, " OR (");
-            add_sort_key(sql, sort->field);
+            add_sort_key(sql, query, sort);
             buffer_format(sql, " IS :k%zu AND (", i);
         }
     }
@@ -551,6 +572,10 @@ void select_rows(struct buffer *sql, const struct query *query)
         add_term(sql, &query->terms[i], query->is_definite,
                  query->terms[i].field != query->unindexed);
     }
+    if (query->filter != NULL) {
+        buffer_text(sql, " AND ");
+        filter_write(sql, query, query->filter);
+    }
     if (query->search != NULL)
         add_search(sql, resource->search);
     if (query->key != NULL)
@@ -604,7 +629,7 @@ bool select_sql(const struct query *query, struct buffer *sql)
     add_fields(sql, query);
     for (size_t i = 0; i < query->n_sorts; i++) {
         buffer_text(sql, ", ");
-        add_sort_key(sql, query->sorts[i].field);
+        add_sort_key(sql, query, &query->sorts[i]);
     }
     if (!has_id_key(query))
         buffer_format(sql, ", %s", query->resource->key);
@@ -639,12 +664,19 @@ static void bind_integer(sqlite3_stmt *stmt, const char *name, int64_t value)
         sqlite3_bind_int64(stmt, index, value);
 }
 
+static void bind_real(sqlite3_stmt *stmt, const char *name, double value)
+{
+    int index = sqlite3_bind_parameter_index(stmt, name);
+
+    if (index > 0)
+        sqlite3_bind_double(stmt, index, value);
+}
+
 static void bind_value(sqlite3_stmt *stmt, const struct term *term, const struct query *query,
                        size_t i)
 {
     const struct value *value = &query->values[i];
     char name[24], last[24];
-    int index;
 
     snprintf(name, sizeof(name), ":v%zu", i);
     snprintf(last, sizeof(last), ":w%zu", i);
@@ -660,9 +692,7 @@ static void bind_value(sqlite3_stmt *stmt, const struct term *term, const struct
         bind_integer(stmt, name, value->integer);
         break;
     case FIELD_REAL:
-        index = sqlite3_bind_parameter_index(stmt, name);
-        if (index > 0)
-            sqlite3_bind_double(stmt, index, value->real);
+        bind_real(stmt, name, value->real);
         break;
     default:
         select_bind_text(stmt, name, value->text);
@@ -679,6 +709,8 @@ static void bind_keyset(sqlite3_stmt *stmt, const struct keyset *keyset)
             continue;
         if (keyset->is_integer[i])
             bind_integer(stmt, name, keyset->integers[i]);
+        else if (keyset->is_real[i])
+            bind_real(stmt, name, keyset->reals[i]);
         else
             select_bind_text(stmt, name, keyset->texts[i]);
     }
@@ -720,6 +752,8 @@ void select_bind(sqlite3_stmt *stmt, const struct query *query)
         for (size_t j = 0; j < query->terms[i].n_values; j++)
             bind_value(stmt, &query->terms[i], query, query->terms[i].first + j);
     }
+    if (query->filter != NULL)
+        filter_bind(stmt, query->filter);
     bind_keyset(stmt, &query->keyset);
 }
 

@@ -24,6 +24,11 @@ extern const char *const select_number_parts[SELECT_NUMBER_PARTS];
 /** Columns that a field takes up in a row: 1, 2 or 3 for references, 6 for numbers. */
 size_t select_width(const struct field *field);
 
+/** Writes one of the columns that a field takes up in a row, `part` of select_width(). */
+struct buffer;
+void select_column(struct buffer *sql, const struct query *query, const struct field *field,
+                   size_t part);
+
 /**
  * Opens the rows of a page, or the one row of query->key.
  *
@@ -81,7 +86,6 @@ bool select_check(struct conn *conn, const struct resource *resource, struct err
  *
  * Errors: false when it does not fit the buffer.
  */
-struct buffer;
 bool select_sql(const struct query *query, struct buffer *sql);
 
 /* Parts of a statement, for the one other composer of SQL (db/stats.c). Each breaks the buffer when

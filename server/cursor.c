@@ -24,6 +24,8 @@ static json_t *column_new(sqlite3_stmt *row, int column)
         return json_null();
     case SQLITE_INTEGER:
         return json_integer(sqlite3_column_int64(row, column));
+    case SQLITE_FLOAT:
+        return json_real(sqlite3_column_double(row, column));
     default:
         return json_string((const char *)sqlite3_column_text(row, column));
     }
@@ -106,6 +108,9 @@ static bool take(struct query *query, const json_t *value)
     } else if (json_is_integer(value)) {
         keyset->is_integer[i] = true;
         keyset->integers[i] = json_integer_value(value);
+    } else if (json_is_real(value)) {
+        keyset->is_real[i] = true;
+        keyset->reals[i] = json_real_value(value);
     } else if (json_is_string(value)) {
         size_t size = json_string_length(value) + 1;
 

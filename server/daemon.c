@@ -124,6 +124,7 @@ struct client {
     char method[16];           /* for the log, cut */
     const char *if_none_match; /* borrowed until the request is done; NULL: not sent */
     const char *accept;        /* the same */
+    const char *prefer;        /* the same */
     const char *preflight;     /* same */
     const char *accept_encoding, *range, *if_range; /* same */
     char id[REQUEST_ID_SIZE];
@@ -366,7 +367,7 @@ static void client_forget_target(struct client *client)
 static void forget_head(struct client *client)
 {
     client->if_none_match = client->preflight = client->accept = NULL;
-    client->accept_encoding = client->range = client->if_range = NULL;
+    client->accept_encoding = client->range = client->if_range = client->prefer = NULL;
 }
 
 static void on_connect(struct worker *worker, struct MHD_Connection *conn, void **socket_context)
@@ -509,6 +510,7 @@ struct head {
     const char *id;
     const char *if_none_match;
     const char *accept;
+    const char *prefer;
     const char *preflight;
     const char *accept_encoding;
     const char *range;
@@ -582,6 +584,8 @@ static enum MHD_Result on_field(void *cls, enum MHD_ValueKind kind, const char *
         head->if_range = value;
     } else if (strcasecmp(name, "Access-Control-Request-Method") == 0) {
         head->preflight = value;
+    } else if (strcasecmp(name, "Prefer") == 0) {
+        head->prefer = value;
     } else if (strcasecmp(name, "X-Request-Id") == 0) {
         head->id = value;
     }
@@ -842,6 +846,7 @@ static struct request request_of(const struct client *client, const char *method
         .target = client->target != NULL ? client->target : "/",
         .if_none_match = client->if_none_match,
         .accept = client->accept,
+        .prefer = client->prefer,
         .preflight = client->preflight,
         .accept_encoding = client->accept_encoding,
         .range = client->range,
@@ -891,6 +896,7 @@ static enum MHD_Result begin(struct worker *worker, struct MHD_Connection *conn,
     snprintf(client->method, sizeof(client->method), "%s", method);
     client->if_none_match = head.if_none_match;
     client->accept = head.accept;
+    client->prefer = head.prefer;
     client->preflight = head.preflight;
     client->accept_encoding = head.accept_encoding;
     client->range = head.range;

@@ -92,6 +92,12 @@ const struct option options[] = {
       .initial = "127.0.0.1:8080",
       .text =
           "Where to listen; IPv6 as [::1]:8080; port 0 takes a free one, which the log tells." },
+    { .name = "public-url",
+      .type = OPTION_URL,
+      .commands = SERVE | GET,
+      MEMBER(public_url),
+      .text = "Where clients find the service, for the links of OData, which have to be absolute "
+              "(default: the address of --listen). The Host of a request is never believed." },
     { .name = "dataset",
       .type = OPTION_FILE,
       .commands = SERVE | GET | PRINT | EXPORT,
@@ -327,6 +333,7 @@ static const char *option_value(const struct option *option)
         [OPTION_CHOICE] = "LEVEL",
         [OPTION_ADDRESS] = "ADDRESS:PORT",
         [OPTION_DAY] = "DAY",
+        [OPTION_URL] = "URL",
     };
 
     return values[option->type];
@@ -443,6 +450,19 @@ static bool refuse_choice(const struct option *option, const char *value, const 
     return false;
 }
 
+/* "https://figures.example:8443": a scheme and a host, nothing that could end a link early. */
+static bool is_origin(const char *value)
+{
+    static const char safe[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.:[]";
+    const char *host = strncmp(value, "https://", 8) == 0  ? value + 8
+                       : strncmp(value, "http://", 7) == 0 ? value + 7
+                                                           : "";
+    size_t len = strlen(host);
+
+    return len > 0 && len < 200 && strspn(host, safe) == len;
+}
+
 static bool set_text(char **member, const char *value, const char *origin, struct error *err)
 {
     char *copy = strdup(value);
@@ -493,6 +513,13 @@ static bool option_set(const struct option *option, const char *value, const cha
             return error_set(err, ERR_INPUT, NULL,
                              "%s takes the name of a file, not an empty text.", origin);
         return set_text(member, value, origin, err);
+    case OPTION_URL:
+        if (!is_origin(value))
+            return error_set(err, ERR_INPUT, NULL,
+                             "%s takes a scheme and a host, such as https://figures.example, not "
+                             "'%.80s'.",
+                             origin, value);
+        return set_text(member, value, origin, err);
     case OPTION_DAY:
         if (!date_is_day(value))
             return error_set(err, ERR_INPUT, NULL, "%s takes a day as 2025-04-04, not '%.80s'.",
@@ -516,7 +543,8 @@ void settings_done(struct settings *settings)
     if (settings == NULL)
         return;
     for (const struct option *option = options; option->name != NULL; option++) {
-        if (option->type == OPTION_FILE || option->type == OPTION_DAY) {
+        if (option->type == OPTION_FILE || option->type == OPTION_DAY
+            || option->type == OPTION_URL) {
             char **member = (char **)(void *)((char *)settings + option->offset);
 
             free(*member);

@@ -46,6 +46,7 @@ enum option_type {
     OPTION_CHOICE,  /* one of .choices; the value is its index */
     OPTION_ADDRESS, /* ADDRESS:PORT */
     OPTION_DAY,     /* one exact day, YYYY-MM-DD */
+    OPTION_URL,     /* scheme and host, and no path: https://figures.example */
 };
 
 /** One option: the master copy of its names, limits and prose. Its place in settings is .offset. */
@@ -83,6 +84,7 @@ struct settings {
     const char *operands[OPERANDS_MAX]; /* borrowed from argv; NULL: not given */
 
     struct address listen;
+    char *public_url;                /* where clients find the service; NULL: as .listen */
     char *dataset;                   /* dataset file */
     char *config;                    /* settings file; NULL: none */
     int64_t workers;                 /* threads; 0: one for each core */

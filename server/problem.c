@@ -8,6 +8,7 @@
 
 #include "server/base/buffer.h"
 #include "server/base/cleanup.h"
+#include "server/odata.h"
 #include "server/render_json.h"
 #include "server/serve.h"
 
@@ -18,6 +19,7 @@ enum {
 static const struct problem problems[ERR__MAX] = {
     [ERR_NONE] = { 500, "internal_error", "Internal error", 0 },
     [ERR_PATH_UNKNOWN] = { 404, "unknown_path", "No such path", 0 },
+    [ERR_UNSUPPORTED] = { 501, "not_implemented", "Not implemented", 0 },
     [ERR_ITEM_UNKNOWN] = { 404, "unknown_id", "No such item", 0 },
     [ERR_ITEM_GONE] = { 410, "withdrawn", "Withdrawn", 0 },
     [ERR_METHOD] = { 405, "method_not_allowed", "Method not allowed", 0 },
@@ -60,34 +62,39 @@ static json_t *allowed_new(const char *lines)
     return list;
 }
 
+static const char *detail_of(const struct error *err, const struct problem *problem)
+{
+    return problem->status == 500
+               ? "The server failed; its log has the particulars under the request's id."
+               : err->detail;
+}
+
 static json_t *document_new(const struct error *err, const struct problem *problem, int status,
                             const char *id)
 {
-    bool is_ours = problem->status == 500;
     char type[64];
 
     snprintf(type, sizeof(type), "urn:bluehelm:problem:%s",
              status == 308 ? "moved" : problem->code);
-    return json_pack(
-        "{s:s, s:s, s:i, s:s*, s:s, s:s*, s:o*, s:s*, s:s*, s:s}", "type", type, "title",
-        status == 308 ? "Moved permanently" : problem->title, "status", status, "detail",
-        is_ours ? "The server failed; its log has the particulars under the request's id."
-                : err->detail,
-        "code", status == 308 ? "moved" : problem->code, "param", err->param[0] ? err->param : NULL,
-        "allowed", err->allowed[0] ? allowed_new(err->allowed) : NULL, "did_you_mean",
-        err->did_you_mean[0] ? err->did_you_mean : NULL, "location",
-        err->location[0] ? err->location : NULL, "request_id", id);
+    return json_pack("{s:s, s:s, s:i, s:s*, s:s, s:s*, s:o*, s:s*, s:s*, s:s}", "type", type,
+                     "title", status == 308 ? "Moved permanently" : problem->title, "status",
+                     status, "detail", detail_of(err, problem), "code",
+                     status == 308 ? "moved" : problem->code, "param",
+                     err->param[0] ? err->param : NULL, "allowed",
+                     err->allowed[0] ? allowed_new(err->allowed) : NULL, "did_you_mean",
+                     err->did_you_mean[0] ? err->did_you_mean : NULL, "location",
+                     err->location[0] ? err->location : NULL, "request_id", id);
 }
 
 void problem_render(const struct error *err, const struct request *request, struct reply *ret)
 {
     const struct problem *problem = problem_of(err->code);
     int status = err->location[0] != '\0' ? 308 : problem->status;
-    json_auto_t *document = document_new(err, problem, status, request->id);
+    bool is_odata = odata_is_target(request->target);
     defer(buffer_done) struct buffer body = BUFFER_INIT(PROBLEM_SIZE);
 
     ret->status = status;
-    if (problem->status >= 500)
+    if (problem->status >= 500 && err->code != ERR_UNSUPPORTED)
         snprintf(ret->log_detail, sizeof(ret->log_detail), "%.255s", err->detail);
     reply_header(ret, "Cache-Control", status == 308 ? "public, max-age=60" : "no-store");
     if (status == 308)
@@ -98,9 +105,17 @@ void problem_render(const struct error *err, const struct request *request, stru
         snprintf(seconds, sizeof(seconds), "%d", problem->retry_after);
         reply_header(ret, "Retry-After", seconds);
     }
-    render_json_document(document, JSON_COMPACT, &body);
+    if (is_odata) {
+        reply_header(ret, "OData-Version", "4.0");
+        odata_error(err, status == 308 ? "moved" : problem->code, detail_of(err, problem), &body);
+    } else {
+        json_auto_t *document = document_new(err, problem, status, request->id);
+
+        render_json_document(document, JSON_COMPACT, &body);
+    }
     if (!buffer_byte(&body, '\n')) /* every body ends in a newline */
         return;
     ret->body = buffer_steal(&body, &ret->len);
-    ret->content_type = "application/problem+json";
+    ret->content_type = is_odata ? "application/json;odata.metadata=minimal;IEEE754Compatible=false"
+                                 : "application/problem+json";
 }

@@ -6,6 +6,7 @@
 #include "server/base/buffer.h"
 #include "server/base/cleanup.h"
 #include "server/export.h"
+#include "server/odata.h"
 #include "server/target.h"
 
 /** Paths of one segment. */
@@ -154,7 +155,7 @@ bool route_fits(const struct route *route, enum format format)
 {
     if (format == FORMAT_JSON)
         return true;
-    return route->resource != NULL && route->kind != ROUTE_ITEM
+    return route->resource != NULL && route->kind != ROUTE_ITEM && route->kind != ROUTE_ODATA
            && format_fits(route->resource, format, route->kind == ROUTE_STATS);
 }
 
@@ -236,7 +237,16 @@ bool route_find(const struct resource *const *catalogue, const struct target *ta
         *ret = route;
         return true;
     }
-    if (n == 1) {
+    if (strcmp(target->segments[0], "odata") == 0) {
+        if (!odata_route(catalogue, target, &route, err))
+            return false;
+        if (n == 1 && !target->has_slash)
+            return wrong_slash(target, true, err);
+        if (n == 1) {
+            *ret = route;
+            return true;
+        }
+    } else if (n == 1) {
         if (!find_document(target->segments[0], &route, err))
             return false;
     } else if (strcmp(target->segments[0], "v1") == 0
@@ -279,6 +289,9 @@ void route_template(const struct route *route, char *ret, size_t size)
         break;
     case ROUTE_PACKAGE:
         snprintf(ret, size, "/v1/export/%s", EXPORT_PACKAGE_NAME);
+        break;
+    case ROUTE_ODATA:
+        odata_template(route, ret, size);
         break;
     case ROUTE_COLLECTION:
         if (route->is_export)

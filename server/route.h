@@ -26,6 +26,7 @@ enum route_kind {
     ROUTE_EXPORTS,    /* "/v1/export/": what can be taken away whole */
     ROUTE_DATABASE,   /* "/v1/export/bluehelm.db": the dataset file */
     ROUTE_PACKAGE,    /* "/v1/export/datapackage.json": what the exports hold */
+    ROUTE_ODATA,      /* "/odata/" and all below it */
     ROUTE_GRAPH,      /* "/v1/graph", "/v1/actors/{id}/network": a report on a graph */
 };
 
@@ -38,6 +39,7 @@ struct route {
                                         are told in full */
     const struct resource *parent;   /* CHILD, and GRAPH below an item: whose; NULL: nobody's */
     const struct field *filter;      /* CHILD: field of the child that is set */
+    int odata;                       /* ODATA: enum odata_kind of server/odata.h */
     const char *param;               /* GRAPH below an item: its declared parameter that is set */
     const char *id;                  /* ITEM, CHILD, GRAPH below an item: id in the path */
     size_t id_segment;               /* where there is an id: which segment of the path that is */

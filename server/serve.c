@@ -24,6 +24,7 @@
 #include "server/fingerprint.h"
 #include "server/graph.h"
 #include "server/metrics.h"
+#include "server/odata.h"
 #include "server/openapi.h"
 #include "server/problem.h"
 #include "server/query.h"
@@ -55,7 +56,8 @@ struct work {
     struct query query;
     struct stats_request stats; /* of ROUTE_STATS alone */
     struct buffer fields;       /* what query.fields_json points to */
-    bool is_by_accept;          /* another Accept could have had another form */
+    const char *varies_by;      /* headers of the request that the form depends on; NULL: none */
+    const char *manner;         /* what else than the target the answer depends on; NULL: nothing */
     bool is_known;              /* the client has it, whatever it is: only the headers are sent */
     bool is_tagged;             /* etag is set */
     char etag[FINGERPRINT_SIZE + 2]; /* of the body as it is; a coded one has an end of its own */
@@ -138,7 +140,8 @@ static bool set_etag(struct work *work)
     if (canonical.broken)
         return error_set(work->err, ERR_INTERNAL, NULL, "no memory for an entity tag");
     fingerprint((const char *const[]){ conn_state(work->conn)->digest, BLUEHELM_VERSION,
-                                       format_name(work->route.format), canonical.data, NULL },
+                                       format_name(work->route.format), canonical.data,
+                                       work->manner, NULL },
                 digest);
     snprintf(work->etag, sizeof(work->etag), "\"%s\"", digest);
     work->is_tagged = true;
@@ -735,10 +738,14 @@ static bool absent(struct work *work, const struct query *query)
             query->key);
     case SELECT_RENAMED: {
         defer(buffer_done) struct buffer path = BUFFER_INIT(sizeof(err->location) - 1);
+        const char *given = work->target.segments[work->route.id_segment];
+        char entity[SELECT_ID_SIZE + 96];
 
-        work->target.segments[work->route.id_segment] = id;
+        snprintf(entity, sizeof(entity), "%.*s('%s')", (int)strcspn(given, "("), given, id);
+        work->target.segments[work->route.id_segment] =
+            work->route.kind == ROUTE_ODATA ? entity : id;
         target_write(&work->target, NULL, &path);
-        work->target.segments[work->route.id_segment] = query->key;
+        work->target.segments[work->route.id_segment] = given;
         if (path.broken && !path.overflow)
             return error_set(err, ERR_INTERNAL, NULL, "no memory for a redirect");
         error_set(err, ERR_ITEM_UNKNOWN, NULL, "'%.100s' is another name of '%s'.", query->key, id);
@@ -1262,6 +1269,79 @@ static bool serve_metrics(struct work *work)
     return true;
 }
 
+/* ---- OData ---- */
+
+static void free_odata(struct odata **odata)
+{
+    odata_free(*odata);
+}
+
+static bool add_odata(struct work *work, struct odata *odata, struct buffer *body)
+{
+    const struct resource *const *catalogue = work->service->catalogue;
+    int64_t total;
+    bool is_row;
+
+    switch (odata->kind) {
+    case ODATA_SERVICE:
+        odata_service(catalogue, odata, body);
+        return true;
+    case ODATA_METADATA:
+        odata_metadata(catalogue, body);
+        return true;
+    case ODATA_COUNT:
+        if (!select_count(work->conn, &work->query, &total, work->err))
+            return false;
+        buffer_integer(body, total);
+        return true;
+    case ODATA_ENTITY:
+        if (!odata_entity(catalogue, work->conn, odata, &work->query, body, &is_row, work->err))
+            return false;
+        return is_row || absent(work, &work->query);
+    default:
+        return odata_page(catalogue, work->conn, &work->target, odata, &work->query, body,
+                          work->err);
+    }
+}
+
+static bool serve_odata(struct work *work)
+{
+    const struct state *state = conn_state(work->conn);
+    defer(buffer_done) struct buffer body = BUFFER_INIT(work->service->body_limit);
+    defer(free_odata) struct odata *odata = calloc(1, sizeof(*odata));
+    bool is_document = work->route.odata == ODATA_SERVICE || work->route.odata == ODATA_METADATA;
+    char page[48];
+
+    if (odata == NULL)
+        return error_set(work->err, ERR_INTERNAL, NULL, "no memory for an OData request");
+    work->query.as_of[0] = '\0';
+    if (is_document
+            ? !odata_read_document(&work->target, &work->route, work->request,
+                                   work->service->public_url, odata, work->err)
+            : !odata_read(work->service->catalogue, state, &work->target, &work->route,
+                          work->request, work->service->public_url, odata, &work->query, work->err)
+                  || !query_resolve(work->conn, &work->query, work->err) || !bind_fields(work))
+        return false;
+    work->manner = odata->manner;
+    if (!set_etag(work))
+        return false;
+    work->manner = NULL;
+    work->varies_by = "Accept, Prefer";
+    reply_header(work->reply, "OData-Version", "4.0");
+    if (is_not_modified(work))
+        return true;
+    if (!add_odata(work, odata, &body) || !take_body(work, &body))
+        return false;
+    work->reply->content_type = odata_type(odata);
+    work->is_known = is_any_enough(work);
+    if (odata->is_page_by_client && odata->kind == ODATA_SET) {
+        snprintf(page, sizeof(page), "odata.maxpagesize=%u", odata->page);
+        reply_header(work->reply, "Preference-Applied", page);
+    }
+    add_validators(work, work->etag);
+    return true;
+}
+
 static bool serve_options(struct work *work)
 {
     work->reply->status = 204;
@@ -1281,13 +1361,13 @@ static bool choose_format(struct work *work)
     const char *name = target_param(&work->target, "format");
     enum format format = FORMAT_JSON;
 
-    work->is_by_accept = false;
+    work->varies_by = NULL;
     if (!route_is_list(&work->route) || work->route.is_export)
         return true; /* format= is no parameter there, which query.c says */
     if (name == NULL) {
-        work->is_by_accept = work->route.format == FORMAT_JSON;
+        work->varies_by = work->route.format == FORMAT_JSON ? "Accept" : NULL;
         format = format_accepted(work->request->accept);
-        if (work->is_by_accept && route_fits(&work->route, format))
+        if (work->varies_by != NULL && route_fits(&work->route, format))
             work->route.format = format;
         return true;
     }
@@ -1331,6 +1411,8 @@ static bool run(struct work *work)
             return false;
         conn_deadline(work->conn, work->service->deadline_ms);
     }
+    if (work->route.kind == ROUTE_ODATA)
+        return serve_odata(work);
     if (!choose_format(work))
         return false;
     if (work->route.kind == ROUTE_DATABASE)
@@ -1438,12 +1520,14 @@ static void encode(struct work *work)
     bool is_text = reply->status == 304 ? work->route.kind != ROUTE_DATABASE
                                         : coding_fits(reply->content_type);
     bool is_varied = is_text && (work->is_tagged || reply->len >= CODING_LEAST);
+    char varies[64];
 
-    if (is_varied || work->is_by_accept)
-        reply_header(reply, "Vary",
-                     !is_varied           ? "Accept"
-                     : work->is_by_accept ? "Accept, Accept-Encoding"
-                                          : "Accept-Encoding");
+    if (is_varied || work->varies_by != NULL) {
+        snprintf(varies, sizeof(varies), "%s%s%s", work->varies_by != NULL ? work->varies_by : "",
+                 is_varied && work->varies_by != NULL ? ", " : "",
+                 is_varied ? "Accept-Encoding" : "");
+        reply_header(reply, "Vary", varies);
+    }
     if (wants_coding(work, coding) && code_body(work, coding))
         return;
     if (is_ranged(&work->route) && reply->status < 300 && reply->source.read == NULL)
@@ -1474,9 +1558,11 @@ void serve(const struct service *service, const struct request *request, struct 
     work.service = service;
     work.request = request;
     work.conn = NULL;
-    work.is_by_accept = work.is_known = work.is_tagged = false;
+    work.varies_by = NULL;
+    work.is_known = work.is_tagged = false;
     work.route.kind = ROUTE_INDEX;
     work.route.is_export = false;
+    work.manner = NULL;
     work.route.format = FORMAT_JSON;
     work.reply = ret;
     work.err = &err;
@@ -1484,7 +1570,8 @@ void serve(const struct service *service, const struct request *request, struct 
     if (!run(&work)) {
         restart(ret, err.code == ERR_METHOD || err.code == ERR_RANGE);
         problem_render(&err, request, ret);
-        work.is_tagged = work.is_by_accept = work.is_known = false;
+        work.varies_by = NULL;
+        work.is_tagged = work.is_known = false;
     }
     encode(&work);
     if (work.is_known)

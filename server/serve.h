@@ -23,6 +23,7 @@ struct request {
     const char *preflight;       /* Access-Control-Request-Method; NULL: not sent */
     const char *accept;          /* header value; NULL: not sent */
     const char *accept_encoding; /* same */
+    const char *prefer;          /* same */
     const char *range;           /* same */
     const char *if_range;        /* same */
     const char *id;              /* request id, of the client or ours; never NULL */
@@ -74,6 +75,8 @@ struct service {
     const struct resource *const *catalogue; /* NULL-terminated */
     struct dataset *dataset;                 /* where the current dataset is found */
     struct exports *exports; /* what is kept of its exports (server/export.h); NULL: nothing is */
+    const char *public_url;  /* where the service is found, as "https://host", for those who take no
+                                relative links (OData); NULL: links are relative */
     unsigned deadline_ms;    /* most time one query may take; 0: no limit */
     size_t body_limit;       /* most bytes of a reply's body */
     struct metrics *metrics; /* what the process counts; NULL: nothing */

@@ -9,6 +9,7 @@
 enum error_code {
     ERR_NONE,
     ERR_PATH_UNKNOWN,      /* no such path */
+    ERR_UNSUPPORTED,       /* a part of OData that is not served */
     ERR_ITEM_UNKNOWN,      /* the collection has no such id */
     ERR_ITEM_GONE,         /* it had one, and it was withdrawn */
     ERR_METHOD,            /* the path does not take this method */

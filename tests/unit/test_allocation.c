@@ -230,6 +230,25 @@ static void changes_and_the_codebook_survive_too(void **state)
     assert_survives(*state, "/v1/meta/fields?limit=1", 37, false, true);
 }
 
+static void odata_survives_too(void **state)
+{
+    static const char *const asked[] = {
+        "/odata/casualties?$top=2&$count=true&$select=id,mission_name,perpetrators",
+        "/odata/missions?$filter=contains(sources,'a')%20or%20name%20eq%20'x'&$orderby=name",
+        "/odata/missions('unfix')",
+        "/odata/missions('UNFIX')",
+        "/odata/missions/$count?$filter=end%20eq%20null",
+        "/odata/missions?$filter=nam%20eq%201",
+        "/odata/",
+    };
+
+    for (size_t i = 0; i < sizeof(asked) / sizeof(*asked); i++) {
+        assert_survives(*state, asked[i], 1, false, false);
+        assert_survives(*state, asked[i], 1, false, true);
+        assert_survives(*state, asked[i], 67, true, false);
+    }
+}
+
 static void searches_survive_too(void **state)
 {
     assert_survives(*state, "/v1/search?q=niger+-raid&limit=2", 7, false, false);
@@ -286,6 +305,7 @@ int main(void)
         cmocka_unit_test(a_request_on_a_new_connection_survives_too),
         cmocka_unit_test(changes_and_the_codebook_survive_too),
         cmocka_unit_test(searches_survive_too),
+        cmocka_unit_test(odata_survives_too),
         cmocka_unit_test(the_api_document_survives_too),
         cmocka_unit_test(a_dataset_is_published_whole_or_not_at_all),
     };

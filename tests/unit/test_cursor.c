@@ -68,19 +68,21 @@ static void what_is_written_is_read_with_its_types(void **state)
 
     assert_true(write_cursor(*state,
                              "SELECT 'not a key', NULL, -9223372036854775808, 9223372036854775807,"
-                             " '', 'Tïn \"ville\"', 'the-id'",
+                             " '', 'Tïn \"ville\"', 0.1, 'the-id'",
                              text));
-    sort_by(5);
+    sort_by(6);
     assert_true(cursor_read(text, owner, digest, &query, &err));
     assert_true(query.keyset.is_set);
-    assert_int_equal(query.keyset.n, 6);
+    assert_int_equal(query.keyset.n, 7);
     assert_true(query.keyset.is_null[0]);
     assert_true(query.keyset.is_integer[1]);
     assert_true(query.keyset.integers[1] == INT64_MIN);
     assert_true(query.keyset.integers[2] == INT64_MAX);
     assert_string_equal(query.keyset.texts[3], "");
     assert_string_equal(query.keyset.texts[4], "Tïn \"ville\"");
-    assert_string_equal(query.keyset.texts[5], "the-id");
+    assert_true(query.keyset.is_real[5]);
+    assert_true(query.keyset.reals[5] == 0.1); /* to the last digit: it has to be found again */
+    assert_string_equal(query.keyset.texts[6], "the-id");
 }
 
 static void a_cursor_needs_no_quoting_in_a_url(void **state)
@@ -186,8 +188,9 @@ static void garbage_is_refused(void **state)
 static void a_forged_cursor_of_odd_types_is_refused(void **state)
 {
     static const char *const rests[] = {
-        "[\"fedcba9876543210\",1.5,\"a\"]",   "[\"fedcba9876543210\",[],\"a\"]",
-        "[\"fedcba9876543210\",{},\"a\"]",    "[\"fedcba9876543210\",true,\"a\"]",
+        "[\"fedcba9876543210\",[],\"a\"]",
+        "[\"fedcba9876543210\",{},\"a\"]",
+        "[\"fedcba9876543210\",true,\"a\"]",
         "[\"fedcba9876543210\",\"a\",false]",
     };
 
