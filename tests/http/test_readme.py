@@ -25,7 +25,7 @@ def test_the_readme_works_a_line_for_each_kind_of_question():
 @pytest.mark.parametrize("where,path,answer", examples(), ids=[where for where, _, _ in examples()])
 def test_a_worked_line_of_the_readme_answers_as_printed(api, where, path, answer):
     status = 400 if path == ".detail" else 200  # what is refused is shown as well
-    body = api.get(where, status=status).body
+    body = api.get(where, status=status, check=not where.startswith("/odata/")).body  # OData has metadata of its own
     if path is not None:
         body = subprocess.run(["jq", "-c", path], input=body, capture_output=True, check=True).stdout
     assert body.decode() == answer
