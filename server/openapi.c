@@ -373,17 +373,21 @@ static const struct {
       "'#/components/schemas/Problem'}}}}" },
 };
 
-const char openapi_about[] = "Facts about peacekeeping missions, each with who says so, in which "
-                             "source, and since when that was known. "
-                             "No key, read only. Every path takes GET, HEAD (the same headers, no "
-                             "body) and OPTIONS; what is not described "
-                             "here is refused and never ignored, but for utm_* and _. Filters: the "
-                             "same one repeated means or, different ones "
-                             "mean and. World time (at, during, from, to) asks when it was so, "
-                             "knowledge time (as_of) since when it was said. The permalink of an "
-                             "answer gives the same bytes for ever; places, codes, definitions, "
-                             "series and what facts are called have no knowledge time and may be "
-                             "corrected.";
+const char openapi_about[] =
+    "Facts about peacekeeping missions, each with who says so, in which "
+    "source, and since when that was known. "
+    "No key, read only. Every path takes GET, HEAD (the same headers, no "
+    "body) and OPTIONS; what is not described "
+    "here is refused and never ignored, but for utm_* and _. Filters: the "
+    "same one repeated means or, different ones "
+    "mean and. A list has a page of rows with all that belongs to them; "
+    "with .json, .csv, .ndjson or (where rows have places) .geojson behind "
+    "its path it is all rows, in plain columns of one type. World time "
+    "(at, during, from, to) asks when it was so, "
+    "knowledge time (as_of) since when it was said. The permalink of an "
+    "answer gives the same bytes for ever; places, codes, definitions, "
+    "series and what facts are called have no knowledge time and may be "
+    "corrected.";
 
 static void add(struct draft *draft, json_t *object, const char *key, json_t *value)
 {

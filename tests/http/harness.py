@@ -56,6 +56,56 @@ def target(path, params=(), **more):
     return f"{path}?{query}" if query else path
 
 
+NUMBERS = {"integer": int, "number": float, "boolean": {"true": True, "false": False}.__getitem__}
+
+
+def kinds(schema):
+    """The types that a column may have, as a set."""
+    kind = schema.get("type", "string")
+    return {kind} if isinstance(kind, str) else set(kind)
+
+
+def cells(text):
+    """The lines of CSV after RFC 4180, each a list of (text, whether it stood in quotes): an empty cell is a null, a quoted one a text."""
+    lines, line, at = [], [], 0
+    while at < len(text):
+        if text[at] == '"':
+            end = at + 1
+            while text[end] != '"' or text[end:end + 2] == '""':
+                end += 2 if text[end] == '"' else 1
+            line.append((text[at + 1:end].replace('""', '"'), True))
+            at = end + 1
+        else:
+            end = re.compile(r"[,\r]").search(text, at).start()
+            assert '"' not in text[at:end] and "\n" not in text[at:end], f"a cell without quotes: {text[at:end]!r}"
+            line.append((text[at:end], False))
+            at = end
+        if text[at] == ",":
+            at += 1
+            continue
+        assert text[at:at + 2] == "\r\n", f"a line ends in {text[at:at + 2]!r}"
+        lines.append(line)
+        line, at = [], at + 2
+    assert not line
+    return lines
+
+
+def read_csv(body, columns):
+    """The rows of a CSV body by the schemas of its columns: a cell of another type fails."""
+    header, *lines = cells(body.decode().removeprefix("\ufeff"))
+    names = [name for name, _ in header]
+    assert names and len(set(names)) == len(names) and set(names) <= set(columns), f"the header {names} and the schema {list(columns)}"
+    assert names == [name for name in columns if name in names], "columns in another order than the schema says"
+    makers = [next((NUMBERS[kind] for kind in kinds(columns[name]) if kind in NUMBERS), str) for name in names]
+    rows = []
+    for line in lines:
+        assert len(line) == len(names), f"{len(line)} cells under {len(names)} columns"
+        for (text, is_quoted), make in zip(line, makers):
+            assert make is str or not is_quoted, f"a number in quotes: {text!r}"
+        rows.append({name: None if text == "" and not is_quoted else make(text) for name, (text, is_quoted), make in zip(names, line, makers)})
+    return rows
+
+
 class Document:
     """An OpenAPI document as a judge of answers."""
 
@@ -98,12 +148,76 @@ class Document:
         return jsonschema.Draft202012Validator(schema, format_checker=FORMATS)
 
     def template(self, path):
-        if path == "/v1/":  # the index, which is documented at "/"
-            path = "/"
-        for pattern, template in self.paths:
-            if pattern.match(path):
-                return template
-        return None
+        """The template with the fewest blanks that a path matches: stats.csv is no {id}, and {id}.csv is nearer than {id}."""
+        path = "/" if path == "/v1/" else path  # the index, which is documented at "/"
+        found = [template for pattern, template in self.paths if pattern.match(path)]
+        return min(found, key=lambda template: (template.count("{"), -len(template)), default=None)
+
+    def template_of(self, path, query, content_type):
+        """The template whose answer this is: format= and Accept ask at a list's path for that of another."""
+        template = self.template(path)
+        if "format=rows" in query.split("&") and template is not None and template + ".json" in self.media:
+            return template + ".json"
+        if self.media.get(template) != content_type:
+            return next((other for other, media in self.media.items() if media == content_type and template is not None
+                         and other.startswith(template + ".")), template)
+        return template
+
+    @staticmethod
+    def flat_row(schema):
+        """The schema of the rows of a flat form; None: the path's answer is in none."""
+        if schema.get("type") == "array":
+            return schema["items"]
+        features = schema.get("properties", {}).get("features")
+        return features["items"]["properties"]["properties"] if features else schema.get("x-row")
+
+    def flat_rows(self, template, body):
+        """The rows of a flat body, in the types that the document says."""
+        media = self.media[template].partition(";")[0]
+        columns = self.flat_row(self.schemas[template])["properties"]
+        if media == "text/csv":
+            return read_csv(body, columns)
+        if media == "application/x-ndjson":
+            assert body.endswith(b"\n") and b"\r" not in body
+            return [load(line) for line in body.decode()[:-1].split("\n") if line]
+        value = load(body)
+        return [feature["properties"] for feature in value["features"]] if media == "application/geo+json" else value
+
+    def check_flat(self, path, template, body):
+        schema = self.flat_row(self.schemas[template])
+        with self.lock:
+            if template not in self.validators:
+                self.validators[template] = (self.validator(schema), None)
+        order = {name: i for i, name in enumerate(schema["properties"])}
+        rows = self.flat_rows(template, body)
+        for row in rows:
+            assert list(row) == list(rows[0]), f"{path}: rows of different columns"
+            for name, value in row.items():
+                assert not isinstance(value, (dict, list)), f"{path}: {name} holds {value!r}"
+            text = json.dumps(row)
+            key = (template.rpartition(".")[0], hashlib.sha1(text.encode()).digest())  # the same row in all forms
+            if key not in self.seen:
+                explain(self.validators[template][0], row, path)
+                assert [order[name] for name in row] == sorted(order[name] for name in row), f"{path}: columns out of order"
+                self.seen.add(key)
+        if template.endswith(".geojson"):
+            collection = load(body)
+            assert list(collection) == ["type", "features"] and collection["type"] == "FeatureCollection"
+            for feature in collection["features"]:
+                self.check_feature(path, feature)
+
+    @staticmethod
+    def check_feature(path, feature):
+        """A feature after RFC 7946: longitude, then latitude."""
+        assert list(feature) == ["type", "id", "geometry", "properties"] and feature["type"] == "Feature", path
+        assert feature["id"] == feature["properties"]["id"]
+        geometry = feature["geometry"]
+        if geometry is None:
+            return
+        points = {"Point": lambda point: [point], "MultiPoint": list}[geometry["type"]](geometry["coordinates"])
+        assert points and list(geometry) == ["type", "coordinates"]
+        for longitude, latitude in points:
+            assert -180 <= longitude <= 180 and -90 <= latitude <= 90, f"{path}: {geometry}"
 
     def needed(self, path, name=None):
         """What the query of a path must hold, beside a parameter of that name, with values that it takes."""
@@ -132,8 +246,11 @@ class Document:
         template = self.template(path)
         assert template is not None, f"{path} answers 200 and is not in the OpenAPI document"
         whole, row_validator = self.parts(template)
-        explain(whole, body, path)
-        for row in body["data"] if row_validator else ():
+        is_array = isinstance(body, list)  # shape=array: the rows of a list without their envelope
+        if not is_array:
+            explain(whole, body, path)
+        assert not is_array or row_validator, f"{path} is a bare list"
+        for row in (body if is_array else body["data"]) if row_validator else ():
             key = (template, hashlib.sha1(json.dumps(row).encode()).digest())
             if key not in self.seen:
                 explain(row_validator, row, path)
@@ -235,9 +352,13 @@ class Client:
             return
         assert answer.body.endswith(b"\n"), f"{where}: the body does not end in a newline"
         if answer.status < 300:
-            path = unquote(where.partition("?")[0])
-            template = self.document.template(path)
-            if self.document.media.get(template) == "application/json":
+            path, _, query = where.partition("?")
+            path = unquote(path)
+            template = self.document.template_of(path, query, answer.headers["Content-Type"])
+            if template is not None and self.document.flat_row(self.document.schemas[template]):
+                assert answer.headers["Content-Type"] == self.document.media[template]
+                self.document.check_flat(path, template, answer.body)
+            elif self.document.media.get(template) == "application/json":
                 assert answer.headers["Content-Type"] == "application/json"
                 self.document.check(path, answer.json)
             else:

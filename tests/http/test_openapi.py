@@ -82,7 +82,10 @@ def test_every_documented_parameter_is_taken(api):
     for path, item in api.document.document["paths"].items():
         if "{id}" in path:
             continue
-        for parameter in map(api.document.resolve, item["get"].get("parameters", [])):
+        # What a list takes in one flat form it takes in the others; those are read by the same lines.
+        csv = api.document.document["paths"].get(path.rpartition(".")[0] + ".csv", item) if not path.endswith(".csv") else item
+        same = [] if csv is item else csv["get"]["parameters"]
+        for parameter in map(api.document.resolve, (one for one in item["get"].get("parameters", []) if one not in same)):
             if parameter["name"] == "cursor":
                 continue
             name = parameter["name"]
@@ -97,7 +100,7 @@ def test_every_documented_parameter_is_taken(api):
             problem = answer.json
             assert (answer.status, problem["code"]) == (400, "invalid_parameter"), f"{path} {name}: {problem}"
             # Some filters leave only sums that tell no years.
-            if path == "/v1/series" and "broken down like that" in problem["detail"]:
+            if path.startswith("/v1/series") and "broken down like that" in problem["detail"]:
                 continue
             # Dates and names: "x1" is none.
             assert parameter["schema"]["type"] in ("string", "array") and value == "x1", f"{path} {name}={value}: {problem}"
