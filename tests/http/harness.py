@@ -149,8 +149,7 @@ class Document:
 
     def template(self, path):
         """The template with the fewest blanks that a path matches: stats.csv is no {id}, and {id}.csv is nearer than {id}."""
-        if path == "/v1/":  # the index, which is documented at "/"
-            path = "/"
+        path = "/" if path == "/v1/" else path  # the index, which is documented at "/"
         found = [template for pattern, template in self.paths if pattern.match(path)]
         return min(found, key=lambda template: (template.count("{"), -len(template)), default=None)
 

@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from harness import ROOT, load, run
+from harness import ROOT, Server, load, run
 from test_walk import NAMES
 
 EDM = "{http://docs.oasis-open.org/odata/ns/edm}"
