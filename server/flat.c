@@ -122,7 +122,7 @@ static const char *add_escape(const char *at, struct buffer *out)
         buffer_byte(out, bytes[code - codes]);
         return at + 1;
     }
-    if (*at != 'u' || strlen(at) < 5) {
+    if (*at != 'u' || strspn(at + 1, "0123456789abcdefABCDEF") < 4) {
         out->broken = true;
         return at + strlen(at);
     }

@@ -3,11 +3,12 @@
 import csv
 import io
 import json
+import os
 import shutil
 import socket
 import sqlite3
+import struct
 import subprocess
-import sys
 import time
 
 import graph_world
@@ -160,6 +161,36 @@ def test_sums_have_pages_where_they_are_asked_for(api):
     assert api.get("/v1/casualties/stats.csv", group_by="cause").headers["Link"] is None
     assert api.get("/v1/casualties/stats.csv", group_by="cause", offset=99).body.count(b"\n") == 1
     assert api.problem("/v1/casualties/stats.csv", 400, explain=1)["param"] == "explain"
+
+
+def test_flat_pages_are_walked_by_link(api):
+    """A limit makes pages of a flat form: each row once, in the order of the whole, in the same release."""
+    for form in (".json", ".csv", ".ndjson", ".geojson"):
+        whole = rows_of(api, "/v1/missions", form, api.get("/v1/missions" + form, sort="-start,acronym"))
+        rows, where = [], f"/v1/missions{form}?sort=-start,acronym&limit=9"
+        while where is not None:
+            answer = api.get(where)
+            assert answer.headers["X-Total-Count"] == str(len(whole))
+            rows += rows_of(api, "/v1/missions", form, answer)
+            link = answer.headers["Link"]
+            where = link and link[1:link.index(">")]
+        assert rows == whole and len(rows) > 90
+    assert api.get("/v1/missions.csv", count="none", limit=2).headers["X-Total-Count"] is None
+    assert api.get("/v1/missions.csv", limit=9, offset=9).body.split(b"\r\n")[1:] == api.get("/v1/missions.csv", limit=18).body.split(b"\r\n")[10:]
+
+
+def test_fields_choose_columns_and_filters_rows(api):
+    body = api.get("/v1/casualties.csv", fields="deaths,place", mission="minusma", cause="illness", limit=1).body.decode()
+    assert body.split("\r\n")[0] == "id,place,place_name,place_iso3,deaths_low,deaths_best,deaths_high,deaths_qualifier,deaths_text,deaths_unit"
+    assert api.problem("/v1/missions.csv", 400, fields="deaths")["param"] == "fields"
+    for name in ("include", "pretty", "shape"):
+        assert api.problem("/v1/missions.csv", 400, {name: {"include": "places", "pretty": 1, "shape": "array"}[name]})["param"] == name
+
+
+def test_no_rows_are_an_empty_list_or_a_header(api):
+    for form, body in ((".json", b"[]\n"), (".ndjson", b"\n"), (".geojson", b'{"type":"FeatureCollection","features":[]}\n')):
+        assert api.get("/v1/missions" + form, category="component", start__lt="1900").body == body
+    assert api.get("/v1/missions.csv", fields="acronym", category="component", start__lt="1900").body == b"id,acronym\r\n"
 
 
 def test_graph_lists_say_where_they_were_cut(api):
@@ -440,7 +471,7 @@ def test_dl_names_a_file_after_path_and_release(api):
 
 
 def test_head_has_the_headers_of_get(api):
-    own = ("Date", "X-Request-Id", "Connection")
+    own = ("Date", "X-Request-Id", "Connection", "Transfer-Encoding")  # the last two are of the connection
     for where in ("/v1/missions.csv", "/v1/casualties.json", "/v1/casualties.csv?limit=3", "/v1/casualties/stats.ndjson?group_by=cause", "/v1/graph/edges.csv",
                   "/v1/missions.geojson?dl=1"):
         get, head = api.raw(where), api.raw(where, method="HEAD")
@@ -519,6 +550,30 @@ def test_a_stream_that_fails_midway_is_cut_and_never_silently_short(dataset, tmp
     finally:
         server.stop()
         whole_server.stop()
+
+
+def descriptors(server):
+    return len(os.listdir(f"/proc/{server.process.pid}/fd"))
+
+
+def test_a_reader_who_leaves_midway_leaves_nothing_behind(dataset):
+    """Each long stream borrows a connection to the dataset: all come back, and the file is opened no more often than readers stay."""
+    server = Server(dataset)
+    try:
+        assert exchange(server, "/v1/casualties.json").endswith(b"0\r\n\r\n")
+        before = descriptors(server)
+        for _ in range(150):
+            with socket.create_connection(server.address, timeout=30 * PATIENCE) as sock:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # goes with a reset
+                sock.sendall(b"GET /v1/casualties.json HTTP/1.1\r\nHost: x\r\n\r\n")
+                assert sock.recv(1 << 12).startswith(b"HTTP/1.1 200 ")
+        deadline = time.monotonic() + 10 * PATIENCE
+        while descriptors(server) > before and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert descriptors(server) <= before
+        assert exchange(server, "/v1/casualties.json").endswith(b"0\r\n\r\n")
+    finally:
+        server.stop()
 
 
 def resident(server):
