@@ -1856,6 +1856,19 @@ static void add_exported(struct draft *draft, const char *path, const char *id, 
     add_operation(draft, path, "export", json_string(id), summary, params, responses);
 }
 
+static const char export_index[] =
+    "{'type': 'object', 'additionalProperties': false, 'required': ['release', 'digest', 'files'],"
+    " 'properties': {"
+    "'release': {'type': 'string', 'description': 'Newest release of the dataset.'},"
+    "'digest': {'type': 'string', 'description': 'SHA-256 of the content of the dataset.'},"
+    "'files': {'type': 'array', 'description': 'What there is to take away.', 'items': "
+    "{'type': 'object', 'additionalProperties': false,"
+    " 'required': ['name', 'href', 'type', 'text'], 'properties': {"
+    "'name': {'type': 'string', 'description': 'Name of the file.'},"
+    "'href': {'type': 'string', 'description': 'Its path.'},"
+    "'type': {'type': 'string', 'description': 'Its media type.'},"
+    "'text': {'type': 'string', 'description': 'What it holds.'}}}}}}";
+
 /* What stands below /v1/export/. */
 static void add_exports(struct draft *draft)
 {
@@ -1870,15 +1883,7 @@ static void add_exports(struct draft *draft)
     };
     json_t *params = json_array();
 
-    add(draft, draft->schemas, "ExportIndex",
-        json_pack("{s:s, s:{s:{s:s}, s:{s:s}, s:{s:s, s:{s:s, s:{s:{s:s}, s:{s:s}, s:{s:s}, "
-                  "s:{s:s}}, s:[s,s,s,s], s:b}}}, s:[s,s,s], s:b}",
-                  "type", "object", "properties", "release", "type", "string", "digest", "type",
-                  "string", "files", "type", "array", "items", "type", "object", "properties",
-                  "name", "type", "string", "href", "type", "string", "type", "type", "string",
-                  "text", "type", "string", "required", "name", "href", "type", "text",
-                  "additionalProperties", 0, "required", "release", "digest", "files",
-                  "additionalProperties", 0));
+    add(draft, draft->schemas, "ExportIndex", literal_new(export_index));
     add_response(draft, "ExportIndex", "What there is to take away.", HEADERS_DATA,
                  schema_ref("ExportIndex"));
     add_response(draft, "Package",

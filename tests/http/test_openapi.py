@@ -80,7 +80,7 @@ def example(parameter):
 def test_every_documented_parameter_is_taken(api):
     """With a value of the documented kind, a request is answered, or refused for that value alone and not the name."""
     for path, item in api.document.document["paths"].items():
-        if "{id}" in path:
+        if "{" in path:
             continue
         # What a list takes in one flat form it takes in the others; those are read by the same lines.
         csv = api.document.document["paths"].get(path.rpartition(".")[0] + ".csv", item) if not path.endswith(".csv") else item
