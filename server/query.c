@@ -437,7 +437,7 @@ static const struct reserved reserved[] = {
     { .name = "offset", .read = read_offset },
     { .name = "count", .read = read_counted },
     { .name = "fields", .read = read_fields, .on_items = true },
-    { .name = "include", .read = read_include, .on_items = true },
+    { .name = "include", .read = read_include, .on_items = true, .is_json = true },
     { .name = "format", .read = read_format, .on_stats = true, .on_graph = true, .is_list = true },
     { .name = "shape", .read = read_shape, .is_json = true, .is_list = true },
     { .name = "bom", .read = read_bom, .on_stats = true, .on_graph = true, .is_csv = true },
