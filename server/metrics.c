@@ -414,7 +414,7 @@ static bool fill_rows(struct rows *rows, const struct metrics_dataset *dataset)
     while (catalogue[n] != NULL)
         n++;
     if (rows->n == NULL)
-        rows->n = calloc(n, sizeof(*rows->n));
+        rows->n = calloc(n + 1, sizeof(*rows->n)); /* never of nothing */
     if (rows->n == NULL)
         return false;
     if (strcmp(rows->digest, dataset->digest) != 0) {

@@ -122,7 +122,7 @@ static void a_method_that_is_not_taken_says_which_are(void **state)
     reply_done(&reply);
 }
 
-static void without_a_dataset_only_health_answers(void **state)
+static void without_a_dataset_only_health_and_metrics_answer(void **state)
 {
     struct dataset *kept = dataset;
     struct reply reply;
@@ -135,6 +135,11 @@ static void without_a_dataset_only_health_answers(void **state)
     reply_done(&reply);
     reply = ask("/healthz");
     assert_int_equal(reply.status, 200);
+    reply_done(&reply);
+    reply = ask("/metrics");
+    assert_int_equal(reply.status, 200);
+    assert_non_null(strstr(reply.body, "\nbluehelm_build_info{"));
+    assert_null(strstr(reply.body, "bluehelm_dataset_info"));
     reply_done(&reply);
     dataset_free(dataset);
     dataset = kept;
@@ -491,7 +496,7 @@ int main(void)
         cmocka_unit_test(the_order_of_parameters_does_not_change_the_tag),
         cmocka_unit_test(a_past_as_of_may_be_kept_for_ever_and_the_present_may_not),
         cmocka_unit_test(a_method_that_is_not_taken_says_which_are),
-        cmocka_unit_test(without_a_dataset_only_health_answers),
+        cmocka_unit_test(without_a_dataset_only_health_and_metrics_answer),
         cmocka_unit_test(a_query_past_its_deadline_is_503_with_retry_after),
         cmocka_unit_test(not_a_number_keeps_rows_that_are_only_bounded_and_drops_those_without_one),
         cmocka_unit_test(a_value_that_is_too_long_is_refused_not_cut),
