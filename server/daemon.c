@@ -169,7 +169,8 @@ struct worker {
 
 struct daemon {
     struct settings settings;
-    const struct service *service;
+    struct service service;           /* as it was given, with .public_url filled in */
+    char url[ADDRESS_TEXT_SIZE + 16]; /* what .public_url points to, where no setting says it */
     char address[ADDRESS_TEXT_SIZE];
     int listen_fd;           /* -1: closed */
     int end_fd;              /* eventfd: all workers have ended, or one has failed */
@@ -862,7 +863,7 @@ static enum MHD_Result answer(struct worker *worker, struct MHD_Connection *conn
     struct reply reply = { .status = 0 };
     enum MHD_Result result;
 
-    serve(worker->daemon->service, &request, &reply);
+    serve(&worker->daemon->service, &request, &reply);
     result = send_reply(worker, conn, client, &reply);
     reply_done(&reply);
     return result;
@@ -875,7 +876,7 @@ static enum MHD_Result refuse(struct worker *worker, struct MHD_Connection *conn
     struct reply reply = { .status = 0 };
     enum MHD_Result result;
 
-    serve_problem(worker->daemon->service, &request, err, &reply);
+    serve_problem(&worker->daemon->service, &request, err, &reply);
     result = send_reply(worker, conn, client, &reply);
     reply_done(&reply);
     return result;
@@ -1274,7 +1275,7 @@ static void *worker_main(void *cls)
         stop_listening(worker);
     MHD_stop_daemon(worker->mhd);
     worker->mhd = NULL;
-    dataset_leave(daemon->service->dataset);
+    dataset_leave(daemon->service.dataset);
     if (atomic_fetch_sub(&daemon->n_running, 1) == 1 || !is_whole)
         notify(daemon->end_fd);
     return NULL;
@@ -1312,7 +1313,7 @@ static bool worker_init(struct worker *worker, struct daemon *daemon, struct err
     worker->daemon = daemon;
     set_limits(worker, settings);
     request_id_seed(&worker->ids);
-    worker->metrics = metrics_join(daemon->service->metrics);
+    worker->metrics = metrics_join(daemon->service.metrics);
     worker->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (worker->wake_fd < 0)
         return error_set(err, ERR_INTERNAL, NULL, "No event descriptor for a worker: %s.",
@@ -1434,6 +1435,16 @@ static unsigned count_workers(const struct settings *settings)
     return cores < 1 ? 1 : cores > 256 ? 256 : (unsigned)cores;
 }
 
+/* Where clients find the service, where no setting says so: where it listens. */
+static const char *url_of(const char *address, char ret[static ADDRESS_TEXT_SIZE + 16])
+{
+    bool is_any = strncmp(address, "0.0.0.0:", 8) == 0 || strncmp(address, "[::]:", 5) == 0;
+
+    snprintf(ret, ADDRESS_TEXT_SIZE + 16, "http://%s%s", is_any ? "localhost" : "",
+             is_any ? strrchr(address, ':') : address);
+    return ret;
+}
+
 static bool start(struct daemon *daemon, struct error *err)
 {
     daemon->end_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -1442,6 +1453,8 @@ static bool start(struct daemon *daemon, struct error *err)
     raise_file_limit(daemon->settings.connections);
     if (!listen_open(daemon, err))
         return false;
+    if (daemon->service.public_url == NULL)
+        daemon->service.public_url = url_of(daemon->address, daemon->url);
     for (unsigned i = 0; i < daemon->n_workers; i++)
         if (!worker_init(&daemon->workers[i], daemon, err))
             return false;
@@ -1461,7 +1474,7 @@ bool daemon_new(const struct settings *settings, const struct service *service, 
         return error_set(err, ERR_INTERNAL, NULL, "No memory for the daemon.");
     }
     daemon->settings = *settings;
-    daemon->service = service;
+    daemon->service = *service;
     daemon->n_workers = n_workers;
     daemon->listen_fd = daemon->end_fd = -1;
     for (unsigned i = 0; i < n_workers; i++)

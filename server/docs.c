@@ -410,6 +410,11 @@ static const struct {
     { "/docs", "This page." },
     { "/llms.txt", "A short map of the API in Markdown, for language models." },
     { "/healthz", "Whether the server runs." },
+    { "/v1/export", "What there is to take away: each collection as CSV and NDJSON." },
+    { "/v1/export/bluehelm.db", "The dataset file itself; Range goes on with what broke off." },
+    { "/v1/export/datapackage.json", "Columns, rows, bytes and SHA-256 of each export." },
+    { "/odata/", "The collections as OData 4.0, for Excel, Power BI and Tableau." },
+    { "/metrics", "What the process counts, for Prometheus." },
     { "/readyz", "Whether a dataset is open." },
 };
 enum { N_SERVICE = sizeof(service) / sizeof(*service) };

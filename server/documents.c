@@ -28,11 +28,12 @@ json_t *index_new(const struct resource *const *catalogue, const struct state *s
             return NULL;
         }
     }
-    return json_pack("{s:s, s:s, s:{s:s, s:s}, s:o, s:o, s:{s:s, s:s, s:s, s:s, s:s}}", "name",
-                     "bluehelm", "version", version, "dataset", "release", state->release, "digest",
-                     state->digest, "resources", resources, "reports", reports, "links", "openapi",
-                     "/openapi.json", "docs", "/docs", "llms", "/llms.txt", "health", "/healthz",
-                     "ready", "/readyz");
+    return json_pack(
+        "{s:s, s:s, s:{s:s, s:s}, s:o, s:o, s:{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}}", "name",
+        "bluehelm", "version", version, "dataset", "release", state->release, "digest",
+        state->digest, "resources", resources, "reports", reports, "links", "openapi",
+        "/openapi.json", "docs", "/docs", "llms", "/llms.txt", "export", "/v1/export", "odata",
+        "/odata/", "metrics", "/metrics", "health", "/healthz", "ready", "/readyz");
 }
 
 /* Names of the operators that a field takes; "eq" is the field's name alone. NULL without memory.

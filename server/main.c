@@ -169,26 +169,6 @@ static struct service service_of(const struct settings *settings, struct dataset
     };
 }
 
-enum { PUBLIC_URL = ADDRESS_TEXT_SIZE + 16 /* bytes of a URL made of an address */ };
-
-/* Where clients find the service, where no setting says so: where it listens. NULL: that is not
- * known yet. */
-static const char *public_url_of(const struct settings *settings, char ret[PUBLIC_URL])
-{
-    char address[ADDRESS_TEXT_SIZE];
-
-    if (settings->public_url != NULL)
-        return settings->public_url;
-    address_format(&settings->listen, address);
-    if (strcmp(strrchr(address, ':'), ":0") == 0)
-        return NULL;
-    if (strncmp(address, "0.0.0.0:", 8) == 0 || strncmp(address, "[::]:", 5) == 0)
-        snprintf(ret, PUBLIC_URL, "http://localhost%s", strrchr(address, ':'));
-    else
-        snprintf(ret, PUBLIC_URL, "http://%s", address);
-    return ret;
-}
-
 static int out_of_memory(void)
 {
     fputs("bluehelm: There is no memory.\n", stderr);
@@ -199,7 +179,6 @@ static int run_serve(const struct settings *settings)
 {
     struct dataset *dataset;
     struct service service;
-    char url[PUBLIC_URL];
     int signal_fd = open_signals();
     int status;
 
@@ -214,7 +193,6 @@ static int run_serve(const struct settings *settings)
         return out_of_memory();
     }
     service = service_of(settings, dataset);
-    service.public_url = public_url_of(settings, url);
     service.exports = exports_new(catalogue, dataset, PACKAGE_WAIT);
     service.metrics = metrics_new();
     status = service.exports != NULL && service.metrics != NULL

@@ -1902,7 +1902,7 @@ static void add_exports(struct draft *draft)
                   "The body ends before what Range asks for; Content-Range says where.", "content",
                   "application/problem+json", "schema", schema_ref("Problem")));
     add_shared_param(draft, params, "pretty");
-    add_exported(draft, "/v1/export/", "getExports", "What there is to take away", params,
+    add_exported(draft, "/v1/export", "getExports", "What there is to take away", params,
                  "ExportIndex");
     for (size_t i = 0; i < sizeof(forms) / sizeof(*forms); i++) {
         params = json_array();

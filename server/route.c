@@ -192,7 +192,7 @@ static bool wrong_slash(const struct target *target, bool is_wanted, struct erro
                      is_wanted ? "needs" : "takes no");
 }
 
-/* What stands behind /v1/export/. */
+/* What stands at /v1/export and behind it. */
 static bool find_export(const struct resource *const *catalogue, const struct target *target,
                         struct route *ret, struct error *err)
 {
@@ -201,7 +201,7 @@ static bool find_export(const struct resource *const *catalogue, const struct ta
 
     if (target->n_segments == 2 && target->format == FORMAT_JSON) {
         ret->kind = ROUTE_EXPORTS;
-        return target->has_slash || wrong_slash(target, true, err);
+        return true;
     }
     snprintf(given, sizeof(given), "%.80s%s", name, format_suffix(target->format));
     ret->kind = ROUTE_COLLECTION;
@@ -219,7 +219,7 @@ static bool find_export(const struct resource *const *catalogue, const struct ta
     if (ret->kind != ROUTE_COLLECTION || ret->is_export)
         return true;
     error_set(err, ERR_PATH_UNKNOWN, NULL,
-              "There is no '%.100s' here; /v1/export/ lists what there is.", given);
+              "There is no '%.100s' here; /v1/export lists what there is.", given);
     for (size_t i = 0; export_file(catalogue, i, right); i++)
         error_allow(err, given, right);
     return false;
@@ -253,10 +253,6 @@ bool route_find(const struct resource *const *catalogue, const struct target *ta
                && strcmp(target->segments[1], "export") == 0) {
         if (!find_export(catalogue, target, &route, err))
             return false;
-        if (route.kind == ROUTE_EXPORTS) {
-            *ret = route;
-            return true;
-        }
     } else {
         if (strcmp(target->segments[0], "v1") != 0)
             return unknown(target->segments[0], err);
@@ -282,7 +278,7 @@ void route_template(const struct route *route, char *ret, size_t size)
         snprintf(ret, size, "/v1/");
         break;
     case ROUTE_EXPORTS:
-        snprintf(ret, size, "/v1/export/");
+        snprintf(ret, size, "/v1/export");
         break;
     case ROUTE_DATABASE:
         snprintf(ret, size, "/v1/export/%s", EXPORT_FILE_NAME);

@@ -23,7 +23,7 @@ enum route_kind {
     ROUTE_STATS,      /* "/v1/casualties/stats", or "/v1/series" */
     ROUTE_ITEM,       /* "/v1/missions/{id}" */
     ROUTE_CHILD,      /* "/v1/missions/{id}/facts", "/v1/meta/codes/{id}" */
-    ROUTE_EXPORTS,    /* "/v1/export/": what can be taken away whole */
+    ROUTE_EXPORTS,    /* "/v1/export": what can be taken away whole */
     ROUTE_DATABASE,   /* "/v1/export/bluehelm.db": the dataset file */
     ROUTE_PACKAGE,    /* "/v1/export/datapackage.json": what the exports hold */
     ROUTE_ODATA,      /* "/odata/" and all below it */

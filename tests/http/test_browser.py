@@ -79,7 +79,8 @@ def test_a_page_of_another_origin_reads_every_form_and_its_headers(browse, small
         assert seen["headers"]["X-Request-Id"], path
         for name in HEADERS[:-1]:
             if name != "Content-Digest":  # a coding may be on what the browser asked for
-                assert seen["headers"][name] == plain.headers[name], f"{path}: {name}"
+                right = seen["headers"][name] if name != "ETag" else re.sub(r'-(gzip|zstd)"$', '"', seen["headers"][name] or "") or None
+                assert right == plain.headers[name], f"{path}: {name}"
         if plain.status == 200:
             assert seen["text"].encode() == plain.body, path
             assert seen["headers"]["ETag"], path

@@ -94,9 +94,14 @@ def base(path):
     return re.sub(r"\.(json|csv|ndjson|geojson|graphml|dot)$", "", path) if path.startswith("/v1/") else path
 
 
+def lists_of(api):
+    """Documented paths of rows and reports; exports stand among the documents."""
+    return {path for path in api.document.document["paths"] if path.startswith("/v1/") and not path.startswith("/v1/export")}
+
+
 def test_docs_tells_every_documented_path_and_no_other(api, page):
     told = set(re.findall(r"GET (/\S+?)(?=[A-Z]|\s|$)", page.text))
-    documented = {path for path in api.document.document["paths"] if path.startswith("/v1/")}
+    documented = lists_of(api)
     assert told == {base(path) for path in documented}
     # The forms are links.
     for path in documented - told:
@@ -106,7 +111,7 @@ def test_docs_tells_every_documented_path_and_no_other(api, page):
 
 def test_every_operation_has_a_line_for_each_tool(api, page):
     tools = [text for tag, text in page.lines if tag == "dt"]
-    operations = len({base(path) for path in api.document.document["paths"] if path.startswith("/v1/")})
+    operations = len({base(path) for path in lists_of(api)})
     without = page.text.count("No row of it is shipped")
     for tool in LINES:
         assert tools.count(tool) == operations - without, tool
@@ -177,7 +182,9 @@ def test_llms_txt_is_a_short_map_of_paths_that_answer(api):
     links = re.findall(r"^- \[([^]]+)\]\((/\S*)\)", text, re.MULTILINE)
     all_answer(api, [href for _, href in links])
     told = {base(path) for path, _ in links if path.startswith("/v1/")} | set(re.findall(r"^- (/v1/\S+):", text, re.MULTILINE))
-    assert told == {base(path) for path in api.document.document["paths"] if path.startswith("/v1/")}
+    told -= {base(path) for path, _ in links if path.startswith("/v1/export")}
+    assert told == {base(path) for path in lists_of(api)}
+    assert {"/v1/export", "/v1/export/bluehelm.db", "/v1/export/datapackage.json", "/metrics", "/odata/"} <= {path for path, _ in links}
 
 
 # ---- documented and served are the same set ----
@@ -218,7 +225,7 @@ def test_every_example_of_a_parameter_answers(api):
 
 def test_what_is_served_is_documented(api):
     """Every name that a path could be made of, with every end: what is served is in the document, and the other way round."""
-    documented = set(api.document.document["paths"])
+    documented = {path for path in api.document.document["paths"] if not path.startswith("/v1/export/")}
     index = api.get("/").json
     names = {entry["name"] for entry in [*index["resources"], *index["reports"]]}
     names |= {"graph", "network", "meta", "export", "stats", "index", "fields", "paths", *[path.split("/")[2] for path in documented if path.startswith("/v1/") and len(path) > 4]}
@@ -226,6 +233,8 @@ def test_what_is_served_is_documented(api):
     for path, item in api.document.document["paths"].items():
         for one in map(api.document.resolve, item["get"]["parameters"]):
             if one["in"] == "path" and "example" in one:
+                if path.startswith("/v1/export"):
+                    continue
                 ids[path.removeprefix("/v1/").partition("/{id}")[0]] = one["example"]
     candidates = {f"/v1/{name}" for name in names} | {f"/v1/{name}/stats" for name in names}
     candidates |= {f"/v1/{name}/{{id}}" for name in ids}

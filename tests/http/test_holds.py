@@ -291,13 +291,14 @@ def test_every_documented_path_answers(api):
     for path in api.document.document["paths"]:
         needed = api.document.needed(path)
         if "{id}" not in path:
-            api.get(path, needed)
+            api.get(path.replace("{collection}", "missions"), needed)
             continue
         stem, _, child = path.partition("/{id}")
         totals = {}
         for row in api.all(stem, needed, fields="id")[:40]:
             answer = api.get(f"{stem}/{row['id']}{child}", needed)
-            totals[row["id"]] = answer.meta.get("total")
+            is_json = answer.headers["Content-Type"] == "application/json" and not path.endswith(".json")
+            totals[row["id"]] = answer.meta.get("total") if is_json else True
             if not child or totals[row["id"]]:
                 break
 

@@ -102,7 +102,7 @@ def test_vary_names_accept_where_another_accept_has_another_form(api):
 # ---- tags ----
 
 
-@pytest.mark.parametrize("path", [LONG, "/v1/missions/minusma", "/v1/casualties.csv", "/openapi.json", "/v1/export/", "/v1/export/missions.csv",
+@pytest.mark.parametrize("path", [LONG, "/v1/missions/minusma", "/v1/casualties.csv", "/openapi.json", "/v1/export", "/v1/export/missions.csv",
                                   "/v1/export/datapackage.json"])
 def test_each_coding_has_a_tag_and_its_own_304(api, path):
     answers = {accept: asked(api, path, accept_encoding=accept) for accept in ("identity", "gzip", "zstd")}
@@ -128,7 +128,7 @@ def test_each_coding_has_a_tag_and_its_own_304(api, path):
 
 @pytest.mark.parametrize("path", [
     "/v1/", LONG, "/v1/missions/minusma", "/v1/missions/minusma/facts", "/v1/casualties/stats?group_by=cause", "/v1/missions.csv", "/v1/missions.json",
-    "/v1/missions.ndjson", "/v1/casualties.csv", "/v1/graph?at=2022-01-01", "/openapi.json", "/v1/export/", "/v1/export/missions.csv",
+    "/v1/missions.ndjson", "/v1/casualties.csv", "/v1/graph?at=2022-01-01", "/openapi.json", "/v1/export", "/v1/export/missions.csv",
     "/v1/export/casualties.ndjson", "/v1/export/bluehelm.db", "/v1/export/datapackage.json", "/v1/missions/", "/v1/missions.csv/", "/v1/export",
     "/v1/nothing", "/v1/missions/nope", "/v1/missions?x=1", "/v1/export/nope.csv", "/v1/export/missions.csv?x=1", "/%zz"])
 @pytest.mark.parametrize("accept", ["identity", "gzip", "zstd"])
@@ -156,7 +156,7 @@ def test_nothing_follows_the_head_of_an_answer_without_a_body(server, path):
 # ---- CORS and methods ----
 
 EXPOSED = {"ETag", "Link", "X-Total-Count", "Content-Digest", "X-Request-Id", "Content-Disposition", "Content-Range", "Accept-Ranges", "RateLimit"}
-KINDS = [LONG, "/v1/missions.csv", "/v1/casualties.csv", "/v1/export/", "/v1/export/bluehelm.db", "/v1/export/datapackage.json", "/v1/nothing",
+KINDS = [LONG, "/v1/missions.csv", "/v1/casualties.csv", "/v1/export", "/v1/export/bluehelm.db", "/v1/export/datapackage.json", "/v1/nothing",
          "/v1/missions?x=1"]
 
 
@@ -181,7 +181,7 @@ def test_options_and_other_methods_are_answered_everywhere(api, path):
 
 @pytest.mark.parametrize("path, right", [
     ("/v1/missions/", "/v1/missions"), ("/v1/missions.csv/", "/v1/missions.csv"), ("/v1/missions.csv/?as_of=2023-11-28", "/v1/missions.csv?as_of=2023-11-28"),
-    ("/v1/meta/codes.ndjson/", "/v1/meta/codes.ndjson"), ("/v1/export", "/v1/export/"), ("/v1/export/missions.csv/", "/v1/export/missions.csv"),
+    ("/v1/meta/codes.ndjson/", "/v1/meta/codes.ndjson"), ("/v1/export/", "/v1/export"), ("/v1/export/missions.csv/", "/v1/export/missions.csv"),
     ("/v1/export/bluehelm.db/", "/v1/export/bluehelm.db")])
 def test_a_slash_too_many_or_too_few_is_a_redirect(api, path, right):
     answer = api.get(path, status=308)
@@ -194,7 +194,7 @@ def test_a_slash_too_many_or_too_few_is_a_redirect(api, path, right):
 @pytest.fixture(scope="module")
 def files(api):
     """What the index lists, by name."""
-    return {one["name"]: one for one in api.get("/v1/export/").json["files"]}
+    return {one["name"]: one for one in api.get("/v1/export").json["files"]}
 
 
 @pytest.fixture(scope="module")
