@@ -13,7 +13,7 @@ import time
 
 import graph_world
 import pytest
-from harness import PATIENCE, ROOT, Client, Server, build, cells, kinds, load
+from harness import IS_SANITIZED, PATIENCE, ROOT, Client, Server, build, cells, kinds, load
 
 FORMS = {".json": "application/json", ".csv": "text/csv; charset=utf-8; header=present", ".ndjson": "application/x-ndjson",
          ".geojson": "application/geo+json"}
@@ -246,6 +246,7 @@ def test_python_reads_the_same_cells(files):
                 assert line[column] == right or (isinstance(value, float) and float(line[column]) == value) or line[column] == str(right), name
 
 
+@pytest.mark.skipif(IS_SANITIZED, reason="the run without a sanitizer has it")
 def test_pandas_reads_the_same_types(files):
     pandas = pytest.importorskip("pandas", reason="python3-pandas is not installed")
     for name, columns, rows in files:
@@ -263,6 +264,7 @@ def test_pandas_reads_the_same_types(files):
                 assert pandas.api.types.is_bool_dtype(frame[column]), f"{name} {column}"
 
 
+@pytest.mark.skipif(IS_SANITIZED, reason="the run without a sanitizer has it")
 def test_miller_reads_the_same_values(files):
     """Miller keeps a number as it is written, so that its JSON can be held against ours digit by digit."""
     if shutil.which("mlr") is None:
@@ -297,6 +299,7 @@ for (name in commandArgs(trailingOnly = TRUE)) {
 """
 
 
+@pytest.mark.skipif(IS_SANITIZED, reason="the run without a sanitizer has it")
 def test_r_reads_the_same_types(files):
     """readr reads the CSV and jsonlite the JSON."""
     if shutil.which("Rscript") is None:
@@ -332,6 +335,7 @@ const { DuckDBInstance } = require('@duckdb/node-api');
 """
 
 
+@pytest.mark.skipif(IS_SANITIZED, reason="the run without a sanitizer has it")
 def test_duckdb_reads_the_same_types(files, tmp_path):
     if shutil.which("npm") is None:
         pytest.skip("npm is not installed: DuckDB is no package of Debian's")
@@ -584,6 +588,7 @@ def resident(server):
         return next(int(line.split()[1]) for line in file if line.startswith("VmHWM:"))
 
 
+@pytest.mark.skipif(IS_SANITIZED, reason="the run without a sanitizer has it")
 def test_memory_does_not_grow_with_the_rows(tmp_path_factory):
     """More rows than would fit: the highest memory ever used, above that of a server that told only a page."""
     server = Server(graph_world.make(tmp_path_factory.mktemp("long"), 1, actors=2000, edges=200000))

@@ -11,7 +11,10 @@ from collections import Counter
 import pytest
 
 import graph_world
-from harness import ROOT, Client, Server, build, run
+from harness import IS_SANITIZED, ROOT, Client, Server, build, run
+
+pytestmark = pytest.mark.skipif(IS_SANITIZED, reason="the run without a sanitizer has it")
+
 
 SEEDS = (1, 2, 3)
 

@@ -5,7 +5,10 @@ import shutil
 
 import npm
 import pytest
-from harness import ROOT
+from harness import IS_SANITIZED, ROOT
+
+pytestmark = pytest.mark.skipif(IS_SANITIZED, reason="the run without a sanitizer has it")
+
 
 TYPES = ROOT / "tests" / "types"
 
