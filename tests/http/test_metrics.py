@@ -171,8 +171,8 @@ def test_a_request_that_never_ends_is_in_flight_and_then_is_not(own):
         sock.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n")
         figures = until(own, lambda figures: get(figures, "bluehelm_http_requests_in_flight") == 2)
         assert get(figures, "bluehelm_connections_open") == 2
-    figures = until(own, lambda figures: get(figures, "bluehelm_http_requests_in_flight") == 1)
-    assert get(figures, "bluehelm_connections_open") == 1
+    # The request ends a moment before its connection does.
+    figures = until(own, lambda figures: get(figures, "bluehelm_http_requests_in_flight") == 1 and get(figures, "bluehelm_connections_open") == 1)
     assert get(figures, "bluehelm_connections_accepted_total") == 2
 
 
