@@ -222,37 +222,11 @@ static const struct resource *owner_of(const struct resource *const *catalogue,
 
 /* ---- HTML ---- */
 
-/* Text between tags, or in an attribute. */
-static void add_text(struct buffer *out, const char *text)
-{
-    for (; *text != '\0'; text++) {
-        switch (*text) {
-        case '&':
-            buffer_text(out, "&amp;");
-            break;
-        case '<':
-            buffer_text(out, "&lt;");
-            break;
-        case '>':
-            buffer_text(out, "&gt;");
-            break;
-        case '"':
-            buffer_text(out, "&quot;");
-            break;
-        case '\'':
-            buffer_text(out, "&#39;");
-            break;
-        default:
-            buffer_byte(out, *text);
-        }
-    }
-}
-
 /* Three texts, of which the middle one is not ours to trust. */
 static void add_around(struct buffer *out, const char *before, const char *text, const char *behind)
 {
     buffer_text(out, before);
-    add_text(out, text);
+    buffer_markup(out, text);
     buffer_text(out, behind);
 }
 
@@ -272,9 +246,9 @@ static void add_collection_link(struct buffer *out, const char *name)
 
 static void add_url(struct buffer *out, const struct operation *operation, enum format format)
 {
-    add_text(out, operation->example);
+    buffer_markup(out, operation->example);
     buffer_text(out, format_suffix(format));
-    add_text(out, operation->query);
+    buffer_markup(out, operation->query);
 }
 
 static void add_run(struct buffer *out, const struct operation *operation, enum format format)
@@ -458,9 +432,9 @@ static void add_root(struct buffer *out, const char *root, const char *before, c
     while (*root != '\0') {
         size_t len = strcspn(root, ".");
 
-        add_text(out, before);
+        buffer_markup(out, before);
         buffer_add(out, root, len);
-        add_text(out, behind);
+        buffer_markup(out, behind);
         root += len + (root[len] == '.');
     }
 }
@@ -572,7 +546,7 @@ static void add_fields(struct buffer *out, const struct field *field, const char
 
         snprintf(name, sizeof(name), "%s%s", within, field->name);
         add_around(out, "<tr><th scope=\"row\"><code>", name, "</code></th><td>");
-        add_text(out, type_name(field));
+        buffer_markup(out, type_name(field));
         add_around(out, "</td><td>", field->unit != NULL ? field->unit : "", "</td><td>");
         buffer_text(out, field->flags & FIELD_NULLABLE ? "yes" : "no");
         buffer_text(out, "</td><td>");

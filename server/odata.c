@@ -610,32 +610,10 @@ void odata_service(const struct resource *const *catalogue, const struct odata *
     buffer_text(body, "]}");
 }
 
-static void add_xml(struct buffer *body, const char *text)
-{
-    for (; *text != '\0'; text++) {
-        switch (*text) {
-        case '&':
-            buffer_text(body, "&amp;");
-            break;
-        case '<':
-            buffer_text(body, "&lt;");
-            break;
-        case '>':
-            buffer_text(body, "&gt;");
-            break;
-        case '"':
-            buffer_text(body, "&quot;");
-            break;
-        default:
-            buffer_byte(body, *text);
-        }
-    }
-}
-
 static void add_description(struct buffer *body, const char *text)
 {
     buffer_text(body, "<Annotation Term=\"Org.OData.Core.V1.Description\" String=\"");
-    add_xml(body, text);
+    buffer_markup(body, text);
     buffer_text(body, "\"/>");
 }
 

@@ -36,32 +36,6 @@ static void add_plain(const struct field *field, sqlite3_stmt *row, int column, 
 
 /* ---- XML ---- */
 
-/* Control characters have no place in XML 1.0, not even escaped. */
-static void add_xml(const char *text, struct buffer *out)
-{
-    for (; *text != '\0'; text++) {
-        switch (*text) {
-        case '&':
-            buffer_text(out, "&amp;");
-            break;
-        case '<':
-            buffer_text(out, "&lt;");
-            break;
-        case '>':
-            buffer_text(out, "&gt;");
-            break;
-        case '"':
-            buffer_text(out, "&quot;");
-            break;
-        default:
-            if ((unsigned char)*text >= ' ' || *text == '\t' || *text == '\n' || *text == '\r')
-                buffer_byte(out, *text);
-            else
-                buffer_text(out, "\xef\xbf\xbd");
-        }
-    }
-}
-
 static void add_key(const struct field *field, const char *name, const char *of, struct buffer *out)
 {
     buffer_format(out, "<key id=\"%s-%s\" for=\"%s\" attr.name=\"%s\" attr.type=\"%s\"/>\n", of,
@@ -79,7 +53,7 @@ static void add_data(const struct query *query, sqlite3_stmt *row, size_t first,
             continue;
         add_plain(query->fields[i], row, (int)i, &plain);
         buffer_format(out, "<data key=\"%s-%s\">", of, query->fields[i]->name);
-        add_xml(plain.data != NULL ? plain.data : "", out);
+        buffer_markup(out, plain.data != NULL ? plain.data : "");
         buffer_text(out, "</data>");
         if (plain.broken)
             out->broken = true;
@@ -176,7 +150,7 @@ void render_drawing_node(const struct drawing *drawing, const struct query *quer
 
     if (drawing->format == FORMAT_GRAPHML) {
         buffer_text(body, "<node id=\"");
-        add_xml(text_of(row, 0, body), body);
+        buffer_markup(body, text_of(row, 0, body));
         buffer_text(body, "\">");
         add_data(query, row, 1, "node", body);
         buffer_text(body, "</node>\n");
@@ -193,11 +167,11 @@ void render_drawing_link(const struct drawing *drawing, const struct query *quer
 
     if (drawing->format == FORMAT_GRAPHML) {
         buffer_text(body, "<edge id=\"");
-        add_xml(text_of(row, 0, body), body);
+        buffer_markup(body, text_of(row, 0, body));
         buffer_text(body, "\" source=\"");
-        add_xml(text_of(row, 1, body), body);
+        buffer_markup(body, text_of(row, 1, body));
         buffer_text(body, "\" target=\"");
-        add_xml(text_of(row, 2, body), body);
+        buffer_markup(body, text_of(row, 2, body));
         buffer_text(body, "\">");
         add_data(query, row, 3, "edge", body);
         buffer_text(body, "</edge>\n");

@@ -170,6 +170,32 @@ bool buffer_percent(struct buffer *buffer, const char *text, const char *also)
     return !buffer->broken;
 }
 
+bool buffer_markup(struct buffer *buffer, const char *text)
+{
+    for (; *text != '\0'; text++) {
+        switch (*text) {
+        case '&':
+            buffer_text(buffer, "&amp;");
+            break;
+        case '<':
+            buffer_text(buffer, "&lt;");
+            break;
+        case '>':
+            buffer_text(buffer, "&gt;");
+            break;
+        case '"':
+            buffer_text(buffer, "&quot;");
+            break;
+        default:
+            if ((unsigned char)*text >= ' ' || *text == '\t' || *text == '\n' || *text == '\r')
+                buffer_byte(buffer, *text);
+            else
+                buffer_text(buffer, "\xef\xbf\xbd");
+        }
+    }
+    return !buffer->broken;
+}
+
 char *buffer_steal(struct buffer *buffer, size_t *ret_len)
 {
     char *data;

@@ -47,6 +47,10 @@ bool buffer_literal_of(struct buffer *buffer, const struct buffer *text);
 /** Appends text with every byte outside RFC 3986's unreserved set (and outside `also`)
  * percent-encoded. */
 bool buffer_percent(struct buffer *buffer, const char *text, const char *also);
+/** Appends text as HTML and XML have it between tags and in an attribute in double quotes. A
+ * control character has no place in XML 1.0, not even escaped: U+FFFD stands for it. False when the
+ * buffer is broken. */
+bool buffer_markup(struct buffer *buffer, const char *text);
 /**
  * Hands the content to the caller, who frees it with free(); the buffer is empty afterwards.
  *

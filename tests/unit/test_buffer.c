@@ -132,6 +132,24 @@ static void percent_encoding_leaves_the_unreserved_alone(void **state)
     assert_string_equal(buffer.data, "aZ09-._~%20%2F%3F%26%3D%23%25%2B,:%C3%AF");
 }
 
+static void markup_escapes_what_would_end_a_text_or_an_attribute(void **state)
+{
+    defer(buffer_done) struct buffer buffer = BUFFER_INIT(4096);
+
+    (void)state;
+    assert_true(buffer_markup(&buffer, "<a b=\"c\"> & 'ï'\t\n\r"));
+    assert_string_equal(buffer.data, "&lt;a b=&quot;c&quot;&gt; &amp; 'ï'\t\n\r");
+}
+
+static void markup_has_no_control_characters(void **state)
+{
+    defer(buffer_done) struct buffer buffer = BUFFER_INIT(4096);
+
+    (void)state;
+    assert_true(buffer_markup(&buffer, "a\x01z\x1f"));
+    assert_string_equal(buffer.data, "a\xef\xbf\xbdz\xef\xbf\xbd");
+}
+
 static void a_stolen_text_is_the_callers(void **state)
 {
     struct buffer buffer = BUFFER_INIT(10);
@@ -176,6 +194,8 @@ int main(void)
         cmocka_unit_test(every_ascii_character_survives_json),
         cmocka_unit_test(quotes_and_other_scripts_survive_json),
         cmocka_unit_test(percent_encoding_leaves_the_unreserved_alone),
+        cmocka_unit_test(markup_escapes_what_would_end_a_text_or_an_attribute),
+        cmocka_unit_test(markup_has_no_control_characters),
         cmocka_unit_test(a_stolen_text_is_the_callers),
         cmocka_unit_test(destructors_take_nothing_and_the_never_filled),
     };
