@@ -15,11 +15,6 @@
 struct conn;
 
 enum {
-    GRAPH_DEPTH_MAX = 4,     /* most steps from the focus */
-    GRAPH_HOPS_MAX = 8,      /* most edges in a chain */
-    GRAPH_NODES_MAX = 5000,  /* most nodes of one answer */
-    GRAPH_EDGES_MAX = 10000, /* most edges of one answer */
-    GRAPH_CHAINS_MAX = 100,  /* most chains of one answer */
     GRAPH_LOOKS = 200000, /* edges that one walk may look at: a bound on its time that is the same
                              on every machine, so that the same question has the same answer */
 };

@@ -143,6 +143,15 @@ enum graph_report {
     GRAPH_PATHS,       /* shortest chains of edges between two things */
 };
 
+/** The most that may be asked of a graph: what a declaration offers, and what db/graph.h holds. */
+enum {
+    GRAPH_DEPTH_MAX = 4,     /* most steps from the focus */
+    GRAPH_HOPS_MAX = 8,      /* most edges in a chain */
+    GRAPH_NODES_MAX = 5000,  /* most nodes of one answer */
+    GRAPH_EDGES_MAX = 10000, /* most edges of one answer */
+    GRAPH_CHAINS_MAX = 100,  /* most chains of one answer */
+};
+
 /** A report on the rows of a collection as the edges of a graph. Its resource has the fields, the
  * clocks and .from of that collection, so that every filter there is one here. */
 struct graph {

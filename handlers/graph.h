@@ -36,7 +36,7 @@ extern const struct resource network;
 
 #define GRAPH_DEPTH(words)                                                                         \
     {                                                                                              \
-        .name = "depth", .type = PARAM_COUNT, .least = 1, .most = 4, .fallback = 1,                \
+        .name = "depth", .type = PARAM_COUNT, .least = 1, .most = GRAPH_DEPTH_MAX, .fallback = 1,  \
         .with = "focus", .text = words                                                             \
     }
 #define GRAPH_DIRECTION(of)                                                                        \
@@ -47,12 +47,14 @@ extern const struct resource network;
     }
 #define GRAPH_NODES                                                                                \
     {                                                                                              \
-        .name = "nodes", .type = PARAM_COUNT, .least = 1, .most = 5000, .fallback = 500,           \
+        .name = "nodes", .type = PARAM_COUNT, .least = 1, .most = GRAPH_NODES_MAX,                 \
+        .fallback = 500,                                                                           \
         .text = "Most nodes of the answer; one that has more is cut there and says so."            \
     }
 #define GRAPH_EDGES                                                                                \
     {                                                                                              \
-        .name = "edges", .type = PARAM_COUNT, .least = 1, .most = 10000, .fallback = 2000,         \
+        .name = "edges", .type = PARAM_COUNT, .least = 1, .most = GRAPH_EDGES_MAX,                 \
+        .fallback = 2000,                                                                          \
         .text = "Most edges of the answer; one that has more is cut there and says so."            \
     }
 #define GRAPH_FOCUS                                                                                \

@@ -26,7 +26,7 @@ static const struct param params[] = {
     { .name = "max",
       .type = PARAM_COUNT,
       .least = 1,
-      .most = 8,
+      .most = GRAPH_HOPS_MAX,
       .fallback = 6,
       .text = "Most edges in a chain." },
     GRAPH_DIRECTION(NULL),
@@ -36,7 +36,7 @@ static const struct param params[] = {
     { .name = "chains",
       .type = PARAM_COUNT,
       .least = 1,
-      .most = 100,
+      .most = GRAPH_CHAINS_MAX,
       .fallback = 10,
       .text = "Most chains of the answer; where there are more that are as short, it is cut and "
               "says so." },
