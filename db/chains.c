@@ -137,21 +137,14 @@ static bool is_reached(const struct side *side, uint32_t node, struct span span)
 
 static bool add_label(struct side *side, uint32_t node, struct span span)
 {
-    void *labels = side->labels;
+    void *heads = side->heads, *labels = side->labels;
+    uint32_t had = side->heads_size;
 
-    if (node >= side->heads_size) {
-        uint32_t size = side->heads_size > 0 ? side->heads_size : 256;
-        uint32_t *grown;
-
-        while (size <= node)
-            size *= 2;
-        grown = realloc(side->heads, size * sizeof(*grown));
-        if (grown == NULL)
-            return false;
-        memset(grown + side->heads_size, 0xff, (size - side->heads_size) * sizeof(*grown));
-        side->heads = grown;
-        side->heads_size = size;
-    }
+    if (!walk_grow(&heads, node, &side->heads_size, sizeof(*side->heads)))
+        return false;
+    side->heads = heads;
+    /* WALK_NONE everywhere */
+    memset(side->heads + had, 0xff, (side->heads_size - had) * sizeof(*side->heads));
     if (!walk_grow(&labels, side->n, &side->size, sizeof(*side->labels)))
         return false;
     side->labels = labels;

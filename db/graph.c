@@ -59,21 +59,13 @@ static bool is_node_found(const struct near *near, uint32_t node)
 static bool add_node(struct near *near, uint32_t node, int depth)
 {
     struct graph_found *found = near->found;
-    void *order = near->order;
+    void *told = near->told, *order = near->order;
+    uint32_t had = near->told_size;
 
-    if (node >= near->told_size) {
-        uint32_t size = near->told_size > 0 ? near->told_size : 256;
-        struct told *grown;
-
-        while (size <= node)
-            size *= 2;
-        grown = realloc(near->told, size * sizeof(*grown));
-        if (grown == NULL)
-            return false;
-        memset(grown + near->told_size, 0, (size - near->told_size) * sizeof(*grown));
-        near->told = grown;
-        near->told_size = size;
-    }
+    if (!walk_grow(&told, node, &near->told_size, sizeof(*near->told)))
+        return false;
+    near->told = told;
+    memset(near->told + had, 0, (near->told_size - had) * sizeof(*near->told));
     if (!walk_grow(&order, found->n_nodes, &near->order_size, sizeof(*near->order)))
         return false;
     near->told[node] = (struct told){ .is_found = true, .depth = depth };

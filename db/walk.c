@@ -5,12 +5,14 @@
 #include <string.h>
 
 #include "db/conn.h"
+#include "db/hash.h"
 #include "db/select.h"
 #include "server/base/cleanup.h"
 
 enum {
     WALK_SQL = 64 << 10,        /* most bytes of one statement */
     WALK_NAMES = 64 << 20,      /* most bytes of all ids: GRAPH_LOOKS of the longest */
+    WALK_GROW_FIRST = 64,       /* elements of the first array */
     WALK_TABLE_FIRST = 1 << 10, /* places of the first table; a power of two */
 };
 
@@ -56,13 +58,15 @@ void walk_done(struct walk *walk)
     free(walk->edges);
 }
 
-bool walk_grow(void **array, uint32_t n, uint32_t *size, size_t element)
+bool walk_grow(void **array, uint32_t at, uint32_t *size, size_t element)
 {
-    uint32_t wanted = *size > 0 ? *size * 2 : 64;
+    uint32_t wanted = *size > 0 ? *size : WALK_GROW_FIRST;
     void *grown;
 
-    if (n < *size)
+    if (at < *size)
         return true;
+    while (wanted <= at)
+        wanted *= 2;
     grown = realloc(*array, wanted * element);
     if (grown == NULL)
         return false;
@@ -78,20 +82,10 @@ const char *walk_id(const struct walk *walk, uint32_t node)
     return walk->names.data + walk->nodes[node].name;
 }
 
-static uint32_t hash(const char *id)
-{
-    uint64_t ret = UINT64_C(14695981039346656037); /* FNV-1a: ids are the dataset's, nobody chooses
-                                                      them to collide */
-
-    for (; *id != '\0'; id++)
-        ret = (ret ^ (unsigned char)*id) * UINT64_C(1099511628211);
-    return (uint32_t)(ret ^ ret >> 32);
-}
-
 /* The place of an id: its own, or the free one where it would stand. */
 static uint32_t *place(const struct walk *walk, const char *id)
 {
-    uint32_t at = hash(id) & (walk->table_size - 1);
+    uint32_t at = (uint32_t)hash_text(id) & (walk->table_size - 1);
 
     while (walk->table[at] != WALK_NONE && strcmp(walk_id(walk, walk->table[at]), id) != 0)
         at = (at + 1) & (walk->table_size - 1);
@@ -175,18 +169,12 @@ static bool add_edge(struct walk *walk, sqlite3_stmt *row, bool is_backwards, st
 {
     const char *other = (const char *)sqlite3_column_text(row, 1);
     uint32_t node = other != NULL ? walk_node(walk, other) : WALK_NONE;
+    void *edges = walk->edges;
 
-    if (node == WALK_NONE)
+    if (node == WALK_NONE
+        || !walk_grow(&edges, walk->n_edges, &walk->edges_size, sizeof(*walk->edges)))
         return error_set(err, ERR_INTERNAL, NULL, "no memory for a walk");
-    if (walk->n_edges == walk->edges_size) {
-        size_t size = walk->edges_size > 0 ? walk->edges_size * 2 : 256;
-        struct walk_edge *grown = realloc(walk->edges, size * sizeof(*grown));
-
-        if (grown == NULL)
-            return error_set(err, ERR_INTERNAL, NULL, "no memory for a walk");
-        walk->edges = grown;
-        walk->edges_size = size;
-    }
+    walk->edges = edges;
     walk->edges[walk->n_edges++] =
         (struct walk_edge){ .row = sqlite3_column_int64(row, 0),
                             .other = node,
@@ -227,7 +215,7 @@ bool walk_look(struct walk *walk, uint32_t node, enum walk_side side, struct err
 {
     bool is_both = walk->direction == GRAPH_BOTH;
     bool is_along = (walk->direction == GRAPH_OUT) == (side == WALK_ONWARD);
-    size_t first = walk->n_edges;
+    uint32_t first = walk->n_edges;
 
     if (walk->nodes[node].is_open[side])
         return true;
@@ -239,7 +227,7 @@ bool walk_look(struct walk *walk, uint32_t node, enum walk_side side, struct err
         return false;
     walk->nodes[node].is_open[side] = true;
     walk->nodes[node].first[side] = first;
-    walk->nodes[node].count[side] = (uint32_t)(walk->n_edges - first);
+    walk->nodes[node].count[side] = walk->n_edges - first;
     if (walk->n_edges > first)
         qsort_r(walk->edges + first, walk->n_edges - first, sizeof(*walk->edges), compare_edges,
                 walk);

@@ -24,7 +24,7 @@ enum walk_side {
 /** A node that the walk has met. */
 struct walk_node {
     size_t name;                 /* where its id begins in walk.names */
-    size_t first[WALK__SIDES];   /* its first edge in walk.edges */
+    uint32_t first[WALK__SIDES]; /* its first edge in walk.edges */
     uint32_t count[WALK__SIDES]; /* how many edges it has */
     bool is_open[WALK__SIDES];   /* its edges were looked at from that side */
 };
@@ -50,7 +50,7 @@ struct walk {
     uint32_t *table; /* nodes by the hash of their ids; WALK_NONE: free */
     uint32_t table_size;
     struct walk_edge *edges;
-    size_t n_edges, edges_size;
+    uint32_t n_edges, edges_size;
     uint32_t looks; /* edges that it may look at */
     bool is_spent;  /* it has looked at as many edges as one walk may */
 };
@@ -83,5 +83,5 @@ void walk_sort(const struct walk *walk, uint32_t *nodes, size_t n);
 /** A day as a number: "2013-04-25" is 20130425; 0: no text. */
 int32_t walk_day(const char *text);
 
-/** Makes room for one more element; false without memory. */
-bool walk_grow(void **array, uint32_t n, uint32_t *size, size_t element);
+/** Makes room for an element at `at`: *size is how many there is room for. False without memory. */
+bool walk_grow(void **array, uint32_t at, uint32_t *size, size_t element);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "db/finalize.h"
+#include "db/hash.h"
 #include "server/base/cleanup.h"
 #include "server/base/fold.h"
 #include "server/base/nearest.h"
@@ -30,19 +31,10 @@ struct lookup_entry {
     const char *value; /* NULL: there is none, or two */
 };
 
-static uint64_t hash(const char *key)
-{
-    uint64_t ret = UINT64_C(14695981039346656037); /* FNV-1a */
-
-    for (; *key != '\0'; key++)
-        ret = (ret ^ (unsigned char)*key) * UINT64_C(1099511628211);
-    return ret ^ ret >> 32;
-}
-
 /* The place of a key: its own, or the free one where it would stand. */
 static struct lookup_entry *place(const struct lookup *lookup, const char *key)
 {
-    size_t at = (size_t)hash(key) & (lookup->size - 1);
+    size_t at = (size_t)hash_text(key) & (lookup->size - 1);
 
     while (lookup->entries[at].key != NULL && strcmp(lookup->entries[at].key, key) != 0)
         at = (at + 1) & (lookup->size - 1);
