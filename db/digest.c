@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <nettle/base16.h>
 #include <nettle/sha2.h>
 
 #include "db/finalize.h"
@@ -320,7 +321,6 @@ bool digest_begin(sqlite3 *db, struct digest *ret, struct error *err)
 
 bool digest_end(const struct digest *digest, char ret[DIGEST_SIZE], struct error *err)
 {
-    static const char hex[] = "0123456789abcdef";
     struct sha256_ctx context;
     uint8_t bytes[SHA256_DIGEST_SIZE];
 
@@ -330,10 +330,7 @@ bool digest_end(const struct digest *digest, char ret[DIGEST_SIZE], struct error
             return false;
     }
     sha256_digest(&context, sizeof(bytes), bytes);
-    for (size_t i = 0; i < sizeof(bytes); i++) {
-        ret[2 * i] = hex[bytes[i] >> 4];
-        ret[2 * i + 1] = hex[bytes[i] & 15];
-    }
+    base16_encode_update(ret, sizeof(bytes), bytes);
     ret[DIGEST_SIZE - 1] = '\0';
     return true;
 }

@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <nettle/base16.h>
 #include <nettle/sha2.h>
 
 #include "db/conn.h"
@@ -137,8 +138,8 @@ json_t *export_index_new(const struct resource *const *catalogue, const struct s
 
 static void write_hex(const uint8_t *digest, char ret[EXPORT_HEX])
 {
-    for (size_t i = 0; i < SHA256_DIGEST_SIZE; i++)
-        snprintf(ret + 2 * i, 3, "%02x", digest[i]);
+    base16_encode_update(ret, SHA256_DIGEST_SIZE, digest);
+    ret[EXPORT_HEX - 1] = '\0';
 }
 
 /* ---- the data package ---- */
