@@ -30,6 +30,15 @@ enum {
     HEADERS_FLAT = 8,
 };
 
+/* Members by which a report says what state of the data it tells, and how to cite it. */
+#define REPORT_STATE                                                                               \
+    "'release': {'type': ['string', 'null'], 'description': 'Release that was in force on that "   \
+    "day; null: none was yet.'},"                                                                  \
+    "'as_of': {'type': 'string', 'description': 'Day of knowledge that the answer shows.'},"       \
+    "'permalink': {'type': 'string', 'description': 'Path that gives this answer for good.'},"     \
+    "'citation': {'type': 'string', 'description': 'Ready to paste.'},"                            \
+    "'licence': {'type': 'string', 'description': 'Under which the data may be used.'}"
+
 /** The document under way. */
 struct draft {
     const struct resource *const *catalogue;
@@ -230,13 +239,7 @@ static const struct {
       "'series': {'type': 'array', 'items': {'$ref': '#/components/schemas/SeriesState'},"
       " 'description': 'The series that answer.'},"
       "'excluded': {'type': 'array', 'items': {'$ref': '#/components/schemas/Excluded'},"
-      " 'description': 'What would count somebody twice, or something else.'},"
-      "'release': {'type': ['string', 'null'], 'description': 'Release that was in force on that "
-      "day; null: none was yet.'},"
-      "'as_of': {'type': 'string', 'description': 'Day of knowledge that the answer shows.'},"
-      "'permalink': {'type': 'string', 'description': 'Path that gives this answer for good.'},"
-      "'citation': {'type': 'string', 'description': 'Ready to paste.'},"
-      "'licence': {'type': 'string', 'description': 'Under which the data may be used.'}},"
+      " 'description': 'What would count somebody twice, or something else.'}," REPORT_STATE "},"
       "'required': ['total', 'measure', 'unit', 'rule', 'series', 'excluded', 'release', 'as_of', "
       "'permalink', 'citation', 'licence'], 'additionalProperties': false}" },
     { "schemas", "StatsExplain",
@@ -278,13 +281,7 @@ static const struct {
       "'edges': {'type': 'integer', 'description': 'Edges of the answer.'},"
       "'chains': {'type': 'integer', 'description': 'Chains of the answer.'},"
       "'hops': {'type': ['integer', 'null'], 'description': 'Edges in each chain; null: there is "
-      "no chain.'},"
-      "'release': {'type': ['string', 'null'], 'description': 'Release that was in force on that "
-      "day; null: none was yet.'},"
-      "'as_of': {'type': 'string', 'description': 'Day of knowledge that the answer shows.'},"
-      "'permalink': {'type': 'string', 'description': 'Path that gives this answer for good.'},"
-      "'citation': {'type': 'string', 'description': 'Ready to paste.'},"
-      "'licence': {'type': 'string', 'description': 'Under which the data may be used.'}},"
+      "no chain.'}," REPORT_STATE "},"
       "'required': ['release', 'as_of', 'permalink', 'citation', 'licence'], "
       "'additionalProperties': false}" },
     { "schemas", "GraphInterval",
