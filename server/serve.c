@@ -604,18 +604,14 @@ static bool serve_flat(struct work *work)
         return false;
     if (body.broken)
         return take_whole(work, &body); /* tells why */
-    if (is_done && !add_page_headers(work, stream))
-        return false;
-    if (!is_done && !stream_keep(stream, &body, work->err))
+    if (is_done)
+        return add_page_headers(work, stream) && take_whole(work, &body);
+    if (!stream_keep(stream, &body, work->err))
         return false;
     work->reply->content_type = format_type(work->route.format);
     work->reply->status = 200;
-    if (is_done) {
-        work->reply->body = buffer_steal(&body, &work->reply->len);
-    } else {
-        work->reply->source = stream_source(stream);
-        stream = NULL;
-    }
+    work->reply->source = stream_source(stream);
+    stream = NULL;
     return true;
 }
 
@@ -1037,18 +1033,28 @@ static bool is_text(const struct work *work)
     return work->route.kind == ROUTE_DOCS || work->route.kind == ROUTE_LLMS;
 }
 
+/* For what takes none. */
+static bool refuse_params(struct work *work)
+{
+    work->query.as_of[0] = '\0';
+    return work->target.n_params == 0
+           || error_set(work->err, ERR_PARAM_UNKNOWN, work->target.params[0].name,
+                        "There is no parameter '%.60s' here.", work->target.params[0].name);
+}
+
 static bool read_document_params(struct work *work)
 {
     work->query.is_pretty = false;
+    if (is_text(work))
+        return refuse_params(work);
     work->query.as_of[0] = '\0';
     for (size_t i = 0; i < work->target.n_params; i++) {
         const struct target_param *param = &work->target.params[i];
 
-        if (is_text(work) || strcmp(param->name, "pretty") != 0) {
+        if (strcmp(param->name, "pretty") != 0) {
             error_set(work->err, ERR_PARAM_UNKNOWN, param->name,
                       "There is no parameter '%.60s' here.", param->name);
-            if (!is_text(work))
-                error_allow(work->err, param->name, "pretty");
+            error_allow(work->err, param->name, "pretty");
             return false;
         }
         if (i > 0)
@@ -1152,14 +1158,6 @@ static bool serve_document(struct work *work)
                              ? index_new(work->service->catalogue, state, BLUEHELM_VERSION)
                              : openapi_new(work->service->catalogue, state, BLUEHELM_VERSION),
                          is_pretty);
-}
-
-static bool refuse_params(struct work *work)
-{
-    work->query.as_of[0] = '\0';
-    return work->target.n_params == 0
-           || error_set(work->err, ERR_PARAM_UNKNOWN, work->target.params[0].name,
-                        "There is no parameter '%.60s' here.", work->target.params[0].name);
 }
 
 /* The dataset file as it is. */
