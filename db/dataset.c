@@ -270,8 +270,7 @@ bool dataset_conn(struct dataset *dataset, struct conn **ret, struct error *err)
 
     if (local == NULL)
         return false;
-    if (local->conn != NULL
-        && local->serial == atomic_load_explicit(&dataset->serial, memory_order_acquire)) {
+    if (local->conn != NULL && local->serial == dataset_serial(dataset)) {
         *ret = local->conn;
         return true;
     }
@@ -292,6 +291,11 @@ bool dataset_conn(struct dataset *dataset, struct conn **ret, struct error *err)
     }
     *ret = local->conn;
     return true;
+}
+
+unsigned long dataset_serial(struct dataset *dataset)
+{
+    return atomic_load_explicit(&dataset->serial, memory_order_acquire);
 }
 
 /* A loan is what a thread has open, and no thread's. */

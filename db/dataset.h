@@ -62,6 +62,10 @@ bool dataset_publish(struct dataset *dataset, const char *file, struct error *er
  */
 bool dataset_conn(struct dataset *dataset, struct conn **ret, struct error *err);
 
+/** Grows with each publication: what was made of an earlier one is not of the current dataset. Safe
+ * in any thread. */
+unsigned long dataset_serial(struct dataset *dataset);
+
 /** A connection of its own, for an answer that outlives the call in which it began. */
 struct loan;
 

@@ -47,6 +47,7 @@
 #include <microhttpd.h>
 
 #include "db/dataset.h"
+#include "server/cache.h"
 #include "server/log.h"
 #include "server/metrics.h"
 #include "server/request_id.h"
@@ -63,7 +64,11 @@ enum {
     DEAF_FOR = 250000,        /* microseconds without accept() when descriptors or memory are out */
     YIELD_FOR = 1000,         /* microseconds that others get to let in connections first */
     ACCEPT_BATCH = 16,        /* connections taken in one round: the others are not to wait long */
+    ASKED_MOST = 4096,        /* bytes of a request that name its reply: a longer one is not kept */
+    RESPONSE_COST = 2048,     /* bytes that libmicrohttpd takes for a reply with its headers */
 };
+
+#define REQUEST_ID_HEADER "X-Request-Id"
 
 /* On every reply. nosniff: text of ours must never be taken for a page of ours. */
 static const char *const edge_headers[][2] = {
@@ -143,6 +148,15 @@ struct queue {
 /* What the main thread tells the workers. Only ever rises. */
 enum order { ORDER_RUN, ORDER_DRAIN, ORDER_STOP };
 
+/* A reply that is kept, as libmicrohttpd's object: what is left to do is to queue it. */
+struct ready {
+    struct MHD_Response *response;
+    int status;
+    size_t len; /* bytes of body */
+    char route[sizeof(((struct reply *)0)->route)];
+    char id[REQUEST_ID_SIZE]; /* its X-Request-Id: of the request that it answered last */
+};
+
 struct worker {
     struct daemon *daemon;
     struct MHD_Daemon *mhd;
@@ -152,6 +166,8 @@ struct worker {
     struct MHD_Response *exhausted; /* ready reply for when there is no memory */
     struct id_source ids;
     struct metrics_block *metrics; /* borrowed; NULL: nothing is counted */
+    struct cache *replies;         /* of struct ready; NULL: none is kept */
+    unsigned long serial;          /* of the dataset that they are of */
     struct queue fresh;            /* no request yet */
     struct queue busy;             /* head whole, reply not yet sent */
     struct queue kept;             /* answered, and no whole head since */
@@ -550,6 +566,12 @@ static bool is_field_value(const char *text, size_t len)
     return true;
 }
 
+/* Most names differ in length: few are compared. */
+static bool is_field(const char *name, size_t len, const char *other, size_t other_len)
+{
+    return len == other_len && strncasecmp(name, other, len) == 0;
+}
+
 static enum MHD_Result on_field(void *cls, enum MHD_ValueKind kind, const char *name,
                                 size_t name_len, const char *value, size_t value_len)
 {
@@ -565,29 +587,29 @@ static enum MHD_Result on_field(void *cls, enum MHD_ValueKind kind, const char *
         head->is_malformed = true;
         return MHD_YES;
     }
-    if (strcasecmp(name, "Host") == 0) {
+    if (is_field(name, name_len, "Host", 4)) {
         head->n_host++;
         head->host = value;
-    } else if (strcasecmp(name, "Content-Length") == 0) {
+    } else if (is_field(name, name_len, "Content-Length", 14)) {
         head->n_content_length++;
         head->content_length = value;
-    } else if (strcasecmp(name, "Transfer-Encoding") == 0) {
+    } else if (is_field(name, name_len, "Transfer-Encoding", 17)) {
         head->has_coding = true;
-    } else if (strcasecmp(name, "If-None-Match") == 0) {
+    } else if (is_field(name, name_len, "If-None-Match", 13)) {
         head->if_none_match = value;
-    } else if (strcasecmp(name, "Accept") == 0) {
+    } else if (is_field(name, name_len, "Accept", 6)) {
         head->accept = head->accept != NULL ? head->accept : value; /* the first is what counts */
-    } else if (strcasecmp(name, "Accept-Encoding") == 0) {
+    } else if (is_field(name, name_len, "Accept-Encoding", 15)) {
         head->accept_encoding = head->accept_encoding != NULL ? head->accept_encoding : value;
-    } else if (strcasecmp(name, "Range") == 0) {
+    } else if (is_field(name, name_len, "Range", 5)) {
         head->range = head->n_range++ == 0 ? value : NULL; /* several: the whole is told */
-    } else if (strcasecmp(name, "If-Range") == 0) {
+    } else if (is_field(name, name_len, "If-Range", 8)) {
         head->if_range = value;
-    } else if (strcasecmp(name, "Access-Control-Request-Method") == 0) {
+    } else if (is_field(name, name_len, "Access-Control-Request-Method", 29)) {
         head->preflight = value;
-    } else if (strcasecmp(name, "Prefer") == 0) {
+    } else if (is_field(name, name_len, "Prefer", 6)) {
         head->prefer = value;
-    } else if (strcasecmp(name, "X-Request-Id") == 0) {
+    } else if (is_field(name, name_len, "X-Request-Id", 12)) {
         head->id = value;
     }
     return MHD_YES;
@@ -727,7 +749,7 @@ static bool add_headers(struct MHD_Response *response, const struct client *clie
     if (is_last && MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close") == MHD_NO)
         return false;
     return add_edge_headers(response)
-           && MHD_add_response_header(response, "X-Request-Id", client->id) == MHD_YES;
+           && MHD_add_response_header(response, REQUEST_ID_HEADER, client->id) == MHD_YES;
 }
 
 /** A stream on its way to a client. */
@@ -811,34 +833,6 @@ static struct MHD_Response *response_new(struct client *client, struct reply *re
     return response;
 }
 
-/* Hands a reply to libmicrohttpd, whole or as a bare 503. Takes its body; the rest stays with the
- * caller. */
-static enum MHD_Result send_reply(struct worker *worker, struct MHD_Connection *conn,
-                                  struct client *client, struct reply *reply)
-{
-    struct MHD_Response *response;
-    enum MHD_Result result;
-
-    client->phase = PHASE_ANSWERED;
-    client->status = reply->status;
-    client->len = strcmp(client->method, MHD_HTTP_METHOD_HEAD) == 0 ? 0
-                  : reply->file.len > 0                             ? (size_t)reply->file.len
-                                                                    : reply->len;
-    memcpy(client->route, reply->route, sizeof(client->route));
-    memcpy(client->detail, reply->log_detail, sizeof(client->detail));
-    response = response_new(client, reply, worker->is_draining);
-    if (response == NULL) {
-        client->status = MHD_HTTP_SERVICE_UNAVAILABLE;
-        client->len = 0;
-        snprintf(client->detail, sizeof(client->detail),
-                 "No memory for the reply, or a header that cannot be sent.");
-        return MHD_queue_response(conn, MHD_HTTP_SERVICE_UNAVAILABLE, worker->exhausted);
-    }
-    result = MHD_queue_response(conn, (unsigned)reply->status, response);
-    MHD_destroy_response(response);
-    return result;
-}
-
 /* What serve() is to know of the client's request. Borrows from it. */
 static struct request request_of(const struct client *client, const char *method)
 {
@@ -856,15 +850,180 @@ static struct request request_of(const struct client *client, const char *method
     };
 }
 
+/* Ready replies. */
+
+static void ready_free(void *value)
+{
+    struct ready *ready = value;
+
+    MHD_destroy_response(ready->response); /* it lives on for connections that it is sent to */
+    free(ready);
+}
+
+/* Lets go of an earlier dataset: of what was made of it, and of its file. */
+static void follow_dataset(struct worker *worker)
+{
+    unsigned long serial = dataset_serial(worker->daemon->service.dataset);
+
+    if (serial == worker->serial)
+        return;
+    cache_clear(worker->replies);
+    metrics_kept(worker->metrics, cache_figures(worker->replies));
+    dataset_leave(worker->daemon->service.dataset);
+    worker->serial = serial;
+}
+
+/*
+ * All of a request that its reply depends on, as one name: what serve() makes of the same name is
+ * the same. 0: the reply is not to be kept. GET and HEAD have one reply.
+ */
+static size_t name_request(const struct client *client, const char *method,
+                           char ret[static ASKED_MOST])
+{
+    const char *const parts[] = { client->target, client->if_none_match, client->accept,
+                                  client->accept_encoding, client->prefer };
+    size_t len = 0;
+
+    if (client->range != NULL
+        || (strcmp(method, MHD_HTTP_METHOD_GET) != 0 && strcmp(method, MHD_HTTP_METHOD_HEAD) != 0))
+        return 0;
+    for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++) {
+        size_t part = parts[i] != NULL ? strlen(parts[i]) + 1 : 0;
+
+        if (len + part + 1 > ASKED_MOST)
+            return 0;
+        if (part > 0)
+            memcpy(ret + len, parts[i], part); /* with its NUL, which no part holds */
+        len += part;
+        ret[len++] = parts[i] != NULL; /* not sent is something else than empty */
+    }
+    return len;
+}
+
+/* Whether the reply of a key is kept. */
+static bool has_ready(void *context, const char *key)
+{
+    struct worker *worker = context;
+
+    return cache_find(worker->replies, key, strlen(key)) != NULL;
+}
+
+/* Every reply names its request, ready ones too. Only this worker knows the object, and the head is
+ * written before it sees another request. */
+static bool set_id(struct ready *ready, const char *id)
+{
+    MHD_del_response_header(ready->response, REQUEST_ID_HEADER, ready->id);
+    snprintf(ready->id, sizeof(ready->id), "%s", id);
+    return MHD_add_response_header(ready->response, REQUEST_ID_HEADER, id) == MHD_YES;
+}
+
+static enum MHD_Result send_exhausted(struct worker *worker, struct MHD_Connection *conn,
+                                      struct client *client)
+{
+    client->status = MHD_HTTP_SERVICE_UNAVAILABLE;
+    client->len = 0;
+    snprintf(client->detail, sizeof(client->detail),
+             "No memory for the reply, or a header that cannot be sent.");
+    return MHD_queue_response(conn, MHD_HTTP_SERVICE_UNAVAILABLE, worker->exhausted);
+}
+
+static enum MHD_Result send_ready(struct worker *worker, struct MHD_Connection *conn,
+                                  struct client *client, struct ready *ready)
+{
+    client->phase = PHASE_ANSWERED;
+    client->status = ready->status;
+    client->len = strcmp(client->method, MHD_HTTP_METHOD_HEAD) == 0 ? 0 : ready->len;
+    memcpy(client->route, ready->route, sizeof(client->route));
+    if (!set_id(ready, client->id))
+        return send_exhausted(worker, conn, client);
+    return MHD_queue_response(conn, (unsigned)ready->status, ready->response);
+}
+
+/* Keeps a reply for whoever asks for the same, and takes the object; not without memory, nor where
+ * it is large. */
+static bool keep(struct worker *worker, const struct client *client, const struct reply *reply,
+                 struct MHD_Response *response, const char *name, size_t len)
+{
+    struct ready *ready = malloc(sizeof(*ready));
+    bool has_key = reply->key[0] != '\0';
+    struct cache_entry *entry;
+
+    if (ready == NULL)
+        return false;
+    *ready = (struct ready){ .response = response, .status = reply->status, .len = reply->len };
+    memcpy(ready->route, reply->route, sizeof(ready->route));
+    memcpy(ready->id, client->id, sizeof(ready->id));
+    entry = cache_put(worker->replies, has_key ? reply->key : name,
+                      has_key ? strlen(reply->key) : len, ready, reply->len + RESPONSE_COST);
+    if (entry == NULL) {
+        free(ready);
+        return false;
+    }
+    if (has_key)
+        cache_name(worker->replies, entry, name, len);
+    metrics_kept(worker->metrics, cache_figures(worker->replies));
+    return true;
+}
+
+/* Hands a reply to libmicrohttpd, whole or as a bare 503. Takes its body; the rest stays with the
+ * caller. name: what it is kept under, if it lasts; 0 bytes: it is not kept. */
+static enum MHD_Result send_reply(struct worker *worker, struct MHD_Connection *conn,
+                                  struct client *client, struct reply *reply, const char *name,
+                                  size_t name_len)
+{
+    struct MHD_Response *response;
+    enum MHD_Result result;
+
+    client->phase = PHASE_ANSWERED;
+    client->status = reply->status;
+    client->len = strcmp(client->method, MHD_HTTP_METHOD_HEAD) == 0 ? 0
+                  : reply->file.len > 0                             ? (size_t)reply->file.len
+                                                                    : reply->len;
+    memcpy(client->route, reply->route, sizeof(client->route));
+    memcpy(client->detail, reply->log_detail, sizeof(client->detail));
+    response = response_new(client, reply, worker->is_draining);
+    if (response == NULL)
+        return send_exhausted(worker, conn, client);
+    result = MHD_queue_response(conn, (unsigned)reply->status, response);
+    if (name_len == 0 || !reply->is_lasting
+        || !keep(worker, client, reply, response, name, name_len))
+        MHD_destroy_response(response);
+    return result;
+}
+
 static enum MHD_Result answer(struct worker *worker, struct MHD_Connection *conn,
                               struct client *client, const char *method)
 {
     struct request request = request_of(client, method);
     struct reply reply = { .status = 0 };
+    struct cache_entry *entry;
     enum MHD_Result result;
+    char name[ASKED_MOST];
+    size_t len = 0;
 
+    follow_dataset(worker);
+    /* One that ends its connection is made for it alone. */
+    if (worker->replies != NULL && !worker->is_draining)
+        len = name_request(client, method, name);
+    entry = len > 0 ? cache_find(worker->replies, name, len) : NULL;
+    if (entry != NULL) {
+        metrics_looked_up(worker->metrics, true);
+        return send_ready(worker, conn, client, cache_value(entry));
+    }
+    if (len > 0) {
+        request.is_kept = has_ready;
+        request.context = worker;
+    }
     serve(&worker->daemon->service, &request, &reply);
-    result = send_reply(worker, conn, client, &reply);
+    if (len > 0 && reply.is_lasting)
+        metrics_looked_up(worker->metrics, reply.is_kept);
+    if (reply.is_kept) {
+        entry = cache_find(worker->replies, reply.key, strlen(reply.key));
+        result = send_ready(worker, conn, client, cache_value(entry));
+        cache_name(worker->replies, entry, name, len);
+    } else {
+        result = send_reply(worker, conn, client, &reply, name, len);
+    }
     reply_done(&reply);
     return result;
 }
@@ -877,7 +1036,7 @@ static enum MHD_Result refuse(struct worker *worker, struct MHD_Connection *conn
     enum MHD_Result result;
 
     serve_problem(&worker->daemon->service, &request, err, &reply);
-    result = send_reply(worker, conn, client, &reply);
+    result = send_reply(worker, conn, client, &reply, NULL, 0);
     reply_done(&reply);
     return result;
 }
@@ -1241,8 +1400,11 @@ static bool run(struct worker *worker)
         fds[2].fd = is_hearing(worker) ? worker->daemon->listen_fd : -1;
         if (poll(fds, 3, sleep_ms(worker)) < 0 && errno != EINTR)
             return false;
-        if (fds[1].revents != 0 && read(worker->wake_fd, &n, sizeof(n)) < 0 && errno != EAGAIN)
-            return false;
+        if (fds[1].revents != 0) {
+            if (read(worker->wake_fd, &n, sizeof(n)) < 0 && errno != EAGAIN)
+                return false;
+            follow_dataset(worker);
+        }
         if (fds[2].revents != 0)
             let_in_share(worker);
         if (MHD_run_wait(worker->mhd, 0) == MHD_NO)
@@ -1319,7 +1481,9 @@ static bool worker_init(struct worker *worker, struct daemon *daemon, struct err
         return error_set(err, ERR_INTERNAL, NULL, "No event descriptor for a worker: %s.",
                          strerror(errno));
     worker->exhausted = exhausted_new();
-    if (worker->exhausted == NULL)
+    if (settings->cache_size > 0)
+        worker->replies = cache_new((size_t)settings->cache_size / daemon->n_workers, ready_free);
+    if (worker->exhausted == NULL || (settings->cache_size > 0 && worker->replies == NULL))
         return error_set(err, ERR_INTERNAL, NULL, "No memory for a worker.");
     /*
      * Strict -1: white space in header names is refused; spaces in targets and Host are ours to
@@ -1354,6 +1518,7 @@ static void worker_done(struct worker *worker)
         MHD_stop_daemon(worker->mhd);
     if (worker->exhausted != NULL)
         MHD_destroy_response(worker->exhausted);
+    cache_free(worker->replies);
     if (worker->wake_fd >= 0)
         close(worker->wake_fd);
 }
@@ -1497,15 +1662,20 @@ unsigned daemon_workers(const struct daemon *daemon)
     return daemon->n_workers;
 }
 
+static void wake(const struct daemon *daemon)
+{
+    for (unsigned i = 0; i < daemon->n_workers; i++)
+        if (daemon->workers[i].wake_fd >= 0)
+            notify(daemon->workers[i].wake_fd);
+}
+
 static void give_order(struct daemon *daemon, enum order order)
 {
     int old = atomic_load(&daemon->order);
 
     while (old < (int)order && !atomic_compare_exchange_weak(&daemon->order, &old, order))
         continue;
-    for (unsigned i = 0; i < daemon->n_workers; i++)
-        if (daemon->workers[i].wake_fd >= 0)
-            notify(daemon->workers[i].wake_fd);
+    wake(daemon);
 }
 
 void daemon_drain(struct daemon *daemon)
@@ -1516,6 +1686,11 @@ void daemon_drain(struct daemon *daemon)
 void daemon_stop(struct daemon *daemon)
 {
     give_order(daemon, ORDER_STOP);
+}
+
+void daemon_follow(struct daemon *daemon)
+{
+    wake(daemon);
 }
 
 int daemon_end_fd(const struct daemon *daemon)

@@ -40,6 +40,10 @@ void daemon_drain(struct daemon *daemon);
  * once. */
 void daemon_stop(struct daemon *daemon);
 
+/** Says that a dataset was published: workers let go of what they keep of the one before, idle ones
+ * too. Without it they would at their next request. Safe in any thread. */
+void daemon_follow(struct daemon *daemon);
+
 /** A descriptor to poll: readable once all workers have ended, or one has failed. Lives as long as
  * the daemon. */
 int daemon_end_fd(const struct daemon *daemon);

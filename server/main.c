@@ -127,6 +127,7 @@ static void follow_signals(struct daemon *daemon, const struct service *service,
             continue;
         if (info.ssi_signo == SIGHUP && !is_draining) {
             publish_again(service, file);
+            daemon_follow(daemon);
         } else if (info.ssi_signo != SIGHUP && !is_draining) {
             is_draining = true;
             log_event(LOG_LEVEL_INFO, "draining",

@@ -65,6 +65,8 @@ struct metrics_block {
     counter n_closed;
     counter n_began, n_ended;
     counter bytes;
+    counter looked_up[2]; /* replies that were made, and that were ready */
+    counter kept, kept_bytes, n_dropped;
     uint16_t index[INDEX_SIZE]; /* where in routes a template is, plus 1; 0: slot is free. The
                                    worker's alone */
     atomic_size_t n_routes;     /* those before are there to be read */
@@ -193,6 +195,21 @@ void metrics_ended(struct metrics_block *block, const struct metrics_request *re
     add(&counts->us, request->us > 0 ? (uint64_t)request->us : 0);
     add(&block->bytes, request->bytes);
     add(&block->n_ended, 1);
+}
+
+void metrics_looked_up(struct metrics_block *block, bool is_hit)
+{
+    if (block != NULL)
+        add(&block->looked_up[is_hit], 1);
+}
+
+void metrics_kept(struct metrics_block *block, struct cache_figures figures)
+{
+    if (block == NULL)
+        return;
+    atomic_store_explicit(&block->kept, figures.n, memory_order_relaxed);
+    atomic_store_explicit(&block->kept_bytes, figures.bytes, memory_order_relaxed);
+    atomic_store_explicit(&block->n_dropped, figures.n_dropped, memory_order_relaxed);
 }
 
 void metrics_published(struct metrics *metrics, bool is_good)
@@ -351,15 +368,21 @@ static void add_routes(const struct metrics *metrics, struct buffer *out)
     free(totals.routes);
 }
 
+/* A counter over all workers. */
+static uint64_t sum(const struct metrics *metrics, size_t offset)
+{
+    uint64_t n = 0;
+
+    for (size_t i = 0; i < metrics->n_blocks; i++)
+        n += get((const counter *)(const void *)((const char *)metrics->blocks[i] + offset));
+    return n;
+}
+
 /* What began and has not ended. Ends are read first: a request may pass between the two. */
 static uint64_t sum_open(const struct metrics *metrics, size_t began, size_t ended)
 {
-    uint64_t n_began = 0, n_ended = 0;
+    uint64_t n_ended = sum(metrics, ended), n_began = sum(metrics, began);
 
-    for (size_t i = 0; i < metrics->n_blocks; i++)
-        n_ended += get((const counter *)(const void *)((const char *)metrics->blocks[i] + ended));
-    for (size_t i = 0; i < metrics->n_blocks; i++)
-        n_began += get((const counter *)(const void *)((const char *)metrics->blocks[i] + began));
     return n_began > n_ended ? n_began - n_ended : 0;
 }
 
@@ -390,6 +413,25 @@ static void add_connections(const struct metrics *metrics, struct buffer *out)
           "memory.");
     for (size_t j = METRICS_ADMITTED + 1; j < METRICS_REFUSAL__MAX; j++)
         buffer_format(out, "%s{reason=\"%s\"} %" PRIu64 "\n", name, refusals[j], sums[j]);
+}
+
+static void add_cache(const struct metrics *metrics, struct buffer *out)
+{
+    static const char name[] = "bluehelm_cache_requests_total";
+
+    begin(out, name, "counter",
+          "Requests whose reply may be kept: it was ready, or had to be made.");
+    buffer_format(out, "%s{result=\"hit\"} %" PRIu64 "\n", name,
+                  sum(metrics, offsetof(struct metrics_block, looked_up[1])));
+    buffer_format(out, "%s{result=\"miss\"} %" PRIu64 "\n", name,
+                  sum(metrics, offsetof(struct metrics_block, looked_up[0])));
+    add_number(out, "bluehelm_cache_replies", "gauge", "Replies that are kept, over all workers.",
+               sum(metrics, offsetof(struct metrics_block, kept)));
+    add_number(out, "bluehelm_cache_bytes", "gauge", "What they count for, of --cache-size.",
+               sum(metrics, offsetof(struct metrics_block, kept_bytes)));
+    add_number(out, "bluehelm_cache_dropped_total", "counter",
+               "Replies that had to make room for others.",
+               sum(metrics, offsetof(struct metrics_block, n_dropped)));
 }
 
 static void add_publishes(const struct metrics *metrics, struct buffer *out)
@@ -575,6 +617,7 @@ void metrics_write(struct metrics *metrics, const struct metrics_dataset *datase
     if (metrics != NULL) {
         add_routes(metrics, out);
         add_connections(metrics, out);
+        add_cache(metrics, out);
         add_publishes(metrics, out);
     }
     if (dataset != NULL) {

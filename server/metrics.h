@@ -8,6 +8,7 @@
 
 #include "server/base/buffer.h"
 #include "server/base/error.h"
+#include "server/cache.h"
 
 struct metrics;
 struct metrics_block;
@@ -76,6 +77,12 @@ void metrics_began(struct metrics_block *block);
 
 /** Counts a request that has ended. */
 void metrics_ended(struct metrics_block *block, const struct metrics_request *request);
+
+/** Counts a reply that could be kept: it was (is_hit), or had to be made. */
+void metrics_looked_up(struct metrics_block *block, bool is_hit);
+
+/** Tells what the worker keeps now. */
+void metrics_kept(struct metrics_block *block, struct cache_figures figures);
 
 /** Counts the try to publish a dataset. Safe in any thread. Takes NULL. */
 void metrics_published(struct metrics *metrics, bool is_good);

@@ -100,6 +100,7 @@ struct settings {
     int64_t backlog;           /* connections */
     int64_t query_deadline;    /* milliseconds; 0: no limit */
     int64_t reply_limit;       /* bytes */
+    int64_t cache_size;        /* bytes for ready replies of all workers; 0: none are kept */
     int64_t log_level;         /* enum log_level */
     bool is_quiet;             /* warnings and errors only */
     bool is_include;           /* get: status line and headers before the body */

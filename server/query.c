@@ -32,17 +32,19 @@ struct reader {
 struct reserved {
     const char *name;
     bool (*read)(const struct reader *reader, const char *value);
-    bool on_items;   /* one item takes it as well */
-    bool is_world;   /* only where the resource has world time */
-    bool is_known;   /* only where rows are kept in versions */
-    bool is_changes; /* only where rows are changes */
-    bool is_search;  /* only where words find rows */
-    bool no_lists;   /* items alone take it */
-    bool on_stats;   /* sums take it as well */
-    bool on_graph;   /* reports on a graph take it as well */
-    bool is_json;    /* only where the answer is JSON */
-    bool is_csv;     /* only where it is CSV */
-    bool is_list;    /* only where the answer is a list of rows */
+    const char *initial; /* what holds where it is not given; NULL: nothing that can be written */
+    bool on_items;       /* one item takes it as well */
+    bool is_world;       /* only where the resource has world time */
+    bool is_known;       /* only where rows are kept in versions */
+    bool is_changes;     /* only where rows are changes */
+    bool is_search;      /* only where words find rows */
+    bool no_lists;       /* items alone take it */
+    bool on_stats;       /* sums take it as well */
+    bool on_graph;       /* reports on a graph take it as well */
+    bool is_json;        /* only where the answer is JSON */
+    bool is_csv;         /* only where it is CSV */
+    bool is_list;        /* only where the answer is a list of rows */
+    bool is_paging;      /* where it is given, a flat answer is a page and not all rows */
 };
 
 /* ---- small readers ---- */
@@ -427,24 +429,49 @@ static const struct reserved reserved[] = {
     { .name = "changed_since", .read = read_changed_since, .is_known = true },
     { .name = "history",
       .read = read_history,
+      .initial = "false",
       .on_items = true,
       .is_known = true,
       .no_lists = true },
-    { .name = "certainty", .read = read_certainty, .on_stats = true, .on_graph = true },
+    { .name = "certainty",
+      .read = read_certainty,
+      .initial = "possible",
+      .on_stats = true,
+      .on_graph = true },
     { .name = "sort", .read = read_sort },
-    { .name = "limit", .read = read_limit },
-    { .name = "cursor", .read = read_cursor },
-    { .name = "offset", .read = read_offset },
-    { .name = "count", .read = read_counted },
+    { .name = "limit", .read = read_limit, .initial = "100", .is_paging = true },
+    { .name = "cursor", .read = read_cursor, .is_paging = true },
+    { .name = "offset", .read = read_offset, .initial = "0", .is_paging = true },
+    { .name = "count", .read = read_counted, .initial = "exact" },
     { .name = "fields", .read = read_fields, .on_items = true },
     { .name = "include", .read = read_include, .on_items = true, .is_json = true },
     { .name = "format", .read = read_format, .on_stats = true, .on_graph = true, .is_list = true },
-    { .name = "shape", .read = read_shape, .is_json = true, .is_list = true },
-    { .name = "bom", .read = read_bom, .on_stats = true, .on_graph = true, .is_csv = true },
-    { .name = "excel", .read = read_excel, .on_stats = true, .on_graph = true, .is_csv = true },
-    { .name = "dl", .read = read_download, .on_stats = true, .on_graph = true, .is_list = true },
+    { .name = "shape",
+      .read = read_shape,
+      .initial = "envelope",
+      .is_json = true,
+      .is_list = true },
+    { .name = "bom",
+      .read = read_bom,
+      .initial = "0",
+      .on_stats = true,
+      .on_graph = true,
+      .is_csv = true },
+    { .name = "excel",
+      .read = read_excel,
+      .initial = "0",
+      .on_stats = true,
+      .on_graph = true,
+      .is_csv = true },
+    { .name = "dl",
+      .read = read_download,
+      .initial = "0",
+      .on_stats = true,
+      .on_graph = true,
+      .is_list = true },
     { .name = "pretty",
       .read = read_pretty,
+      .initial = "0",
       .on_items = true,
       .on_stats = true,
       .on_graph = true,
@@ -454,8 +481,11 @@ enum { N_RESERVED = sizeof(reserved) / sizeof(*reserved) };
 
 bool query_is_paged(const struct target *target)
 {
-    return target_param(target, "limit") != NULL || target_param(target, "offset") != NULL
-           || target_param(target, "cursor") != NULL;
+    for (size_t i = 0; i < N_RESERVED; i++) {
+        if (reserved[i].is_paging && target_param(target, reserved[i].name) != NULL)
+            return true;
+    }
+    return false;
 }
 
 const char *query_reserved(size_t index)
@@ -1007,15 +1037,59 @@ static bool set_parent(const struct reader *reader)
     return true;
 }
 
-bool query_owner(const struct target *target, char ret[33])
+/* Whether a parameter says what holds without it as well. */
+static bool is_default(const struct route *route, const struct target_param *given)
+{
+    const struct param *param = resource_param(route->resource, given->name);
+    char number[24];
+
+    if (param != NULL && param->type == PARAM_COUNT) {
+        snprintf(number, sizeof(number), "%ld", param->fallback);
+        return strcmp(given->value, number) == 0;
+    }
+    if (param != NULL)
+        return param->type == PARAM_CHOICE && strcmp(given->value, param->choices[0]) == 0;
+    if (strcmp(given->name, "sort") == 0)
+        return route->kind != ROUTE_STATS && strcmp(given->value, route->resource->order) == 0;
+    for (size_t i = 0; i < N_RESERVED; i++) {
+        const struct reserved *own = &reserved[i];
+
+        if (own->initial != NULL && strcmp(own->name, given->name) == 0)
+            return (own->on_stats || route->kind != ROUTE_STATS)
+                   && (!own->is_paging || route->format == FORMAT_JSON)
+                   && strcmp(given->value, own->initial) == 0;
+    }
+    return false;
+}
+
+void query_drop_defaults(const struct route *route, struct target *target)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < target->n_params; i++) {
+        if (!is_default(route, &target->params[i]))
+            target->params[n++] = target->params[i];
+    }
+    target->n_params = n;
+}
+
+bool query_owner(const struct route *route, const struct target *target, char ret[33])
 {
     /* as_of is none of its query: the cursor says by itself what was known when it was given. */
     static const char *const shape[] = { "cursor", "limit",   "offset", "count",  "as_of",
                                          "fields", "include", "pretty", "format", "shape",
                                          "bom",    "excel",   "dl",     NULL };
     defer(buffer_done) struct buffer canonical = BUFFER_INIT(4 * TARGET_TEXT);
+    struct target bare = { .n_segments = target->n_segments,
+                           .format = target->format,
+                           .has_slash = target->has_slash };
 
-    target_canonical(target, shape, &canonical);
+    memcpy(bare.segments, target->segments, sizeof(bare.segments));
+    for (size_t i = 0; i < target->n_params; i++) {
+        if (!is_default(route, &target->params[i]))
+            bare.params[bare.n_params++] = target->params[i];
+    }
+    target_canonical(&bare, shape, &canonical);
     if (canonical.broken)
         return false;
     fingerprint((const char *const[]){ canonical.data, NULL }, ret);
@@ -1160,7 +1234,7 @@ bool query_parse(const struct resource *const *catalogue, const struct state *st
         return false;
     if (cursor == NULL)
         return true;
-    if (!query_owner(target, owner))
+    if (!query_owner(route, target, owner))
         return error_set(err, ERR_INTERNAL, NULL, "no memory for the name of a query");
     query_known(state, ret->as_of, known);
     if (cursor_read(cursor, owner, known, ret, &why))

@@ -22,9 +22,12 @@ const char *query_day(const struct state *state, const char *as_of);
 void query_known(const struct state *state, const char *as_of, char ret[33]);
 
 /** What a page's cursor belongs to: route and parameters, without as_of and those that only shape
- * the answer. False without memory.
- */
-bool query_owner(const struct target *target, char ret[33]);
+ * the answer or say what holds anyway. False without memory. */
+bool query_owner(const struct route *route, const struct target *target, char ret[33]);
+
+/** Leaves out of a target that was read and found good the parameters that say what holds anyway,
+ * as limit=100: whoever asks for the same asks by the same text (target_canonical()). */
+void query_drop_defaults(const struct route *route, struct target *target);
 
 /**
  * Reads the parameters of a target into conditions on the route's resource.

@@ -179,7 +179,7 @@ static bool wrong_slash(const struct target *target, bool is_wanted, struct erro
     const char *query;
     int len;
 
-    target_write(target, NULL, &path);
+    target_canonical(target, NULL, &path);
     if (path.broken && !path.overflow)
         return error_set(err, ERR_INTERNAL, NULL, "no memory for a redirect");
     if (path.broken)

@@ -177,6 +177,14 @@ static bool find_known(const struct work *work, char ret[TAG_SIZE])
 
 static void add_validators(struct work *work, const char *etag);
 
+/* "*" is true of whatever there is: only when an answer was made is it known that there is one. */
+static bool is_any_enough(const struct work *work)
+{
+    const char *tags = work->request->if_none_match;
+
+    return tags != NULL && tags[strspn(tags, " \t")] == '*';
+}
+
 /* Answers 304 if the client has the answer. */
 static bool is_not_modified(struct work *work)
 {
@@ -189,12 +197,26 @@ static bool is_not_modified(struct work *work)
     return true;
 }
 
-/* "*" is true of whatever there is: only when an answer was made is it known that there is one. */
-static bool is_any_enough(const struct work *work)
+/*
+ * Whether nothing has to be made: the client has the answer, or whoever asks for it has. The tag
+ * names the body, and the rest of the reply follows from it and from the coding.
+ */
+static bool is_answered(struct work *work)
 {
-    const char *tags = work->request->if_none_match;
+    const char *accept = work->request->accept_encoding;
+    struct reply *reply = work->reply;
+    char tag[TAG_SIZE];
 
-    return tags != NULL && tags[strspn(tags, " \t")] == '*';
+    if (is_not_modified(work))
+        return true;
+    if (work->request->range != NULL || is_any_enough(work))
+        return false;
+    write_tag(work, coding_choose(accept), tag);
+    snprintf(reply->key, sizeof(reply->key), "%s%s", tag,
+             coding_accepted(accept, CODING_NONE) ? "" : "coded");
+    reply->is_kept = work->request->is_kept != NULL
+                     && work->request->is_kept(work->request->context, reply->key);
+    return reply->is_kept;
 }
 
 /* Turns the reply into a 304: the same headers, no body. */
@@ -346,7 +368,7 @@ static void add_permalink(const struct work *work, struct buffer *link)
 {
     static const char *const without[] = { "as_of", NULL };
 
-    target_write(&work->target, without, link);
+    target_canonical(&work->target, without, link);
     buffer_format(link, "%cas_of=%s",
                   strchr(link->data != NULL ? link->data : "", '?') != NULL ? '&' : '?',
                   known_day(work));
@@ -486,7 +508,7 @@ static void link_next(struct work *work, const char *cursor, struct buffer *url)
     static const char *const without[] = { "as_of", "cursor", "offset", NULL };
     defer(buffer_done) struct buffer link = BUFFER_INIT(SERVE_URL + 32);
 
-    target_write(&work->target, without, url);
+    target_canonical(&work->target, without, url);
     /* Told from the same day on: a walk stays in one state of knowledge. */
     buffer_format(url, "%cas_of=%s&cursor=%s",
                   strchr(url->data != NULL ? url->data : "", '?') != NULL ? '&' : '?',
@@ -534,7 +556,7 @@ static bool serve_page(struct work *work)
 
     if (work->query.is_counted && !select_count(work->conn, &work->query, &total, work->err))
         return false;
-    if (!query_owner(&work->target, owner))
+    if (!query_owner(&work->route, &work->target, owner))
         return error_set(work->err, ERR_INTERNAL, NULL, "no memory for the name of a query");
     if (total >= 0)
         add_total(work, total);
@@ -631,7 +653,7 @@ static bool serve_flat_sums(struct work *work)
     defer(free_result) struct stats_result *result = malloc(sizeof(*result));
     char owner[FINGERPRINT_SIZE], known[FINGERPRINT_SIZE], cursor[STATS_CURSOR_SIZE];
 
-    if (result == NULL || !query_owner(&work->target, owner))
+    if (result == NULL || !query_owner(&work->route, &work->target, owner))
         return error_set(work->err, ERR_INTERNAL, NULL, "no memory for sums");
     query_known(conn_state(work->conn), work->query.as_of, known);
     if (!stats_render_flat(work->conn, request, work->route.format, &body, result, work->err))
@@ -653,7 +675,7 @@ static bool serve_stats(struct work *work)
     struct page page = { .cursor = "" };
     char owner[FINGERPRINT_SIZE], known[FINGERPRINT_SIZE];
 
-    if (result == NULL || !query_owner(&work->target, owner))
+    if (result == NULL || !query_owner(&work->route, &work->target, owner))
         return error_set(work->err, ERR_INTERNAL, NULL, "no memory for sums");
     query_known(conn_state(work->conn), work->query.as_of, known);
     buffer_text(&body, "{\"data\":[");
@@ -740,7 +762,7 @@ static bool absent(struct work *work, const struct query *query)
         snprintf(entity, sizeof(entity), "%.*s('%s')", (int)strcspn(given, "("), given, id);
         work->target.segments[work->route.id_segment] =
             work->route.kind == ROUTE_ODATA ? entity : id;
-        target_write(&work->target, NULL, &path);
+        target_canonical(&work->target, NULL, &path);
         work->target.segments[work->route.id_segment] = given;
         if (path.broken && !path.overflow)
             return error_set(err, ERR_INTERNAL, NULL, "no memory for a redirect");
@@ -1013,9 +1035,12 @@ static void add_attachment(struct work *work)
 
 static bool serve_rows(struct work *work)
 {
-    if (!read_request(work) || !set_etag(work))
+    if (!read_request(work))
         return false;
-    if (is_not_modified(work))
+    query_drop_defaults(&work->route, &work->target);
+    if (!set_etag(work))
+        return false;
+    if (is_answered(work))
         return true;
     if (!make_answer(work))
         return false;
@@ -1143,7 +1168,7 @@ static bool serve_document(struct work *work)
     state = conn_state(work->conn);
     if (!set_etag(work))
         return false;
-    if (is_not_modified(work))
+    if (is_answered(work))
         return true;
     add_validators(work, work->etag);
     if (work->route.kind == ROUTE_DOCS)
@@ -1571,11 +1596,14 @@ void serve(const struct service *service, const struct request *request, struct 
         work.varies_by = NULL;
         work.is_tagged = work.is_known = false;
     }
-    encode(&work);
+    if (!ret->is_kept)
+        encode(&work);
     if (work.is_known)
         drop_body(&work);
     buffer_done(&work.fields);
     add_digest(ret);
+    ret->is_lasting =
+        work.is_tagged && request->range == NULL && ret->source.read == NULL && ret->file.len == 0;
     if (work.conn != NULL)
         conn_deadline(work.conn, 0);
 }

@@ -27,9 +27,15 @@ struct request {
     const char *range;           /* same */
     const char *if_range;        /* same */
     const char *id;              /* request id, of the client or ours; never NULL */
+    /** Whether whoever asks keeps the reply of a key (struct reply); NULL: nothing is kept. */
+    bool (*is_kept)(void *context, const char *key);
+    void *context;
 };
 
-enum { REPLY_HEADERS = 16 /* most headers that a reply carries beyond those of the edge */ };
+enum {
+    REPLY_HEADERS = 16, /* most headers that a reply carries beyond those of the edge */
+    REPLY_KEY = 64,     /* bytes of a key and its NUL */
+};
 
 /** One header of a reply. */
 struct header {
@@ -66,6 +72,11 @@ struct reply {
     struct reply_file file;     /* holds the body; .len 0: .body or .source does */
     struct header headers[REPLY_HEADERS];
     size_t n_headers;
+    bool is_lasting;      /* while the dataset is the current one, the same request (but for its
+                             Range) gets the same reply: it may be kept */
+    bool is_kept;         /* the one who asks has it: there is nothing here but .key and .route */
+    char key[REPLY_KEY];  /* of a lasting reply: names it whatever request it answers, since others
+                             may ask for the same in another spelling; "": nothing does */
     char route[96];       /* path template for the log, as "/v1/missions/{id}"; "": none */
     char log_detail[256]; /* for the log only; "": nothing to say */
 };

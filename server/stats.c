@@ -31,6 +31,7 @@ enum {
 struct reader {
     const struct state *state;
     const struct target *target;
+    const struct route *route;
     const struct resource *resource;
     struct stats_request *request;
     struct error *err;
@@ -196,7 +197,7 @@ static bool read_cursor(const struct reader *reader, const char *value)
     char *end;
     unsigned long offset = strtoul(value, &end, 10);
 
-    if (!query_owner(reader->target, owner))
+    if (!query_owner(reader->route, reader->target, owner))
         return error_set(reader->err, ERR_INTERNAL, NULL, "no memory for the name of a query");
     stats_cursor_write((uint32_t)offset, owner, digest != NULL ? digest + 1 : "", right);
     if (digest == NULL || offset > UINT32_MAX || *end != '.' || strcmp(value, right) != 0)
@@ -521,7 +522,7 @@ bool stats_parse(const struct resource *const *catalogue, const struct state *st
                  struct stats_request *ret, struct error *err)
 {
     struct reader reader = {
-        state, target, route->resource, ret, err, format_is_flat(route->format)
+        state, target, route, route->resource, ret, err, format_is_flat(route->format)
     };
     struct target rest; /* without our parameters; its text is the target's */
     const char *sort = target_param(target, "sort");

@@ -61,7 +61,8 @@ bool stream_open(const struct stream_ask *ask, struct stream **ret, struct error
     if (ask->fields != NULL)
         stream->fields = strdup(ask->fields);
     /* A query points into itself: it is read where it stays. */
-    if ((ask->fields != NULL && stream->fields == NULL) || !query_owner(ask->target, stream->owner)
+    if ((ask->fields != NULL && stream->fields == NULL)
+        || !query_owner(ask->route, ask->target, stream->owner)
         || !query_parse(ask->catalogue, state, ask->target, ask->route, &stream->query, err)
         || !query_resolve(ask->conn, &stream->query, err)) {
         stream_free(stream);

@@ -206,30 +206,18 @@ static int compare(const void *a, const void *b)
     return order != 0 ? order : strcmp(first->value, second->value);
 }
 
-static void write(const struct target *target, const struct target_param *params,
-                  const char *const *without, struct buffer *out)
-{
-    bool is_first = true;
-
-    write_path(target, out);
-    for (size_t i = 0; i < target->n_params; i++) {
-        if (is_in(without, params[i].name))
-            continue;
-        write_param(&params[i], is_first, out);
-        is_first = false;
-    }
-}
-
 void target_canonical(const struct target *target, const char *const *without, struct buffer *out)
 {
     struct target_param sorted[TARGET_PARAMS];
+    bool is_first = true;
 
     memcpy(sorted, target->params, target->n_params * sizeof(*sorted));
     qsort(sorted, target->n_params, sizeof(*sorted), compare);
-    write(target, sorted, without, out);
-}
-
-void target_write(const struct target *target, const char *const *without, struct buffer *out)
-{
-    write(target, target->params, without, out);
+    write_path(target, out);
+    for (size_t i = 0; i < target->n_params; i++) {
+        if (is_in(without, sorted[i].name))
+            continue;
+        write_param(&sorted[i], is_first, out);
+        is_first = false;
+    }
 }

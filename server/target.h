@@ -51,13 +51,11 @@ bool target_parse(const char *raw, struct target *ret, struct error *err);
 const char *target_param(const struct target *target, const char *name);
 
 /**
- * Writes path and parameters in one canonical spelling, parameters sorted by name and then value.
+ * Writes path and parameters in one canonical spelling, parameters sorted by name and then value:
+ * the same text for all targets that ask for the same. It goes into entity tags and links alike, so
+ * that one tag never stands for two bodies.
  *
  * Shape: leaves out the parameters whose names are in `without` (NULL-terminated; NULL: none).
  * Errors: the buffer is broken when it does not fit.
  */
 void target_canonical(const struct target *target, const char *const *without, struct buffer *out);
-
-/** Writes path and parameters in their own order, leaving out those whose names are in `without`.
- */
-void target_write(const struct target *target, const char *const *without, struct buffer *out);

@@ -24,6 +24,14 @@ void dataset_leave(struct dataset *dataset)
     (void)dataset;
 }
 
+static unsigned long serial = 1; /* of the dataset */
+
+unsigned long dataset_serial(struct dataset *dataset)
+{
+    (void)dataset;
+    return serial;
+}
+
 bool reply_header(struct reply *reply, const char *name, const char *value)
 {
     reply->headers[reply->n_headers++] = (struct header){ .name = name, .value = strdup(value) };

@@ -13,6 +13,8 @@
 #include "db/dataset.h"
 #include "db/query.h"
 #include "handlers/catalogue.h"
+#include "server/base/buffer.h"
+#include "server/base/cleanup.h"
 #include "server/query.h"
 #include "server/route.h"
 #include "server/target.h"
@@ -409,18 +411,44 @@ static void what_only_shapes_an_answer_does_not_change_whose_cursor_it_is(void *
     char one[33], other[33];
 
     assert_taken(*state, "/v1/missions?category=pko&sort=-start");
-    query_owner(&target, one);
+    query_owner(&route, &target, one);
     assert_taken(*state, "/v1/missions?limit=5&sort=-start&fields=sources&category=pko&pretty=1"
                          "&count=none&include=sources&offset=2");
-    query_owner(&target, other);
+    query_owner(&route, &target, other);
+    assert_string_equal(one, other);
+    assert_taken(*state, "/v1/missions?category=pko&sort=-start&certainty=possible");
+    query_owner(&route, &target, other);
     assert_string_equal(one, other);
     assert_taken(*state, "/v1/missions?category=spm&sort=-start");
-    query_owner(&target, other);
+    query_owner(&route, &target, other);
     assert_string_not_equal(one, other);
     /* What was known is told by the cursor itself, for an answer and its permalink alike. */
     assert_taken(*state, "/v1/missions?category=pko&sort=-start&as_of=2020");
-    query_owner(&target, other);
+    query_owner(&route, &target, other);
     assert_string_equal(one, other);
+}
+
+/* What is left of a target without what holds anyway. */
+static void assert_bare(const struct world *world, const char *raw, const char *bare)
+{
+    defer(buffer_done) struct buffer canonical = BUFFER_INIT(1000);
+
+    assert_taken(world, raw);
+    query_drop_defaults(&route, &target);
+    target_canonical(&target, NULL, &canonical);
+    assert_string_equal(canonical.data, bare);
+}
+
+static void what_holds_anyway_is_left_out(void **state)
+{
+    assert_bare(*state,
+                "/v1/missions?limit=100&sort=id&count=exact&pretty=0&shape=envelope&offset=0",
+                "/v1/missions");
+    assert_bare(*state, "/v1/missions?status=active&limit=99&sort=-id&category=pko&pretty=1",
+                "/v1/missions?category=pko&limit=99&pretty=1&sort=-id&status=active");
+    assert_bare(*state, "/v1/facts/big-dead?explain=0&resolve=preferred", "/v1/facts/big-dead");
+    /* There it asks for a page and not for all rows. */
+    assert_bare(*state, "/v1/missions.csv?limit=100&bom=0", "/v1/missions.csv?limit=100");
 }
 
 static void a_cursor_is_of_what_was_known(void **state)
@@ -554,6 +582,7 @@ int main(void)
         cmocka_unit_test(more_conditions_or_values_than_there_is_room_for_are_refused),
         cmocka_unit_test(values_too_long_to_keep_are_refused_not_cut),
         cmocka_unit_test(what_only_shapes_an_answer_does_not_change_whose_cursor_it_is),
+        cmocka_unit_test(what_holds_anyway_is_left_out),
         cmocka_unit_test(a_cursor_is_of_what_was_known),
         cmocka_unit_test(included_rows_are_known_as_of_the_same_day),
         cmocka_unit_test(a_field_is_only_there_where_its_parameter_asks_for_it),

@@ -405,7 +405,7 @@ static void another_name_moves_to_the_id_with_all_that_was_asked(void **state)
     (void)state;
     assert_location("/v1/actors/lantern", "/v1/actors/blue-lantern");
     assert_location("/v1/missions/MINUFIX?pretty=1&fields=id,name",
-                    "/v1/missions/unfix?pretty=1&fields=id,name");
+                    "/v1/missions/unfix?fields=id,name&pretty=1");
     assert_location("/v1/missions/UNFIX/facts?limit=2", "/v1/missions/unfix/facts?limit=2");
     assert_location("/v1/places/T%C3%AFnville", "/v1/places/tinville");
     assert_location("/v1", "/v1/");
