@@ -121,6 +121,7 @@ struct client {
     int64_t since;              /* microseconds: when it entered the queue */
     int fd;                     /* borrowed from libmicrohttpd: only ever shut down, never closed */
     struct peer peer;
+    char address[INET6_ADDRSTRLEN]; /* for the log; "": not written yet */
     enum phase phase;
     int64_t began;     /* microseconds: when the request line was whole */
     char *target;      /* near, or allocated; NULL: no memory for it */
@@ -154,7 +155,8 @@ struct ready {
     int status;
     size_t len; /* bytes of body */
     char route[sizeof(((struct reply *)0)->route)];
-    char id[REQUEST_ID_SIZE]; /* its X-Request-Id: of the request that it answered last */
+    char *id; /* libmicrohttpd's text of X-Request-Id: of the request that it answered last; NULL:
+                 it has none */
 };
 
 struct worker {
@@ -166,6 +168,8 @@ struct worker {
     struct MHD_Response *exhausted; /* ready reply for when there is no memory */
     struct id_source ids;
     struct metrics_block *metrics; /* borrowed; NULL: nothing is counted */
+    struct error err;              /* zeroed, but while a request is refused: that takes time */
+    struct log_batch lines;        /* of requests of this turn */
     struct cache *replies;         /* of struct ready; NULL: none is kept */
     unsigned long serial;          /* of the dataset that they are of */
     struct queue fresh;            /* no request yet */
@@ -173,6 +177,7 @@ struct worker {
     struct queue kept;             /* answered, and no whole head since */
     struct queue doomed;           /* shut down; libmicrohttpd is about to notice */
     size_t n_clients;              /* in all four */
+    int64_t now;                   /* microseconds: when the last request ended or events came */
     struct peer arriving;          /* whom libmicrohttpd is just being told of */
     bool has_arriving;             /* it has not become a client yet */
     int64_t deaf_until;            /* microseconds: nobody is let in before; see DEAF_FOR */
@@ -205,6 +210,15 @@ static int64_t now_us(void)
 
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+/* Copies what of a text fits. */
+static void copy_cut(char *to, const char *text, size_t size)
+{
+    size_t len = strnlen(text, size - 1);
+
+    memcpy(to, text, len);
+    to[len] = '\0';
 }
 
 static struct peer peer_of(const struct sockaddr *address)
@@ -493,7 +507,7 @@ static void *on_target(void *cls, const char *uri, struct MHD_Connection *conn)
     client_forget_target(client);
     metrics_began(worker->metrics);
     client->phase = PHASE_LINE;
-    client->began = now_us();
+    client->began = worker->now;
     client->method[0] = '\0';
     forget_head(client);
     client->status = 0;
@@ -541,18 +555,29 @@ struct head {
     int64_t len;       /* bytes of the head, request line included */
 };
 
-static bool is_token(const char *text, size_t len)
+/* What bytes may stand where (RFC 9110, 5.6.2; RFC 3986, 3.2.2). In a Host: letters, digits and
+ * marks of names, addresses and ports; whatever else could be read in two ways. */
+enum { IN_TOKEN = 1, IN_HOST = 2, IN_BOTH = IN_TOKEN | IN_HOST };
+#define FOUR(c) [c] = IN_BOTH, [(c) + 1] = IN_BOTH, [(c) + 2] = IN_BOTH, [(c) + 3] = IN_BOTH
+static const unsigned char uses[256] = {
+    FOUR('0'),        FOUR('4'),        ['8'] = IN_BOTH,  ['9'] = IN_BOTH,  FOUR('A'),
+    FOUR('E'),        FOUR('I'),        FOUR('M'),        FOUR('Q'),        FOUR('U'),
+    ['Y'] = IN_BOTH,  ['Z'] = IN_BOTH,  FOUR('a'),        FOUR('e'),        FOUR('i'),
+    FOUR('m'),        FOUR('q'),        FOUR('u'),        ['y'] = IN_BOTH,  ['z'] = IN_BOTH,
+    ['-'] = IN_BOTH,  ['.'] = IN_BOTH,  ['_'] = IN_BOTH,  ['~'] = IN_BOTH,  ['%'] = IN_BOTH,
+    ['!'] = IN_TOKEN, ['#'] = IN_TOKEN, ['$'] = IN_TOKEN, ['&'] = IN_TOKEN, ['\''] = IN_TOKEN,
+    ['*'] = IN_TOKEN, ['+'] = IN_TOKEN, ['^'] = IN_TOKEN, ['`'] = IN_TOKEN, ['|'] = IN_TOKEN,
+    [':'] = IN_HOST,  ['['] = IN_HOST,  [']'] = IN_HOST,
+};
+#undef FOUR
+
+static bool is_made_of(const char *text, size_t len, unsigned char use)
 {
-    static const char others[] = "!#$%&'*+-.^_`|~";
+    size_t i = 0;
 
-    for (size_t i = 0; i < len; i++) {
-        unsigned char c = (unsigned char)text[i];
-        bool is_alnum = (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z');
-
-        if (!is_alnum && (c == '\0' || strchr(others, c) == NULL))
-            return false;
-    }
-    return len > 0;
+    while (i < len && (uses[(unsigned char)text[i]] & use))
+        i++;
+    return i == len && len > 0;
 }
 
 static bool is_field_value(const char *text, size_t len)
@@ -583,7 +608,7 @@ static enum MHD_Result on_field(void *cls, enum MHD_ValueKind kind, const char *
         value = "";
         value_len = 0;
     }
-    if (!is_token(name, name_len) || !is_field_value(value, value_len)) {
+    if (!is_made_of(name, name_len, IN_TOKEN) || !is_field_value(value, value_len)) {
         head->is_malformed = true;
         return MHD_YES;
     }
@@ -613,16 +638,6 @@ static enum MHD_Result on_field(void *cls, enum MHD_ValueKind kind, const char *
         head->id = value;
     }
     return MHD_YES;
-}
-
-/* Letters, digits and marks of names, addresses and ports; whatever else could be read in two ways.
- */
-static bool is_host(const char *text)
-{
-    static const char good[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~:[]%";
-
-    return text[0] != '\0' && text[strspn(text, good)] == '\0';
 }
 
 static bool check_target(const struct client *client, const char *method,
@@ -708,7 +723,7 @@ static bool check_head(const struct head *head, const struct client *client, con
     if (!is_old && strcmp(version, MHD_HTTP_VERSION_1_1) != 0)
         return error_set(err, ERR_REQUEST_MALFORMED, NULL,
                          "HTTP/1.1 and HTTP/1.0 are spoken here.");
-    if (!is_token(method, strlen(method)))
+    if (!is_made_of(method, strlen(method), IN_TOKEN))
         return error_set(err, ERR_REQUEST_MALFORMED, NULL, "The method is not a token.");
     if (!check_target(client, method, settings, err) || !check_room(head, client, settings, err))
         return false;
@@ -720,7 +735,7 @@ static bool check_head(const struct head *head, const struct client *client, con
                          "The request has %d Host headers; one must stand.", head->n_host);
     if (head->n_host == 0 && !is_old)
         return error_set(err, ERR_REQUEST_MALFORMED, NULL, "The Host header is missing.");
-    if (head->n_host == 1 && !is_host(head->host))
+    if (head->n_host == 1 && !is_made_of(head->host, strlen(head->host), IN_HOST))
         return error_set(err, ERR_REQUEST_MALFORMED, NULL,
                          "The Host header takes a name or address, and a port.");
     return check_body(head, err);
@@ -908,13 +923,27 @@ static bool has_ready(void *context, const char *key)
     return cache_find(worker->replies, key, strlen(key)) != NULL;
 }
 
-/* Every reply names its request, ready ones too. Only this worker knows the object, and the head is
- * written before it sees another request. */
+/*
+ * Every reply names its request, ready ones too. Only this worker knows the object, and its head is
+ * written out before the worker sees another request. Ids of ours are of one length: they are
+ * written over the last one, in libmicrohttpd's copy of it.
+ */
 static bool set_id(struct ready *ready, const char *id)
 {
-    MHD_del_response_header(ready->response, REQUEST_ID_HEADER, ready->id);
-    snprintf(ready->id, sizeof(ready->id), "%s", id);
-    return MHD_add_response_header(ready->response, REQUEST_ID_HEADER, id) == MHD_YES;
+    size_t len = strlen(id);
+
+    if (ready->id == NULL || strlen(ready->id) != len) {
+        if (ready->id != NULL)
+            MHD_del_response_header(ready->response, REQUEST_ID_HEADER, ready->id);
+        if (MHD_add_response_header(ready->response, REQUEST_ID_HEADER, id) == MHD_NO) {
+            ready->id = NULL;
+            return false;
+        }
+        ready->id = (char *)MHD_get_response_header(ready->response, REQUEST_ID_HEADER);
+    } else {
+        memcpy(ready->id, id, len);
+    }
+    return true;
 }
 
 static enum MHD_Result send_exhausted(struct worker *worker, struct MHD_Connection *conn,
@@ -941,8 +970,8 @@ static enum MHD_Result send_ready(struct worker *worker, struct MHD_Connection *
 
 /* Keeps a reply for whoever asks for the same, and takes the object; not without memory, nor where
  * it is large. */
-static bool keep(struct worker *worker, const struct client *client, const struct reply *reply,
-                 struct MHD_Response *response, const char *name, size_t len)
+static bool keep(struct worker *worker, const struct reply *reply, struct MHD_Response *response,
+                 const char *name, size_t len)
 {
     struct ready *ready = malloc(sizeof(*ready));
     bool has_key = reply->key[0] != '\0';
@@ -950,9 +979,13 @@ static bool keep(struct worker *worker, const struct client *client, const struc
 
     if (ready == NULL)
         return false;
-    *ready = (struct ready){ .response = response, .status = reply->status, .len = reply->len };
+    *ready = (struct ready){
+        .response = response,
+        .status = reply->status,
+        .len = reply->len,
+        .id = (char *)MHD_get_response_header(response, REQUEST_ID_HEADER),
+    };
     memcpy(ready->route, reply->route, sizeof(ready->route));
-    memcpy(ready->id, client->id, sizeof(ready->id));
     entry = cache_put(worker->replies, has_key ? reply->key : name,
                       has_key ? strlen(reply->key) : len, ready, reply->len + RESPONSE_COST);
     if (entry == NULL) {
@@ -985,31 +1018,19 @@ static enum MHD_Result send_reply(struct worker *worker, struct MHD_Connection *
     if (response == NULL)
         return send_exhausted(worker, conn, client);
     result = MHD_queue_response(conn, (unsigned)reply->status, response);
-    if (name_len == 0 || !reply->is_lasting
-        || !keep(worker, client, reply, response, name, name_len))
+    if (name_len == 0 || !reply->is_lasting || !keep(worker, reply, response, name, name_len))
         MHD_destroy_response(response);
     return result;
 }
 
-static enum MHD_Result answer(struct worker *worker, struct MHD_Connection *conn,
-                              struct client *client, const char *method)
+/* Makes a reply, and keeps it under the name of its request; 0 bytes: it is not to be kept. */
+static enum MHD_Result make(struct worker *worker, struct MHD_Connection *conn,
+                            struct client *client, const char *method, const char *name, size_t len)
 {
     struct request request = request_of(client, method);
     struct reply reply = { .status = 0 };
-    struct cache_entry *entry;
     enum MHD_Result result;
-    char name[ASKED_MOST];
-    size_t len = 0;
 
-    follow_dataset(worker);
-    /* One that ends its connection is made for it alone. */
-    if (worker->replies != NULL && !worker->is_draining)
-        len = name_request(client, method, name);
-    entry = len > 0 ? cache_find(worker->replies, name, len) : NULL;
-    if (entry != NULL) {
-        metrics_looked_up(worker->metrics, true);
-        return send_ready(worker, conn, client, cache_value(entry));
-    }
     if (len > 0) {
         request.is_kept = has_ready;
         request.context = worker;
@@ -1018,7 +1039,8 @@ static enum MHD_Result answer(struct worker *worker, struct MHD_Connection *conn
     if (len > 0 && reply.is_lasting)
         metrics_looked_up(worker->metrics, reply.is_kept);
     if (reply.is_kept) {
-        entry = cache_find(worker->replies, reply.key, strlen(reply.key));
+        struct cache_entry *entry = cache_find(worker->replies, reply.key, strlen(reply.key));
+
         result = send_ready(worker, conn, client, cache_value(entry));
         cache_name(worker->replies, entry, name, len);
     } else {
@@ -1026,6 +1048,25 @@ static enum MHD_Result answer(struct worker *worker, struct MHD_Connection *conn
     }
     reply_done(&reply);
     return result;
+}
+
+static enum MHD_Result answer(struct worker *worker, struct MHD_Connection *conn,
+                              struct client *client, const char *method)
+{
+    struct cache_entry *entry = NULL;
+    char name[ASKED_MOST];
+    size_t len = 0;
+
+    follow_dataset(worker);
+    /* A reply that ends its connection is made for it alone. */
+    if (worker->replies != NULL && !worker->is_draining)
+        len = name_request(client, method, name);
+    if (len > 0)
+        entry = cache_find(worker->replies, name, len);
+    if (entry == NULL)
+        return make(worker, conn, client, method, name, len);
+    metrics_looked_up(worker->metrics, true);
+    return send_ready(worker, conn, client, cache_value(entry));
 }
 
 static enum MHD_Result refuse(struct worker *worker, struct MHD_Connection *conn,
@@ -1048,12 +1089,12 @@ static enum MHD_Result begin(struct worker *worker, struct MHD_Connection *conn,
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(conn, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
     struct head head = { .len = info != NULL ? (int64_t)info->header_size : 0 };
-    struct error err = { .code = ERR_NONE };
+    enum MHD_Result result;
 
     client->phase = PHASE_HEAD;
     queue_move(&worker->busy, client, client->began);
     MHD_get_connection_values_n(conn, MHD_HEADER_KIND, on_field, &head);
-    snprintf(client->method, sizeof(client->method), "%s", method);
+    copy_cut(client->method, method, sizeof(client->method));
     client->if_none_match = head.if_none_match;
     client->accept = head.accept;
     client->prefer = head.prefer;
@@ -1062,12 +1103,14 @@ static enum MHD_Result begin(struct worker *worker, struct MHD_Connection *conn,
     client->range = head.range;
     client->if_range = head.if_range;
     if (head.id != NULL && request_id_is_good(head.id))
-        snprintf(client->id, sizeof(client->id), "%s", head.id);
+        copy_cut(client->id, head.id, sizeof(client->id));
     else
         request_id_next(&worker->ids, client->id);
-    if (!check_head(&head, client, method, version, &worker->daemon->settings, &err))
-        return refuse(worker, conn, client, method, &err);
-    return MHD_YES;
+    if (check_head(&head, client, method, version, &worker->daemon->settings, &worker->err))
+        return MHD_YES;
+    result = refuse(worker, conn, client, method, &worker->err);
+    worker->err = (struct error){ .code = ERR_NONE };
+    return result;
 }
 
 /*
@@ -1109,24 +1152,27 @@ static const char *end_text(enum MHD_RequestTerminationCode code)
     return "aborted";
 }
 
-static void log_address(struct log_line *line, const struct sockaddr *address)
+/* The address of a peer, without its port; "": it is not known. */
+static void write_address(struct MHD_Connection *conn, char ret[static INET6_ADDRSTRLEN])
 {
-    char text[INET6_ADDRSTRLEN] = "";
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(conn, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    const struct sockaddr *address = info != NULL ? info->client_addr : NULL;
 
-    if (address->sa_family == AF_INET6)
-        inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr, text,
-                  sizeof(text));
-    else if (address->sa_family == AF_INET)
-        inet_ntop(AF_INET, &((const struct sockaddr_in *)(const void *)address)->sin_addr, text,
-                  sizeof(text));
-    log_text(line, "addr", text, sizeof(text));
+    ret[0] = '\0';
+    if (address != NULL && address->sa_family == AF_INET6)
+        inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr, ret,
+                  INET6_ADDRSTRLEN);
+    else if (address != NULL && address->sa_family == AF_INET)
+        inet_ntop(AF_INET, &((const struct sockaddr_in *)(const void *)address)->sin_addr, ret,
+                  INET6_ADDRSTRLEN);
 }
 
-static void log_request(const struct client *client, struct MHD_Connection *conn, int64_t now,
-                        enum MHD_RequestTerminationCode code)
+/* Failures of ours are written at once, all else when the turn is over. */
+static void log_request(struct worker *worker, struct client *client, struct MHD_Connection *conn,
+                        int64_t now, enum MHD_RequestTerminationCode code)
 {
     enum log_level level = client->status >= 500 ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO;
-    const union MHD_ConnectionInfo *info;
     struct log_line line;
 
     if (!log_wants(level))
@@ -1139,12 +1185,14 @@ static void log_request(const struct client *client, struct MHD_Connection *conn
     log_number(&line, "status", client->status);
     log_number(&line, "bytes", (int64_t)client->len);
     log_number(&line, "us", now - client->began);
-    info = MHD_get_connection_info(conn, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-    if (info != NULL && info->client_addr != NULL)
-        log_address(&line, info->client_addr);
+    if (client->address[0] == '\0')
+        write_address(conn, client->address);
+    log_text(&line, "addr", client->address, sizeof(client->address));
     log_text(&line, "end", end_text(code), TARGET_LOGGED);
     log_text(&line, "detail", client->detail, sizeof(client->detail));
-    log_end(&line);
+    log_end_later(&line, &worker->lines);
+    if (level == LOG_LEVEL_ERROR)
+        log_flush(&worker->lines);
 }
 
 static void on_done(void *cls, struct MHD_Connection *conn, void **con_cls,
@@ -1157,7 +1205,7 @@ static void on_done(void *cls, struct MHD_Connection *conn, void **con_cls,
     *con_cls = NULL;
     if (client == NULL)
         return;
-    now = now_us();
+    now = worker->now = now_us();
     if (client->phase == PHASE_LINE || client->phase == PHASE_HEAD) {
         /* libmicrohttpd answered by itself, or the client left before we could. */
         const union MHD_ConnectionInfo *info =
@@ -1168,7 +1216,7 @@ static void on_done(void *cls, struct MHD_Connection *conn, void **con_cls,
         snprintf(client->detail, sizeof(client->detail),
                  "The request never came in whole, or could not be read.");
     }
-    log_request(client, conn, now, code);
+    log_request(worker, client, conn, now, code);
     metrics_ended(worker->metrics,
                   &(struct metrics_request){ client->route, client->method, client->status,
                                              client->len, now - client->began });
@@ -1405,11 +1453,13 @@ static bool run(struct worker *worker)
                 return false;
             follow_dataset(worker);
         }
+        worker->now = now_us();
         if (fds[2].revents != 0)
             let_in_share(worker);
         if (MHD_run_wait(worker->mhd, 0) == MHD_NO)
             return false;
         expire(worker);
+        log_flush(&worker->lines);
     }
     return true;
 }
@@ -1437,6 +1487,7 @@ static void *worker_main(void *cls)
         stop_listening(worker);
     MHD_stop_daemon(worker->mhd);
     worker->mhd = NULL;
+    log_flush(&worker->lines);
     dataset_leave(daemon->service.dataset);
     if (atomic_fetch_sub(&daemon->n_running, 1) == 1 || !is_whole)
         notify(daemon->end_fd);

@@ -22,6 +22,13 @@ enum {
                             mix in a pipe */
 };
 
+/** Whole lines of one thread that are written together: at most PIPE_BUF bytes, so that those of
+ * other threads never come between. Zeroed: none. */
+struct log_batch {
+    char text[2 * LOG_LINE_SIZE];
+    size_t len;
+};
+
 /** A line in the making. Needs no destructor. */
 struct log_line {
     char text[LOG_LINE_SIZE];
@@ -58,6 +65,13 @@ void log_number(struct log_line *line, const char *key, int64_t value);
 
 /** Writes the line by a single write(2). */
 void log_end(struct log_line *line);
+
+/** Leaves the line to be written with others: when there is no room for the next one, and by
+ * log_flush(). */
+void log_end_later(struct log_line *line, struct log_batch *batch);
+
+/** Writes the lines that wait. */
+void log_flush(struct log_batch *batch);
 
 /** A whole line at once: msg, and a formatted sentence as detail. */
 void log_event(enum log_level level, const char *msg, const char *fmt, ...)

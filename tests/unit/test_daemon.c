@@ -24,7 +24,8 @@ void dataset_leave(struct dataset *dataset)
     (void)dataset;
 }
 
-static unsigned long serial = 1; /* of the dataset */
+static atomic_ulong serial = 1; /* of the dataset */
+static atomic_int n_served;     /* calls of serve() */
 
 unsigned long dataset_serial(struct dataset *dataset)
 {
@@ -59,6 +60,15 @@ void serve(const struct service *service, const struct request *request, struct 
 
     (void)service;
     *ret = (struct reply){ .status = 0 };
+    n_served++;
+    if (strncmp(request->target, "/lasting", 8) == 0) {
+        ret->is_lasting = true;
+        snprintf(ret->key, sizeof(ret->key), "%s", strchr(request->target, '=') != NULL ? "k" : "");
+        ret->is_kept = ret->key[0] != '\0' && request->is_kept != NULL
+                       && request->is_kept(request->context, ret->key);
+        if (ret->is_kept)
+            return;
+    }
     snprintf(ret->route, sizeof(ret->route), "/stub");
     if (strcmp(request->target, "/big") == 0) {
         ret->status = 200;
@@ -894,6 +904,92 @@ static void each_request_is_one_line(void **state)
     assert_true(has(lines, "path=/a status=400 bytes="));
 }
 
+/* Ready replies. */
+
+static void assert_asked(struct edge *edge, const char *request, const char *part, int n)
+{
+    char reply[TEXT_SIZE];
+
+    n_served = 0;
+    ask(edge, request, reply);
+    if (!has(reply, part))
+        fail_msg("%s", reply);
+    assert_int_equal(n_served, n);
+}
+
+static void a_lasting_reply_is_made_once(void **state)
+{
+    struct edge *edge = start_edge(*state);
+
+    assert_asked(edge, "GET /lasting HTTP/1.1\r\n" HEAD "\r\n", "GET /lasting id=", 1);
+    assert_asked(edge, "GET /lasting HTTP/1.1\r\n" HEAD "\r\n", "GET /lasting id=", 0);
+    assert_asked(edge, "GET /lasting HTTP/1.1\r\n" HEAD "X-Request-Id: short\r\n\r\n",
+                 "X-Request-Id: short\r\n", 0);
+    assert_asked(edge,
+                 "HEAD /lasting HTTP/1.1\r\n" HEAD "X-Request-Id: much-longer-than-ours\r\n\r\n",
+                 "X-Request-Id: much-longer-than-ours\r\n", 0);
+    assert_asked(edge, "GET /a HTTP/1.1\r\n" HEAD "\r\n", "GET /a id=", 1);
+    assert_asked(edge, "GET /a HTTP/1.1\r\n" HEAD "\r\n", "GET /a id=", 1);
+}
+
+static void what_a_reply_depends_on_is_part_of_its_name(void **state)
+{
+    static const char *const others[] = {
+        "If-None-Match: \"t\"\r\n",
+        "Accept: a/b\r\n",
+        "Accept-Encoding: gzip\r\n",
+        "Prefer: x\r\n",
+        "Accept: \r\n",
+    };
+    struct edge *edge = start_edge(*state);
+    char request[512];
+
+    assert_asked(edge, "GET /lasting HTTP/1.1\r\n" HEAD "\r\n", "200 OK", 1);
+    for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++) {
+        snprintf(request, sizeof(request), "GET /lasting HTTP/1.1\r\n" HEAD "%s\r\n", others[i]);
+        assert_asked(edge, request, "200 OK", 1);
+        assert_asked(edge, request, "200 OK", 0);
+    }
+    /* A part of a reply is never kept, nor is what other methods are told. */
+    for (int i = 0; i < 2; i++) {
+        assert_asked(edge, "GET /lasting HTTP/1.1\r\n" HEAD "Range: bytes=0-1\r\n\r\n", "200 OK",
+                     1);
+        assert_asked(edge, "POST /lasting HTTP/1.1\r\n" HEAD "\r\n", "POST /lasting id=", 1);
+    }
+}
+
+static void another_spelling_finds_the_reply_by_its_key(void **state)
+{
+    struct edge *edge = start_edge(*state);
+
+    assert_asked(edge, "GET /lasting?a=1 HTTP/1.1\r\n" HEAD "\r\n", "GET /lasting?a=1 id=", 1);
+    assert_asked(edge, "GET /lasting?b=2 HTTP/1.1\r\n" HEAD "\r\n", "GET /lasting?a=1 id=", 1);
+    assert_asked(edge, "GET /lasting?b=2 HTTP/1.1\r\n" HEAD "\r\n", "GET /lasting?a=1 id=", 0);
+}
+
+static void a_new_dataset_has_new_replies(void **state)
+{
+    struct edge *edge = start_edge(*state);
+
+    assert_asked(edge, "GET /lasting HTTP/1.1\r\n" HEAD "\r\n", "200 OK", 1);
+    serial++;
+    daemon_follow(edge->daemon);
+    assert_asked(edge, "GET /lasting HTTP/1.1\r\n" HEAD "\r\n", "200 OK", 1);
+    serial++;
+    assert_asked(edge, "GET /lasting HTTP/1.1\r\n" HEAD "\r\n", "200 OK", 1);
+    assert_asked(edge, "GET /lasting HTTP/1.1\r\n" HEAD "\r\n", "200 OK", 0);
+}
+
+static void without_a_cache_every_reply_is_made(void **state)
+{
+    struct edge *edge = *state;
+
+    edge->settings.cache_size = 0;
+    start_edge(edge);
+    for (int i = 0; i < 3; i++)
+        assert_asked(edge, "GET /lasting?a=1 HTTP/1.1\r\n" HEAD "\r\n", "200 OK", 1);
+}
+
 int main(void)
 {
 #define FACT(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -917,6 +1013,11 @@ int main(void)
         FACT(more_than_128_connections_do_not_stall_a_worker),
         FACT(a_connection_past_the_limit_is_503_until_another_leaves),
         FACT(the_limit_of_an_address_counts_all_workers),
+        FACT(a_lasting_reply_is_made_once),
+        FACT(what_a_reply_depends_on_is_part_of_its_name),
+        FACT(another_spelling_finds_the_reply_by_its_key),
+        FACT(a_new_dataset_has_new_replies),
+        FACT(without_a_cache_every_reply_is_made),
         cmocka_unit_test(the_crowd_agrees_with_plain_counting),
         cmocka_unit_test(peers_are_addresses_and_networks_of_64_bits),
         FACT(a_head_that_stays_incomplete_is_408),

@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -229,6 +230,62 @@ static void ids_of_clients_are_plain_and_bounded(void **state)
     assert_false(request_id_is_good("\xc3\xa9"));
 }
 
+static void lines_that_wait_are_written_together_and_whole(void **state)
+{
+    static struct log_batch batch; /* zeroed */
+    struct log_line line;
+    const char *text;
+    char value[LOG_LINE_SIZE / 2];
+
+    (void)state;
+    log_flush(&batch);
+    assert_string_equal(written(), "");
+    for (int i = 0; i < 2; i++) {
+        log_begin(&line, LOG_LEVEL_INFO, "one");
+        log_number(&line, "n", i);
+        log_end_later(&line, &batch);
+    }
+    assert_string_equal(written(), "");
+    log_flush(&batch);
+    text = written();
+    assert_non_null(strstr(text, " msg=one n=0\ntime="));
+    assert_string_equal(strstr(text, " msg=one n=1"), " msg=one n=1\n");
+    /* Where there is no room for the next one, the others go first. */
+    memset(value, 'x', sizeof(value));
+    for (int i = 0; i < 5; i++) {
+        log_begin(&line, LOG_LEVEL_INFO, "large");
+        log_text(&line, "v", value, sizeof(value) - 1);
+        log_end_later(&line, &batch);
+        text = written();
+        assert_true(strlen(text) <= PIPE_BUF);
+        assert_true(text[0] == '\0' || text[strlen(text) - 1] == '\n');
+    }
+    log_flush(&batch);
+    assert_true(written()[0] != '\0');
+    log_begin(&line, LOG_LEVEL_DEBUG, "nobody");
+    log_end_later(&line, &batch);
+    log_flush(&batch);
+    assert_string_equal(written(), "");
+}
+
+static void numbers_of_any_size_are_written(void **state)
+{
+    static const int64_t cases[] = { 0, 7, -1, 10, INT64_MAX, INT64_MIN };
+    struct log_line line;
+    char right[256] = "";
+
+    (void)state;
+    log_begin(&line, LOG_LEVEL_INFO, "m");
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        size_t len = strlen(right);
+
+        log_number(&line, "n", cases[i]);
+        snprintf(right + len, sizeof(right) - len, " n=%lld", (long long)cases[i]);
+    }
+    log_end(&line);
+    assert_non_null(strstr(written(), right));
+}
+
 int main(void)
 {
 #define FACT(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -241,6 +298,8 @@ int main(void)
         FACT(a_line_never_grows_past_its_ceiling),
         FACT(levels_below_the_least_are_silent),
         FACT(lines_of_threads_do_not_mix),
+        FACT(lines_that_wait_are_written_together_and_whole),
+        FACT(numbers_of_any_size_are_written),
         cmocka_unit_test(ids_are_sixteen_digits_and_differ),
         cmocka_unit_test(ids_of_clients_are_plain_and_bounded),
     };
