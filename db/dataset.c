@@ -13,7 +13,7 @@
 
 #include "db/conn.h"
 #include "db/query.h"
-#include "db/select.h"
+#include "db/schema.h"
 #include "server/base/cleanup.h"
 
 /** A published file. Shared by the holder and by each thread's connection to it; the last one
@@ -195,16 +195,6 @@ static bool read_releases(struct conn *conn, struct file *file, struct error *er
     }
 }
 
-/* Proves that every resource can be asked for on this file. */
-static bool check_resources(const struct dataset *dataset, struct conn *conn, struct error *err)
-{
-    for (const struct resource *const *at = dataset->catalogue; *at != NULL; at++) {
-        if (!select_check(conn, *at, err))
-            return false;
-    }
-    return true;
-}
-
 bool dataset_publish(struct dataset *dataset, const char *path, struct error *err)
 {
     struct file *file = calloc(1, sizeof(*file));
@@ -225,11 +215,10 @@ bool dataset_publish(struct dataset *dataset, const char *path, struct error *er
         file_release(file);
         return false;
     }
-    if (!open_descriptor(file, &conn, &why)
+    if (!open_descriptor(file, &conn, &why) || !schema_check(conn, &why)
         || !read_key(conn, "digest", file->state.digest, 65, &why)
         || !read_key(conn, "release", file->state.release, 11, &why)
-        || !read_codes(conn, file, &why) || !read_releases(conn, file, &why)
-        || !check_resources(dataset, conn, &why)) {
+        || !read_codes(conn, file, &why) || !read_releases(conn, file, &why)) {
         const char *name =
             strstr(why.detail, ": "); /* our name of the descriptor says nothing to anybody */
         bool is_named = strncmp(why.detail, "/proc/self/fd/", 14) == 0 && name != NULL;

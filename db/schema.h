@@ -7,9 +7,23 @@ enum {
     SCHEMA_VERSION = 3,                 /* PRAGMA user_version of db/schema.sql */
 };
 
+#include <stdbool.h>
+
+#include "server/base/error.h"
+
+struct conn;
+
 /** db/schema.sql, embedded when the program is built. */
 extern const char schema_sql[];
 /** db/derive_states.sql, embedded when the program is built. */
 extern const char derive_states_sql[];
 /** db/derive.sql, embedded when the program is built. */
 extern const char derive_sql[];
+
+/**
+ * Proves that a file holds all tables, indexes and views of the schema, as the schema has them: so
+ * whatever is proved of the schema (that each resource can be asked for on it) is true of the file.
+ *
+ * Errors: ERR_INPUT with the name of the first that is missing or another one, ERR_INTERNAL.
+ */
+bool schema_check(struct conn *conn, struct error *err);

@@ -912,22 +912,3 @@ bool select_absence(struct conn *conn, const struct query *query, enum select_ab
     *ret = !is_named ? SELECT_UNKNOWN : is_several ? SELECT_SEVERAL : SELECT_RENAMED;
     return true;
 }
-
-bool select_check(struct conn *conn, const struct resource *resource, struct error *err)
-{
-    defer(buffer_done) struct buffer sql = BUFFER_INIT(SELECT_SQL);
-    sqlite3_stmt *stmt = NULL;
-    static const struct query empty;
-    struct query query = empty;
-
-    query.resource = resource;
-    for (const struct field *field = resource->fields;
-         field->name != NULL && query.n_fields < QUERY_FIELDS; field++) {
-        if (!(field->flags & FIELD_HIDDEN))
-            query.fields[query.n_fields++] = field;
-    }
-    if (!open_sql(conn, &query, (select_sql(&query, &sql), &sql), &stmt, err))
-        return false;
-    stmt_return(&stmt);
-    return true;
-}

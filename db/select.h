@@ -77,10 +77,6 @@ bool select_name(struct conn *conn, const char *kinds, const char *name, bool *r
  */
 void select_suggest(struct conn *conn, const char *kinds, const char *name, struct error *err);
 
-/** Proves that a resource can be asked for on a connection. Errors: ERR_INTERNAL with SQLite's
- * words. */
-bool select_check(struct conn *conn, const struct resource *resource, struct error *err);
-
 /**
  * Writes the SQL of a query, for tests that read its plan.
  *

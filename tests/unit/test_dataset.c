@@ -76,7 +76,13 @@ static void what_is_no_whole_dataset_is_refused_and_the_old_one_stays(void **sta
     assert_refused(file, "application_id 7");
     copy_file(fixture, file, SIZE_MAX);
     change(file, "ALTER TABLE claims RENAME TO assertions");
-    assert_refused(file, "no such table");
+    assert_refused(file, "claims is missing");
+    copy_file(fixture, file, SIZE_MAX);
+    change(file, "ALTER TABLE events ADD COLUMN more TEXT");
+    assert_refused(file, "events is not what this program makes");
+    copy_file(fixture, file, SIZE_MAX);
+    change(file, "DROP INDEX casualties_by_date");
+    assert_refused(file, "casualties_by_date is missing");
     copy_file(fixture, file, SIZE_MAX);
     change(file, "DELETE FROM dataset");
     assert_refused(file, "digest");
