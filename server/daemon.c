@@ -48,6 +48,7 @@
 
 #include "db/dataset.h"
 #include "server/cache.h"
+#include "server/gate.h"
 #include "server/log.h"
 #include "server/metrics.h"
 #include "server/request_id.h"
@@ -64,6 +65,8 @@ enum {
     DEAF_FOR = 250000,        /* microseconds without accept() when descriptors or memory are out */
     YIELD_FOR = 1000,         /* microseconds that others get to let in connections first */
     ACCEPT_BATCH = 16,        /* connections taken in one round: the others are not to wait long */
+    READ_MOST = 8192,         /* bytes that are read of a connection at once */
+    FILES_MOST = 1 << 20,     /* descriptors that are told apart */
     ASKED_MOST = 4096,        /* bytes of a request that name its reply: a longer one is not kept */
     RESPONSE_COST = 2048,     /* bytes that libmicrohttpd takes for a reply with its headers */
 };
@@ -120,6 +123,10 @@ struct client {
     struct queue *queue;        /* never NULL */
     int64_t since;              /* microseconds: when it entered the queue */
     int fd;                     /* borrowed from libmicrohttpd: only ever shut down, never closed */
+    /* What came and was not handed on yet: whole heads of ours, then bytes as they came. */
+    char *held;
+    size_t n_good, n_raw; /* bytes of it */
+    bool is_refused;      /* the gate refused it: whatever comes now is thrown away */
     struct peer peer;
     char address[INET6_ADDRSTRLEN]; /* for the log; "": not written yet */
     enum phase phase;
@@ -169,19 +176,21 @@ struct worker {
     struct id_source ids;
     struct metrics_block *metrics; /* borrowed; NULL: nothing is counted */
     struct error err;              /* zeroed, but while a request is refused: that takes time */
-    struct log_batch lines;        /* of requests of this turn */
-    struct cache *replies;         /* of struct ready; NULL: none is kept */
-    unsigned long serial;          /* of the dataset that they are of */
-    struct queue fresh;            /* no request yet */
-    struct queue busy;             /* head whole, reply not yet sent */
-    struct queue kept;             /* answered, and no whole head since */
-    struct queue doomed;           /* shut down; libmicrohttpd is about to notice */
-    size_t n_clients;              /* in all four */
-    int64_t now;                   /* microseconds: when the last request ended or events came */
-    struct peer arriving;          /* whom libmicrohttpd is just being told of */
-    bool has_arriving;             /* it has not become a client yet */
-    int64_t deaf_until;            /* microseconds: nobody is let in before; see DEAF_FOR */
-    int64_t yield_until;           /* microseconds: others are to let in first; see YIELD_FOR */
+    char *scratch; /* bytes of the client that is just read: a head, and what is read at once */
+    struct gate_limits heads;
+    struct log_batch lines; /* of requests of this turn */
+    struct cache *replies;  /* of struct ready; NULL: none is kept */
+    unsigned long serial;   /* of the dataset that they are of */
+    struct queue fresh;     /* no request yet */
+    struct queue busy;      /* head whole, reply not yet sent */
+    struct queue kept;      /* answered, and no whole head since */
+    struct queue doomed;    /* shut down; libmicrohttpd is about to notice */
+    size_t n_clients;       /* in all four */
+    int64_t now;            /* microseconds: when the last request ended or events came */
+    struct peer arriving;   /* whom libmicrohttpd is just being told of */
+    bool has_arriving;      /* it has not become a client yet */
+    int64_t deaf_until;     /* microseconds: nobody is let in before; see DEAF_FOR */
+    int64_t yield_until;    /* microseconds: others are to let in first; see YIELD_FOR */
     bool is_draining;
     int64_t drain_end;      /* microseconds */
     int64_t n_refused;      /* connections over a limit since the last line about them */
@@ -200,6 +209,8 @@ struct daemon {
     atomic_uint n_running;
     atomic_bool has_failed;
     struct crowd crowd;
+    _Atomic(struct client *) *clients; /* by descriptor; each its worker's alone */
+    size_t n_files;                    /* of them */
     unsigned n_workers;
     struct worker workers[];
 };
@@ -418,6 +429,8 @@ static void on_connect(struct worker *worker, struct MHD_Connection *conn, void 
     worker->n_clients++;
     metrics_connected(worker->metrics, METRICS_ADMITTED);
     client->target = client->near;
+    if (client->fd >= 0)
+        atomic_store(&worker->daemon->clients[client->fd], client);
     queue_enter(&worker->fresh, client, now_us());
     *socket_context = client;
 }
@@ -431,8 +444,11 @@ static void on_close(struct worker *worker, void **socket_context)
     crowd_leave(&worker->daemon->crowd, client->peer);
     metrics_closed(worker->metrics);
     worker->n_clients--;
+    if (client->fd >= 0)
+        atomic_store(&worker->daemon->clients[client->fd], NULL);
     queue_leave(client);
     client_forget_target(client);
+    free(client->held);
     free(client);
     *socket_context = NULL;
 }
@@ -480,18 +496,107 @@ static void doom(struct worker *worker, struct client *client, int64_t now)
     queue_move(&worker->doomed, client, now);
 }
 
-/* The head of a request. */
+/* What libmicrohttpd reads. */
 
-/* libmicrohttpd takes memory of the connection for each; where that ends it hangs without a word.
- */
-static bool has_too_many_parameters(const char *uri, const struct settings *settings)
+/* Keeps what was read and not handed on. False without memory. */
+static bool hold(struct client *client, const char *good, size_t n_good, const char *raw,
+                 size_t n_raw)
 {
-    int64_t used = 0;
-
-    for (const char *c = strchr(uri, '?'); c != NULL; c = strchr(c + 1, '&'))
-        used += FIELD_COST;
-    return used > settings->connection_memory / 2;
+    if (n_good + n_raw == 0)
+        return true;
+    client->held = malloc(n_good + n_raw);
+    if (client->held == NULL)
+        return false;
+    memcpy(client->held, good, n_good);
+    memcpy(client->held + n_good, raw, n_raw);
+    client->n_good = n_good;
+    client->n_raw = n_raw;
+    return true;
 }
+
+/*
+ * Reads a connection for libmicrohttpd, through the gate. As recv(), but for this: fewer bytes than
+ * asked for mean that there are no more, neither here nor in the kernel, because libmicrohttpd,
+ * whose epoll is edge-triggered, takes them to mean that.
+ */
+static ssize_t read_heads(struct worker *worker, struct client *client, char *to, size_t size)
+{
+    char refusal[GATE_REFUSAL];
+    char *good = worker->scratch, *raw = good + client->n_good;
+    size_t n_good = client->n_good, n_raw = client->n_raw, n_given = 0;
+    bool is_drained = false, is_whole = true;
+    ssize_t n = -1;
+
+    if (client->held != NULL)
+        memcpy(worker->scratch, client->held, n_good + n_raw);
+    free(client->held);
+    client->held = NULL;
+    client->n_good = client->n_raw = 0;
+    errno = EAGAIN;
+    for (;;) {
+        size_t part = n_good < size - n_given ? n_good : size - n_given, used;
+        enum gate_verdict verdict = GATE_MORE;
+
+        memcpy(to + n_given, good, part);
+        good += part;
+        n_good -= part;
+        n_given += part;
+        if (n_given == size)
+            break;
+        if (n_raw > 0)
+            verdict = gate_look(&worker->heads, raw, n_raw, &used, &n_good, &worker->err);
+        if (verdict == GATE_HEAD) {
+            good = raw;
+            raw += used;
+            n_raw -= used;
+            continue;
+        }
+        if (verdict == GATE_REFUSE) {
+            good = refusal;
+            n_good = gate_refuse(&worker->err, refusal);
+            n_raw = 0;
+            client->is_refused = true;
+            worker->err = (struct error){ .code = ERR_NONE };
+            continue;
+        }
+        if (is_drained)
+            break;
+        memmove(worker->scratch, raw, n_raw);
+        raw = worker->scratch;
+        n = recvfrom(client->fd, raw + n_raw, READ_MOST, 0, NULL, NULL);
+        if (n <= 0)
+            break;
+        is_drained = n < READ_MOST;
+        n_raw += client->is_refused ? 0 : (size_t)n;
+    }
+    if (n_raw > 0 && client->queue == &worker->kept) /* a head has begun: its time counts now */
+        queue_move(&worker->fresh, client, worker->now);
+    is_whole = hold(client, good, n_good, raw, n_raw);
+    if (!is_whole)
+        errno = ENOMEM;
+    if (n_given > 0 && is_whole)
+        return (ssize_t)n_given;
+    return is_whole && n == 0 ? 0 : -1;
+}
+
+/* The worker whose thread this is. */
+static _Thread_local struct worker *own;
+
+/*
+ * The recv() of the whole program: libmicrohttpd's calls come here, since the dynamic linker asks
+ * the program first. Only connections of workers are read through the gate.
+ */
+ssize_t recv(int fd, void *to, size_t size, int flags)
+{
+    struct client *client = NULL;
+
+    if (own != NULL && fd >= 0 && (size_t)fd < own->daemon->n_files)
+        client = atomic_load_explicit(&own->daemon->clients[fd], memory_order_relaxed);
+    return client != NULL ? read_heads(own, client, to, size)
+                          : recvfrom(fd, to, size, flags, NULL, NULL);
+}
+
+/* The head of a request. */
 
 /* The raw target, before libmicrohttpd decodes it in place. What is returned becomes *con_cls of
  * on_request(). */
@@ -526,11 +631,6 @@ static void *on_target(void *cls, const char *uri, struct MHD_Connection *conn)
         memcpy(client->target, uri, kept);
         client->target[kept] = '\0';
     }
-    if (has_too_many_parameters(uri, &worker->daemon->settings)) {
-        client->status = refuse_bare(client->fd, MHD_HTTP_BAD_REQUEST,
-                                     "The request target has too many parameters.");
-        doom(worker, client, client->began);
-    }
     return client;
 }
 
@@ -546,6 +646,7 @@ struct head {
     const char *accept_encoding;
     const char *range;
     const char *if_range;
+    const char *refusal; /* why the gate refused it; NULL: it did not */
     int n_range;
     int n_host;
     int n_content_length;
@@ -636,6 +737,8 @@ static enum MHD_Result on_field(void *cls, enum MHD_ValueKind kind, const char *
         head->prefer = value;
     } else if (is_field(name, name_len, "X-Request-Id", 12)) {
         head->id = value;
+    } else if (is_field(name, name_len, GATE_REFUSED, sizeof(GATE_REFUSED) - 1)) {
+        head->refusal = value;
     }
     return MHD_YES;
 }
@@ -1106,8 +1209,14 @@ static enum MHD_Result begin(struct worker *worker, struct MHD_Connection *conn,
         copy_cut(client->id, head.id, sizeof(client->id));
     else
         request_id_next(&worker->ids, client->id);
-    if (check_head(&head, client, method, version, &worker->daemon->settings, &worker->err))
+    if (head.refusal != NULL) {
+        client_forget_target(client); /* what stands there is not the client's */
+        client->method[0] = '\0';
+        gate_refused(head.refusal, &worker->err);
+    } else if (check_head(&head, client, method, version, &worker->daemon->settings,
+                          &worker->err)) {
         return MHD_YES;
+    }
     result = refuse(worker, conn, client, method, &worker->err);
     worker->err = (struct error){ .code = ERR_NONE };
     return result;
@@ -1253,7 +1362,7 @@ static void expire_queue(struct worker *worker, struct queue *queue, int64_t now
     while (queue_due(queue) <= now) {
         struct client *client = queue->first;
 
-        if (client->phase == PHASE_LINE)
+        if (client->phase == PHASE_LINE || (client->phase == PHASE_QUIET && client->n_raw > 0))
             client->status = refuse_bare(client->fd, MHD_HTTP_REQUEST_TIMEOUT,
                                          "The request head did not come in whole in time.");
         doom(worker, client, now);
@@ -1332,6 +1441,10 @@ static bool let_in(struct worker *worker)
             worker->deaf_until = now_us() + DEAF_FOR;
         }
         return false;
+    }
+    if ((size_t)fd >= worker->daemon->n_files) { /* the limit was raised behind our back */
+        close(fd);
+        return true;
     }
     worker->arriving = peer_of((const struct sockaddr *)&address);
     refusal = crowd_enter(crowd, worker->arriving);
@@ -1477,8 +1590,10 @@ static void *worker_main(void *cls)
 {
     struct worker *worker = cls;
     struct daemon *daemon = worker->daemon;
-    bool is_whole = run(worker);
+    bool is_whole;
 
+    own = worker;
+    is_whole = run(worker);
     if (!is_whole) {
         log_event(LOG_LEVEL_ERROR, "worker failed", "Its event loop broke: %s.", strerror(errno));
         atomic_store(&daemon->has_failed, true);
@@ -1531,10 +1646,19 @@ static bool worker_init(struct worker *worker, struct daemon *daemon, struct err
     if (worker->wake_fd < 0)
         return error_set(err, ERR_INTERNAL, NULL, "No event descriptor for a worker: %s.",
                          strerror(errno));
+    worker->heads = (struct gate_limits){
+        .head = (size_t)settings->head_limit,
+        .target = (size_t)settings->target_limit,
+        /* libmicrohttpd takes memory of the connection for each; where that ends it hangs. */
+        .parameters = (size_t)settings->connection_memory / 2 / FIELD_COST,
+        .fields = (size_t)settings->header_limit,
+    };
+    worker->scratch = malloc((size_t)settings->head_limit + 2 * READ_MOST);
     worker->exhausted = exhausted_new();
     if (settings->cache_size > 0)
         worker->replies = cache_new((size_t)settings->cache_size / daemon->n_workers, ready_free);
-    if (worker->exhausted == NULL || (settings->cache_size > 0 && worker->replies == NULL))
+    if (worker->scratch == NULL || worker->exhausted == NULL
+        || (settings->cache_size > 0 && worker->replies == NULL))
         return error_set(err, ERR_INTERNAL, NULL, "No memory for a worker.");
     /*
      * Strict -1: white space in header names is refused; spaces in targets and Host are ours to
@@ -1570,6 +1694,7 @@ static void worker_done(struct worker *worker)
     if (worker->exhausted != NULL)
         MHD_destroy_response(worker->exhausted);
     cache_free(worker->replies);
+    free(worker->scratch);
     if (worker->wake_fd >= 0)
         close(worker->wake_fd);
 }
@@ -1620,6 +1745,16 @@ static void raise_file_limit(int64_t connections)
                   connections, (uintmax_t)need, (uintmax_t)limit.rlim_cur);
 }
 
+/* Descriptors that a connection may have. */
+static size_t count_files(void)
+{
+    struct rlimit limit;
+
+    return getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < FILES_MOST
+               ? (size_t)limit.rlim_cur
+               : FILES_MOST;
+}
+
 static bool start_threads(struct daemon *daemon, struct error *err)
 {
     for (unsigned i = 0; i < daemon->n_workers; i++) {
@@ -1667,6 +1802,10 @@ static bool start(struct daemon *daemon, struct error *err)
     if (daemon->end_fd < 0)
         return error_set(err, ERR_INTERNAL, NULL, "No event descriptor: %s.", strerror(errno));
     raise_file_limit(daemon->settings.connections);
+    daemon->n_files = count_files();
+    daemon->clients = calloc(daemon->n_files, sizeof(*daemon->clients));
+    if (daemon->clients == NULL)
+        return error_set(err, ERR_INTERNAL, NULL, "No memory for the daemon.");
     if (!listen_open(daemon, err))
         return false;
     if (daemon->service.public_url == NULL)
@@ -1765,6 +1904,7 @@ bool daemon_free(struct daemon *daemon)
         close(daemon->end_fd);
     pthread_mutex_destroy(&daemon->crowd.lock);
     free(daemon->crowd.seats);
+    free(daemon->clients);
     free(daemon);
     return is_whole;
 }

@@ -93,6 +93,7 @@ struct settings {
     int64_t connection_memory; /* bytes for the request head and reply head of one connection */
     int64_t target_limit;      /* most bytes of a request target */
     int64_t header_limit;      /* most header fields of a request */
+    int64_t head_limit;        /* most bytes of a request head */
     int64_t idle_timeout;      /* seconds */
     int64_t head_timeout;      /* seconds */
     int64_t send_timeout;      /* seconds */

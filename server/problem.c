@@ -29,6 +29,7 @@ static const struct problem problems[ERR__MAX] = {
     [ERR_REQUEST_MALFORMED] = { 400, "malformed_request", "Malformed request", 0 },
     [ERR_TARGET_TOO_LONG] = { 414, "target_too_long", "Request target too long", 0 },
     [ERR_HEADERS_TOO_LARGE] = { 431, "headers_too_large", "Request headers too large", 0 },
+    [ERR_VERSION] = { 505, "version_not_supported", "HTTP version not supported", 0 },
     [ERR_BODY_REFUSED] = { 413, "body_refused", "Request body refused", 0 },
     [ERR_RANGE] = { 416, "range_not_satisfiable", "Range not satisfiable", 0 },
     [ERR_CURSOR_STALE] = { 410, "stale_cursor", "Stale cursor", 0 },

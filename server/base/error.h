@@ -20,6 +20,7 @@ enum error_code {
                               URL */
     ERR_TARGET_TOO_LONG,   /* the request target is longer than allowed */
     ERR_HEADERS_TOO_LARGE, /* the header block is larger than allowed */
+    ERR_VERSION,           /* a version of HTTP that is not spoken here */
     ERR_BODY_REFUSED,      /* a request body where none is taken */
     ERR_RANGE,             /* the body has nothing at the place that was asked for */
     ERR_CURSOR_STALE,      /* the cursor is of another dataset */
