@@ -28,6 +28,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -67,6 +68,9 @@ enum {
     ACCEPT_BATCH = 16,        /* connections taken in one round: the others are not to wait long */
     READ_MOST = 8192,         /* bytes that are read of a connection at once */
     FILES_MOST = 1 << 20,     /* descriptors that are told apart */
+    LINGER_MOST = 64,         /* refused connections of a worker that are still read */
+    LINGER_FOR = 1000000,     /* microseconds that they are */
+    LINGER_EVERY = 20,        /* milliseconds between two looks at them */
     ASKED_MOST = 4096,        /* bytes of a request that name its reply: a longer one is not kept */
     RESPONSE_COST = 2048,     /* bytes that libmicrohttpd takes for a reply with its headers */
 };
@@ -113,6 +117,13 @@ enum phase {
     PHASE_LINE,     /* has one; the head is not whole */
     PHASE_HEAD,     /* the head is whole and well-formed */
     PHASE_ANSWERED, /* a reply is on its way */
+};
+
+/* A refused connection: what it still sends is thrown away for a moment, because the kernel answers
+ * bytes that nobody reads with a reset, which takes the refusal with it. */
+struct lingerer {
+    int fd;
+    int64_t until; /* microseconds */
 };
 
 struct queue;
@@ -185,12 +196,14 @@ struct worker {
     struct queue busy;      /* head whole, reply not yet sent */
     struct queue kept;      /* answered, and no whole head since */
     struct queue doomed;    /* shut down; libmicrohttpd is about to notice */
-    size_t n_clients;       /* in all four */
-    int64_t now;            /* microseconds: when the last request ended or events came */
-    struct peer arriving;   /* whom libmicrohttpd is just being told of */
-    bool has_arriving;      /* it has not become a client yet */
-    int64_t deaf_until;     /* microseconds: nobody is let in before; see DEAF_FOR */
-    int64_t yield_until;    /* microseconds: others are to let in first; see YIELD_FOR */
+    struct lingerer lingering[LINGER_MOST];
+    size_t n_lingering;
+    size_t n_clients;     /* in all four */
+    int64_t now;          /* microseconds: when the last request ended or events came */
+    struct peer arriving; /* whom libmicrohttpd is just being told of */
+    bool has_arriving;    /* it has not become a client yet */
+    int64_t deaf_until;   /* microseconds: nobody is let in before; see DEAF_FOR */
+    int64_t yield_until;  /* microseconds: others are to let in first; see YIELD_FOR */
     bool is_draining;
     int64_t drain_end;      /* microseconds */
     int64_t n_refused;      /* connections over a limit since the last line about them */
@@ -435,12 +448,48 @@ static void on_connect(struct worker *worker, struct MHD_Connection *conn, void 
     *socket_context = client;
 }
 
+/* libmicrohttpd is about to close the descriptor: another one keeps the connection. */
+static void linger(struct worker *worker, const struct client *client)
+{
+    int fd = -1;
+
+    if (worker->n_lingering < LINGER_MOST)
+        fd = fcntl(client->fd, F_DUPFD_CLOEXEC, 0);
+    if (fd < 0)
+        return;
+    shutdown(fd, SHUT_WR);
+    worker->lingering[worker->n_lingering++] = (struct lingerer){ fd, now_us() + LINGER_FOR };
+}
+
+/* Reads what came on refused connections, and lets go of those that are at their end. */
+static void read_lingering(struct worker *worker, bool is_end)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < worker->n_lingering; i++) {
+        struct lingerer lingerer = worker->lingering[i];
+        ssize_t len;
+
+        do
+            len = recvfrom(lingerer.fd, worker->scratch, READ_MOST, MSG_DONTWAIT, NULL, NULL);
+        while (len == READ_MOST);
+        if (is_end || len == 0 || (len < 0 && errno != EAGAIN && errno != EINTR)
+            || now_us() >= lingerer.until)
+            close(lingerer.fd);
+        else
+            worker->lingering[n++] = lingerer;
+    }
+    worker->n_lingering = n;
+}
+
 static void on_close(struct worker *worker, void **socket_context)
 {
     struct client *client = *socket_context;
 
     if (client == NULL)
         return;
+    if (client->is_refused)
+        linger(worker, client);
     crowd_leave(&worker->daemon->crowd, client->peer);
     metrics_closed(worker->metrics);
     worker->n_clients--;
@@ -553,14 +602,16 @@ static ssize_t read_heads(struct worker *worker, struct client *client, char *to
         }
         if (verdict == GATE_REFUSE) {
             good = refusal;
-            n_good = gate_refuse(&worker->err, refusal);
+            n_good = gate_refuse(&worker->err, raw, n_raw, refusal);
             n_raw = 0;
             client->is_refused = true;
             worker->err = (struct error){ .code = ERR_NONE };
             continue;
         }
-        if (is_drained)
+        if (is_drained && (n_given > 0 || n_raw == 0))
             break;
+        /* Of a head that is not whole, the end of the stream has to be seen at once: nothing else
+         * will come to tell of it. */
         memmove(worker->scratch, raw, n_raw);
         raw = worker->scratch;
         n = recvfrom(client->fd, raw + n_raw, READ_MOST, 0, NULL, NULL);
@@ -1210,8 +1261,6 @@ static enum MHD_Result begin(struct worker *worker, struct MHD_Connection *conn,
     else
         request_id_next(&worker->ids, client->id);
     if (head.refusal != NULL) {
-        client_forget_target(client); /* what stands there is not the client's */
-        client->method[0] = '\0';
         gate_refused(head.refusal, &worker->err);
     } else if (check_head(&head, client, method, version, &worker->daemon->settings,
                           &worker->err)) {
@@ -1362,9 +1411,11 @@ static void expire_queue(struct worker *worker, struct queue *queue, int64_t now
     while (queue_due(queue) <= now) {
         struct client *client = queue->first;
 
-        if (client->phase == PHASE_LINE || (client->phase == PHASE_QUIET && client->n_raw > 0))
+        if (client->phase == PHASE_LINE || (client->phase == PHASE_QUIET && client->n_raw > 0)) {
             client->status = refuse_bare(client->fd, MHD_HTTP_REQUEST_TIMEOUT,
                                          "The request head did not come in whole in time.");
+            client->is_refused = true;
+        }
         doom(worker, client, now);
     }
 }
@@ -1417,6 +1468,8 @@ static int sleep_ms(const struct worker *worker)
         due = worker->deaf_until;
     if (worker->yield_until != 0 && worker->yield_until < due)
         due = worker->yield_until;
+    if (worker->n_lingering > 0 && now + LINGER_EVERY * 1000 < due)
+        due = now + LINGER_EVERY * 1000;
     if (due == INT64_MAX)
         return -1;
     ms = (due - now + 999) / 1000;
@@ -1572,6 +1625,7 @@ static bool run(struct worker *worker)
         if (MHD_run_wait(worker->mhd, 0) == MHD_NO)
             return false;
         expire(worker);
+        read_lingering(worker, false);
         log_flush(&worker->lines);
     }
     return true;
@@ -1602,6 +1656,7 @@ static void *worker_main(void *cls)
         stop_listening(worker);
     MHD_stop_daemon(worker->mhd);
     worker->mhd = NULL;
+    read_lingering(worker, true);
     log_flush(&worker->lines);
     dataset_leave(daemon->service.dataset);
     if (atomic_fetch_sub(&daemon->n_running, 1) == 1 || !is_whole)

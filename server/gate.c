@@ -363,12 +363,26 @@ enum gate_verdict gate_look(const struct gate_limits *limits, char *bytes, size_
     return GATE_HEAD;
 }
 
-size_t gate_refuse(const struct error *err, char ret[GATE_REFUSAL])
+/* Method and target of a refused head, for the log and for HEAD; 0: they are not fit to be told. */
+static size_t first_words(const char *bytes, size_t len)
 {
-    return (size_t)snprintf(ret, GATE_REFUSAL,
-                            "GET / HTTP/1.1\r\nHost: x\r\n" GATE_REFUSED
-                            ": %d %s\r\nConnection: close\r\n\r\n",
-                            (int)err->code, err->detail);
+    size_t method = span(bytes, len, IN_TOKEN), end = method + 1;
+
+    if (method == 0 || method + 1 >= len || bytes[method] != ' ' || bytes[method + 1] != '/')
+        return 0;
+    while (end < len && (unsigned char)bytes[end] > ' ' && (unsigned char)bytes[end] < 0x7f)
+        end++;
+    return end <= GATE_TOLD ? end : 0;
+}
+
+size_t gate_refuse(const struct error *err, const char *bytes, size_t len, char ret[GATE_REFUSAL])
+{
+    size_t told = first_words(bytes, len);
+
+    return (size_t)snprintf(
+        ret, GATE_REFUSAL,
+        "%.*s HTTP/1.1\r\nHost:x\r\n" GATE_REFUSED ":%d %s\r\nConnection:close\r\n\r\n",
+        told > 0 ? (int)told : 5, told > 0 ? bytes : "GET /", (int)err->code, err->detail);
 }
 
 void gate_refused(const char *value, struct error *ret)

@@ -44,16 +44,18 @@ enum gate_verdict gate_look(const struct gate_limits *limits, char *bytes, size_
 
 #define GATE_REFUSED "Refused"
 
-enum { GATE_REFUSAL = 1024 /* bytes of what gate_refuse() writes, at most */ };
+enum {
+    GATE_TOLD = 256,     /* most bytes of method and target that are told of a refused head */
+    GATE_REFUSAL = 1024, /* bytes of what gate_refuse() writes, at most */
+};
 
 /**
  * Writes a head to stand in the place of one that was refused, so that the refusal is answered in
- * its turn: its one field, GATE_REFUSED, tells why. No head of a client has that field behind the
- * gate.
+ * its turn: the field GATE_REFUSED tells why. No head of a client has that field behind the gate.
  *
- * Returns the bytes written.
+ * Shape: bytes are those that were looked at, len of them. Returns the bytes written.
  */
-size_t gate_refuse(const struct error *err, char ret[GATE_REFUSAL]);
+size_t gate_refuse(const struct error *err, const char *bytes, size_t len, char ret[GATE_REFUSAL]);
 
 /** Reads what the field GATE_REFUSED tells. */
 void gate_refused(const char *value, struct error *ret);

@@ -99,7 +99,7 @@ void serve_problem(const struct service *service, const struct request *request,
 {
     static const int statuses[ERR__MAX] = {
         [ERR_REQUEST_MALFORMED] = 400, [ERR_TARGET_TOO_LONG] = 414, [ERR_HEADERS_TOO_LARGE] = 431,
-        [ERR_BODY_REFUSED] = 413,      [ERR_OVERLOAD] = 503,
+        [ERR_BODY_REFUSED] = 413,      [ERR_OVERLOAD] = 503,        [ERR_VERSION] = 505,
     };
 
     (void)service;
@@ -366,7 +366,7 @@ static void ambiguous_requests_are_refused_and_the_connection_ends(void **state)
         { " 400 ", "GET /\303\251 HTTP/1.1\r\nHost: x\r\n\r\n" },
         { " 400 ", "GET /a#b HTTP/1.1\r\nHost: x\r\n\r\n" },
         { " 400 ", "G@T /a HTTP/1.1\r\nHost: x\r\n\r\n" },
-        { " 400 ", "GET /a HTTP/1.2\r\nHost: x\r\n\r\n" },
+        { " 505 ", "GET /a HTTP/1.2\r\nHost: x\r\n\r\n" },
         { " 400 ", "GET /a HTTP/1.1\r\nHost: x\r\nX\001: y\r\n\r\n" },
         { " 400 ", "GET /a HTTP/1.1\r\nHost: x\r\nX: y\001\r\n\r\n" },
         { " 400 ", "GET /a HTTP/1.1\r\nHost: x\r\nX: y\rZ: z\r\n\r\n" },
@@ -439,7 +439,7 @@ static void too_many_headers_are_431(void **state)
     snprintf(request + len, sizeof(request) - len, "\r\n");
     ask(edge, request, reply);
     assert_true(has(reply, "HTTP/1.1 431 "));
-    assert_true(has(reply, "65 headers; 64 are the most"));
+    assert_true(has(reply, "more than 64 headers"));
 }
 
 static void a_head_that_leaves_no_room_for_a_reply_is_431(void **state)
@@ -452,6 +452,9 @@ static void a_head_that_leaves_no_room_for_a_reply_is_431(void **state)
     memset(value, 'v', sizeof(value) - 1);
     value[sizeof(value) - 1] = '\0';
     snprintf(request, sizeof(request), "GET /a HTTP/1.1\r\n" HEAD "X: %s\r\n\r\n", value);
+    ask(edge, request, reply);
+    assert_true(has(reply, " 200 OK\r\n")); /* of what is not looked at nothing is kept */
+    snprintf(request, sizeof(request), "GET /a HTTP/1.1\r\n" HEAD "Accept: %s\r\n\r\n", value);
     ask(edge, request, reply);
     assert_true(has(reply, "HTTP/1.1 431 "));
     assert_true(has(reply, "application/problem+json"));
@@ -684,7 +687,7 @@ static void dripping_on_a_kept_connection_buys_no_time(void **state)
     fd = dial(edge);
     say(fd, "GET /a HTTP/1.1\r\nHost: x\r\n\r\n");
     hear_line(fd, reply);
-    assert_in_range(drip(fd), 1500, 4000);
+    assert_in_range(drip(fd), 900, 3000);
     close(fd);
 }
 
