@@ -6,9 +6,8 @@
  * taken when connections come and go.
  *  2. No number of connections stalls a worker: it waits itself, and libmicrohttpd only ever polls
  * (see run()).
- *  3. A request in which two readers could see two things is refused and its connection ends, as
- * far as it can still be told behind libmicrohttpd's parser: check_head() is the second line,
- * behind whoever looks at the bytes.
+ *  3. A request in which two readers could see two things is refused and its connection ends: the
+ * gate (server/gate.c) reads the bytes before libmicrohttpd does; check_head() is the second line.
  *  4. Every refusal that is ours is a problem document, and every reply carries the headers in
  * edge_headers[].
  *  5. Bodies are not taken. Nothing of a client is kept beyond its connection but one bounded,
@@ -21,6 +20,8 @@
  * cut at a set time.
  * 10. The listening socket and accept() are ours: connections are spread over the workers, and the
  *     socket is closed once, when the last worker has let go of it.
+ * 11. A reply that is kept (server/cache.c) is the one that would be made: it is found by all of a
+ *     request that serve() looks at, and let go of when the dataset changes.
  */
 
 #define _GNU_SOURCE /* accept flags, strnlen, pthread_setname_np */
