@@ -166,14 +166,24 @@ def test_bytes_are_those_of_the_bodies(own):
     assert grown >= sent
 
 
-def test_a_request_that_never_ends_is_in_flight_and_then_is_not(own):
-    with socket.create_connection(own.server.address, timeout=10) as sock:
-        sock.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n")
+def test_a_request_whose_answer_is_not_taken_is_in_flight_and_then_is_not(own):
+    with socket.socket() as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)  # the answer is larger than all buffers on its way
+        sock.connect(own.server.address)
+        sock.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n")
         figures = until(own, lambda figures: get(figures, "bluehelm_http_requests_in_flight") == 2)
         assert get(figures, "bluehelm_connections_open") == 2
     # The request ends a moment before its connection does.
     figures = until(own, lambda figures: get(figures, "bluehelm_http_requests_in_flight") == 1 and get(figures, "bluehelm_connections_open") == 1)
     assert get(figures, "bluehelm_connections_accepted_total") == 2
+
+
+def test_a_head_that_never_ends_is_a_connection_and_no_request(own):
+    with socket.create_connection(own.server.address, timeout=10) as sock:
+        sock.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n")
+        figures = until(own, lambda figures: get(figures, "bluehelm_connections_open") == 2)
+        assert get(figures, "bluehelm_http_requests_in_flight") == 1
+    until(own, lambda figures: get(figures, "bluehelm_connections_open") == 1)
 
 
 @pytest.mark.parametrize("option, reason", [("--connections-per-address", "address"), ("--connections", "total")])
