@@ -74,6 +74,7 @@ enum {
     LINGER_EVERY = 20,        /* milliseconds between two looks at them */
     ASKED_MOST = 4096,        /* bytes of a request that name its reply: a longer one is not kept */
     RESPONSE_COST = 2048,     /* bytes that libmicrohttpd takes for a reply with its headers */
+    COMMON_HEAD = 768,        /* bytes of a reply head that all replies have, and some to spare */
 };
 
 #define REQUEST_ID_HEADER "X-Request-Id"
@@ -145,6 +146,7 @@ struct client {
     int64_t began;     /* microseconds: when the request line was whole */
     char *target;      /* near, or allocated; NULL: no memory for it */
     size_t target_len; /* bytes that the client sent, even where we kept fewer */
+    size_t used;       /* bytes of the connection's memory that the head takes */
     char near[TARGET_NEAR];
     char method[16];           /* for the log, cut */
     const char *if_none_match; /* borrowed until the request is done; NULL: not sent */
@@ -172,7 +174,8 @@ enum order { ORDER_RUN, ORDER_DRAIN, ORDER_STOP };
 struct ready {
     struct MHD_Response *response;
     int status;
-    size_t len; /* bytes of body */
+    size_t len;      /* bytes of body */
+    size_t head_len; /* bytes of head */
     char route[sizeof(((struct reply *)0)->route)];
     char *id; /* libmicrohttpd's text of X-Request-Id: of the request that it answered last; NULL:
                  it has none */
@@ -827,7 +830,7 @@ static bool check_target(const struct client *client, const char *method,
  * libmicrohttpd closes the connection without a word. So it is refused while there is still room
  * for the refusal.
  */
-static bool check_room(const struct head *head, const struct client *client,
+static bool check_room(const struct head *head, struct client *client,
                        const struct settings *settings, struct error *err)
 {
     int64_t most = settings->connection_memory - REPLY_ROOM;
@@ -835,6 +838,7 @@ static bool check_room(const struct head *head, const struct client *client,
 
     for (const char *c = strchr(client->target, '?'); c != NULL; c = strchr(c + 1, '&'))
         used += FIELD_COST;
+    client->used = (size_t)used;
     if (head->n > settings->header_limit)
         return error_set(err, ERR_HEADERS_TOO_LARGE, NULL,
                          "The request has %" PRId64 " headers; %" PRId64 " are the most.", head->n,
@@ -870,7 +874,7 @@ static bool check_body(const struct head *head, struct error *err)
     return true;
 }
 
-static bool check_head(const struct head *head, const struct client *client, const char *method,
+static bool check_head(const struct head *head, struct client *client, const char *method,
                        const char *version, const struct settings *settings, struct error *err)
 {
     bool is_old = strcmp(version, MHD_HTTP_VERSION_1_0) == 0;
@@ -1101,6 +1105,29 @@ static bool set_id(struct ready *ready, const char *id)
     return true;
 }
 
+/* Bytes of a reply's head. */
+static size_t head_len(const struct reply *reply)
+{
+    size_t len = COMMON_HEAD;
+
+    for (size_t i = 0; i < reply->n_headers; i++)
+        len += strlen(reply->headers[i].name) + strlen(reply->headers[i].value) + 4;
+    return len;
+}
+
+/* Whether the head of a reply fits beside that of its request: libmicrohttpd closes the connection
+ * without a word where it does not. */
+static bool has_room(struct worker *worker, const struct client *client, size_t len)
+{
+    size_t most = (size_t)worker->daemon->settings.connection_memory - client->used;
+
+    return len <= most
+           || error_set(&worker->err, ERR_HEADERS_TOO_LARGE, NULL,
+                        "The headers of the answer, with the link to the next page, take %zu "
+                        "bytes, and the request leaves %zu; a shorter request leaves more.",
+                        len, most);
+}
+
 static enum MHD_Result send_exhausted(struct worker *worker, struct MHD_Connection *conn,
                                       struct client *client)
 {
@@ -1109,18 +1136,6 @@ static enum MHD_Result send_exhausted(struct worker *worker, struct MHD_Connecti
     snprintf(client->detail, sizeof(client->detail),
              "No memory for the reply, or a header that cannot be sent.");
     return MHD_queue_response(conn, MHD_HTTP_SERVICE_UNAVAILABLE, worker->exhausted);
-}
-
-static enum MHD_Result send_ready(struct worker *worker, struct MHD_Connection *conn,
-                                  struct client *client, struct ready *ready)
-{
-    client->phase = PHASE_ANSWERED;
-    client->status = ready->status;
-    client->len = strcmp(client->method, MHD_HTTP_METHOD_HEAD) == 0 ? 0 : ready->len;
-    memcpy(client->route, ready->route, sizeof(client->route));
-    if (!set_id(ready, client->id))
-        return send_exhausted(worker, conn, client);
-    return MHD_queue_response(conn, (unsigned)ready->status, ready->response);
 }
 
 /* Keeps a reply for whoever asks for the same, and takes the object; not without memory, nor where
@@ -1138,6 +1153,7 @@ static bool keep(struct worker *worker, const struct reply *reply, struct MHD_Re
         .response = response,
         .status = reply->status,
         .len = reply->len,
+        .head_len = head_len(reply),
         .id = (char *)MHD_get_response_header(response, REQUEST_ID_HEADER),
     };
     memcpy(ready->route, reply->route, sizeof(ready->route));
@@ -1178,6 +1194,35 @@ static enum MHD_Result send_reply(struct worker *worker, struct MHD_Connection *
     return result;
 }
 
+/* Answers with worker->err. */
+static enum MHD_Result refuse(struct worker *worker, struct MHD_Connection *conn,
+                              struct client *client, const char *method)
+{
+    struct request request = request_of(client, method);
+    struct reply reply = { .status = 0 };
+    enum MHD_Result result;
+
+    serve_problem(&worker->daemon->service, &request, &worker->err, &reply);
+    worker->err = (struct error){ .code = ERR_NONE };
+    result = send_reply(worker, conn, client, &reply, NULL, 0);
+    reply_done(&reply);
+    return result;
+}
+
+static enum MHD_Result send_ready(struct worker *worker, struct MHD_Connection *conn,
+                                  struct client *client, const char *method, struct ready *ready)
+{
+    if (!has_room(worker, client, ready->head_len))
+        return refuse(worker, conn, client, method);
+    client->phase = PHASE_ANSWERED;
+    client->status = ready->status;
+    client->len = strcmp(client->method, MHD_HTTP_METHOD_HEAD) == 0 ? 0 : ready->len;
+    memcpy(client->route, ready->route, sizeof(client->route));
+    if (!set_id(ready, client->id))
+        return send_exhausted(worker, conn, client);
+    return MHD_queue_response(conn, (unsigned)ready->status, ready->response);
+}
+
 /* Makes a reply, and keeps it under the name of its request; 0 bytes: it is not to be kept. */
 static enum MHD_Result make(struct worker *worker, struct MHD_Connection *conn,
                             struct client *client, const char *method, const char *name, size_t len)
@@ -1196,8 +1241,10 @@ static enum MHD_Result make(struct worker *worker, struct MHD_Connection *conn,
     if (reply.is_kept) {
         struct cache_entry *entry = cache_find(worker->replies, reply.key, strlen(reply.key));
 
-        result = send_ready(worker, conn, client, cache_value(entry));
+        result = send_ready(worker, conn, client, method, cache_value(entry));
         cache_name(worker->replies, entry, name, len);
+    } else if (!has_room(worker, client, head_len(&reply))) {
+        result = refuse(worker, conn, client, method);
     } else {
         result = send_reply(worker, conn, client, &reply, name, len);
     }
@@ -1221,20 +1268,7 @@ static enum MHD_Result answer(struct worker *worker, struct MHD_Connection *conn
     if (entry == NULL)
         return make(worker, conn, client, method, name, len);
     metrics_looked_up(worker->metrics, true);
-    return send_ready(worker, conn, client, cache_value(entry));
-}
-
-static enum MHD_Result refuse(struct worker *worker, struct MHD_Connection *conn,
-                              struct client *client, const char *method, const struct error *err)
-{
-    struct request request = request_of(client, method);
-    struct reply reply = { .status = 0 };
-    enum MHD_Result result;
-
-    serve_problem(&worker->daemon->service, &request, err, &reply);
-    result = send_reply(worker, conn, client, &reply, NULL, 0);
-    reply_done(&reply);
-    return result;
+    return send_ready(worker, conn, client, method, cache_value(entry));
 }
 
 /* The head is whole: names the request, and refuses it unless it can be read in one way only. */
@@ -1244,7 +1278,6 @@ static enum MHD_Result begin(struct worker *worker, struct MHD_Connection *conn,
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(conn, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
     struct head head = { .len = info != NULL ? (int64_t)info->header_size : 0 };
-    enum MHD_Result result;
 
     client->phase = PHASE_HEAD;
     queue_move(&worker->busy, client, client->began);
@@ -1267,9 +1300,7 @@ static enum MHD_Result begin(struct worker *worker, struct MHD_Connection *conn,
                           &worker->err)) {
         return MHD_YES;
     }
-    result = refuse(worker, conn, client, method, &worker->err);
-    worker->err = (struct error){ .code = ERR_NONE };
-    return result;
+    return refuse(worker, conn, client, method);
 }
 
 /*

@@ -221,6 +221,18 @@ def test_what_a_client_calls_itself_changes_nothing(edge):
         assert other[2] == plain[2] and {**other[1], "x-request-id": "", "date": ""} == {**plain[1], "x-request-id": "", "date": ""}
 
 
+@pytest.mark.parametrize("size", [300, 600, 800, 990])
+def test_a_reply_whose_head_finds_no_room_is_a_problem_and_not_lost(edge, size):
+    """Every bracket becomes three bytes in the link to the next page."""
+    target = b"GET /v1/casualties.csv?limit=1&id__not=" + b"(" * size + b"&id__not=" + b"(" * size
+    for more in (b"", b"Accept: " + b"a" * 1000 + b"\r\n", b""):
+        for _ in range(2):  # made, and ready
+            status, headers, _ = split(edge.send(target + b" HTTP/1.1\r\nHost: x\r\n" + more + END))[0]
+            assert status == 200 if size == 300 and not more else status in (200, 431)
+            assert status != 200 or "rel=\"next\"" in headers["link"]
+            assert status != 431 or size > 500
+
+
 def test_after_all_that_memory_and_descriptors_are_back(fixture_dataset):
     server = Server(fixture_dataset, workers=1)
     client = Client(server)
