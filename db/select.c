@@ -82,9 +82,11 @@ void select_label(struct buffer *sql, const struct query *query, const struct fi
             buffer_format(sql, "%s = '%s' AND ", field->kind_sql, renamed[i].kind);
         buffer_format(sql, "id = %s AND known_from <= :as_of ORDER BY version DESC LIMIT 1), ", id);
     }
-    buffer_text(sql, "(SELECT name FROM labels WHERE kind = ");
+    buffer_text(sql, "label(");
     add_kind(sql, field);
-    buffer_format(sql, " AND id = %s)%s", id, is_then ? ")" : "");
+    buffer_text(sql, ", ");
+    buffer_text(sql, id);
+    buffer_text(sql, is_then ? "))" : ")");
 }
 
 void select_column(struct buffer *sql, const struct query *query, const struct field *field,
@@ -102,7 +104,7 @@ void select_column(struct buffer *sql, const struct query *query, const struct f
         else if (field->kind_sql != NULL)
             buffer_text(sql, field->kind_sql);
         else
-            buffer_format(sql, "(SELECT iso3 FROM places WHERE id = %s)", field->sql);
+            buffer_format(sql, "iso3(%s)", field->sql);
         break;
     case FIELD_REFS:
         /* The names stand in the list as they are now. */

@@ -24,8 +24,7 @@ void buffer_clear(struct buffer *buffer)
         buffer->data[0] = '\0';
 }
 
-/* Makes room for `more` bytes and a NUL. */
-static bool reserve(struct buffer *buffer, size_t more)
+bool buffer_reserve(struct buffer *buffer, size_t more)
 {
     size_t size = buffer->size ? buffer->size : BUFFER_FIRST;
     char *data;
@@ -36,10 +35,13 @@ static bool reserve(struct buffer *buffer, size_t more)
         buffer->broken = buffer->overflow = true;
         return false;
     }
-    if (buffer->data != NULL && buffer->len + more < buffer->size)
+    if (more < buffer->size - buffer->len)
         return true;
     while (size <= buffer->len + more)
         size *= 2;
+    /* What fits the memory fits the limit: buffer_add() looks at one of them alone. */
+    if (size > buffer->limit)
+        size = buffer->limit + 1;
     data = realloc(buffer->data, size);
     if (data == NULL) {
         buffer->broken = true;
@@ -50,27 +52,6 @@ static bool reserve(struct buffer *buffer, size_t more)
     return true;
 }
 
-bool buffer_add(struct buffer *buffer, const char *bytes, size_t len)
-{
-    if (!reserve(buffer, len))
-        return false;
-    if (len > 0)
-        memcpy(buffer->data + buffer->len, bytes, len);
-    buffer->len += len;
-    buffer->data[buffer->len] = '\0';
-    return true;
-}
-
-bool buffer_text(struct buffer *buffer, const char *text)
-{
-    return buffer_add(buffer, text, strlen(text));
-}
-
-bool buffer_byte(struct buffer *buffer, char byte)
-{
-    return buffer_add(buffer, &byte, 1);
-}
-
 bool buffer_format(struct buffer *buffer, const char *fmt, ...)
 {
     va_list args;
@@ -79,7 +60,7 @@ bool buffer_format(struct buffer *buffer, const char *fmt, ...)
     va_start(args, fmt);
     len = vsnprintf(NULL, 0, fmt, args);
     va_end(args);
-    if (len < 0 || !reserve(buffer, (size_t)len)) {
+    if (len < 0 || !buffer_reserve(buffer, (size_t)len)) {
         buffer->broken = true;
         return false;
     }
@@ -106,37 +87,72 @@ bool buffer_integer(struct buffer *buffer, int64_t value)
     return buffer_add(buffer, at, (size_t)(digits + sizeof(digits) - at));
 }
 
-bool buffer_json(struct buffer *buffer, const char *text, size_t len)
+/* The bytes that JSON has no place for in a string as they are: control characters, the quote and
+ * the backslash. */
+static bool needs_escape(unsigned char byte)
+{
+    return byte < 0x20 || byte == '"' || byte == '\\';
+}
+
+/* How many bytes from `text` on stand in a JSON string as they are. Eight are looked at together:
+ * a byte of `odd` has its highest bit set where its byte of the word is one of those (or lies next
+ * above one, whence the second look). */
+static size_t plain_run(const char *text, size_t len)
+{
+    const uint64_t ones = UINT64_MAX / 255, highs = ones << 7;
+    size_t i = 0;
+
+    for (; i + 8 <= len; i += 8) {
+        uint64_t word, quote, slash, odd;
+
+        memcpy(&word, text + i, 8);
+        quote = word ^ ones * '"';
+        slash = word ^ ones * '\\';
+        odd = ((word - ones * 0x20) & ~word) | ((quote - ones) & ~quote)
+              | ((slash - ones) & ~slash);
+        if (odd & highs)
+            break;
+    }
+    while (i < len && !needs_escape((unsigned char)text[i]))
+        i++;
+    return i;
+}
+
+static void add_escape(struct buffer *buffer, unsigned char byte)
 {
     static const char hex[] = "0123456789abcdef";
-    size_t from = 0;
+
+    switch (byte) {
+    case '"':
+        buffer_text(buffer, "\\\"");
+        break;
+    case '\\':
+        buffer_text(buffer, "\\\\");
+        break;
+    case '\n':
+        buffer_text(buffer, "\\n");
+        break;
+    case '\t':
+        buffer_text(buffer, "\\t");
+        break;
+    default:
+        buffer_add(buffer, (const char[]){ '\\', 'u', '0', '0', hex[byte >> 4], hex[byte & 15] },
+                   6);
+    }
+}
+
+bool buffer_json(struct buffer *buffer, const char *text, size_t len)
+{
+    size_t run = plain_run(text, len);
 
     buffer_byte(buffer, '"');
-    for (size_t i = 0; i < len; i++) {
-        unsigned char c = (unsigned char)text[i];
-
-        if (c >= 0x20 && c != '"' && c != '\\')
-            continue;
-        buffer_add(buffer, text + from, i - from);
-        from = i + 1;
-        switch (c) {
-        case '"':
-            buffer_text(buffer, "\\\"");
-            break;
-        case '\\':
-            buffer_text(buffer, "\\\\");
-            break;
-        case '\n':
-            buffer_text(buffer, "\\n");
-            break;
-        case '\t':
-            buffer_text(buffer, "\\t");
-            break;
-        default:
-            buffer_add(buffer, (const char[]){ '\\', 'u', '0', '0', hex[c >> 4], hex[c & 15] }, 6);
-        }
+    buffer_add(buffer, text, run);
+    for (size_t i = run; i < len; i += run) {
+        add_escape(buffer, (unsigned char)text[i]);
+        i++;
+        run = plain_run(text + i, len - i);
+        buffer_add(buffer, text + i, run);
     }
-    buffer_add(buffer, text + from, len - from);
     return buffer_byte(buffer, '"');
 }
 
