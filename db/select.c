@@ -19,7 +19,7 @@ const char *const select_number_parts[SELECT_NUMBER_PARTS] = { "low",       "bes
 
 static bool is_place(const struct field *field)
 {
-    return field->kind_sql == NULL && strcmp(field->kind, "place") == 0;
+    return field->kind_sql == NULL && field->kind[0] == 'p' && strcmp(field->kind, "place") == 0;
 }
 
 size_t select_width(const struct field *field)
@@ -626,9 +626,9 @@ static void add_fields(struct buffer *sql, const struct query *query)
         buffer_format(sql, ", %s", query->resource->geometry);
 }
 
-bool select_sql(const struct query *query, struct buffer *sql)
+/* What stands behind the fields. */
+static void add_rest(struct buffer *sql, const struct query *query)
 {
-    add_fields(sql, query);
     for (size_t i = 0; i < query->n_sorts; i++) {
         buffer_text(sql, ", ");
         add_sort_key(sql, query, &query->sorts[i]);
@@ -647,7 +647,32 @@ bool select_sql(const struct query *query, struct buffer *sql)
         add_order(sql, query);
         buffer_text(sql, " LIMIT :limit OFFSET :offset");
     }
+}
+
+bool select_sql(const struct query *query, struct buffer *sql)
+{
+    add_fields(sql, query);
+    add_rest(sql, query);
     return !sql->broken;
+}
+
+/*
+ * What the text of select_sql() follows from: all that add_fields() reads, and the rest as it is.
+ * Some hundred bytes, where the fields take up thousands to write and to compare for each request.
+ */
+static void add_key(struct buffer *key, const struct query *query)
+{
+    const char head[] = {
+        '\x01', /* no SQL begins like that */
+        query->as_of[0] != '\0' ? 'p' : 'n', /* some names are those of the day */
+        query->has_geometry ? 'g' : '-',
+        (char)query->n_fields,
+    };
+
+    buffer_add(key, head, sizeof(head));
+    buffer_add(key, (const char *)&query->resource, sizeof(query->resource));
+    buffer_add(key, (const char *)query->fields, query->n_fields * sizeof(*query->fields));
+    add_rest(key, query);
 }
 
 void select_bind_text(sqlite3_stmt *stmt, const char *name, const char *text)
@@ -759,12 +784,16 @@ void select_bind(sqlite3_stmt *stmt, const struct query *query)
     bind_keyset(stmt, &query->keyset);
 }
 
+static bool no_room(const struct query *query, struct error *err)
+{
+    return error_set(err, ERR_INTERNAL, NULL, "no room for the SQL of %s", query->resource->name);
+}
+
 static bool open_sql(struct conn *conn, const struct query *query, const struct buffer *sql,
                      sqlite3_stmt **ret, struct error *err)
 {
     if (sql->broken)
-        return error_set(err, ERR_INTERNAL, NULL, "no room for the SQL of %s",
-                         query->resource->name);
+        return no_room(query, err);
     if (!conn_stmt(conn, sql->data, ret, err))
         return false;
     select_bind(*ret, query);
@@ -774,10 +803,21 @@ static bool open_sql(struct conn *conn, const struct query *query, const struct 
 bool select_open(struct conn *conn, const struct query *query, sqlite3_stmt **ret,
                  struct error *err)
 {
-    defer(buffer_done) struct buffer sql = BUFFER_INIT(SELECT_SQL);
+    defer(buffer_done) struct buffer key = BUFFER_INIT(SELECT_SQL);
 
-    select_sql(query, &sql);
-    return open_sql(conn, query, &sql, ret, err);
+    add_key(&key, query);
+    if (key.broken)
+        return no_room(query, err);
+    if (!conn_find(conn, key.data, key.len, ret)) {
+        defer(buffer_done) struct buffer sql = BUFFER_INIT(SELECT_SQL);
+
+        if (!select_sql(query, &sql))
+            return no_room(query, err);
+        if (!conn_prepare(conn, key.data, key.len, sql.data, ret, err))
+            return false;
+    }
+    select_bind(*ret, query);
+    return true;
 }
 
 bool select_count(struct conn *conn, const struct query *query, int64_t *ret, struct error *err)
