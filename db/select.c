@@ -663,7 +663,7 @@ bool select_sql(const struct query *query, struct buffer *sql)
 static void add_key(struct buffer *key, const struct query *query)
 {
     const char head[] = {
-        '\x01', /* no SQL begins like that */
+        '\x01',                              /* no SQL begins like that */
         query->as_of[0] != '\0' ? 'p' : 'n', /* some names are those of the day */
         query->has_geometry ? 'g' : '-',
         (char)query->n_fields,

@@ -14,8 +14,8 @@ enum {
 struct label {
     uint64_t hash;
     size_t kind_len, id_len;
-    int len;     /* bytes of the answer; -1: there is none */
-    char text[]; /* kind, id and answer, nothing between them */
+    bool is_null; /* there is no answer */
+    char text[];  /* kind, id and answer, nothing between them, and a NUL */
 };
 
 /** One question, as a statement with the kind in ?1 and the id in ?2. */
@@ -43,18 +43,19 @@ static bool is_of(const struct label *label, uint64_t hash, const char *kind, si
 
 /* Keeps an answer; without memory it is asked for again. */
 static void keep(struct label **slot, uint64_t hash, const char *kind, size_t kind_len,
-                 const char *id, size_t id_len, const char *answer, int len)
+                 const char *id, size_t id_len, const char *answer)
 {
-    size_t size = kind_len + id_len + (len > 0 ? (size_t)len : 0);
+    size_t len = answer != NULL ? strlen(answer) + 1 : 0;
+    size_t size = kind_len + id_len + len;
     struct label *label = size <= LABEL_MOST ? malloc(sizeof(*label) + size) : NULL;
 
     if (label == NULL)
         return;
-    *label = (struct label){ hash, kind_len, id_len, len };
+    *label = (struct label){ hash, kind_len, id_len, answer == NULL };
     memcpy(label->text, kind, kind_len);
     memcpy(label->text + kind_len, id, id_len);
     if (len > 0)
-        memcpy(label->text + kind_len + id_len, answer, (size_t)len);
+        memcpy(label->text + kind_len + id_len, answer, len);
     free(*slot);
     *slot = label;
 }
@@ -64,7 +65,7 @@ static int ask(struct question *question, sqlite3_context *context, struct label
                uint64_t hash, const char *kind, size_t kind_len, const char *id, size_t id_len)
 {
     const char *answer = NULL;
-    int len = -1, status = SQLITE_OK;
+    int status = SQLITE_OK;
 
     if (question->stmt == NULL)
         status = sqlite3_prepare_v3(question->labels->db, question->sql, -1,
@@ -76,13 +77,12 @@ static int ask(struct question *question, sqlite3_context *context, struct label
     status = sqlite3_step(question->stmt);
     if (status == SQLITE_ROW) {
         answer = (const char *)sqlite3_column_text(question->stmt, 0);
-        len = answer != NULL ? sqlite3_column_bytes(question->stmt, 0) : -1;
-        sqlite3_result_text(context, answer, len, SQLITE_TRANSIENT); /* NULL: is one */
+        sqlite3_result_text(context, answer, -1, SQLITE_TRANSIENT); /* NULL: is one */
         if (answer == NULL && sqlite3_column_type(question->stmt, 0) != SQLITE_NULL)
             status = SQLITE_NOMEM;
     }
     if (status == SQLITE_ROW || status == SQLITE_DONE)
-        keep(slot, hash, kind, kind_len, id, id_len, answer, len);
+        keep(slot, hash, kind, kind_len, id, id_len, answer);
     sqlite3_reset(question->stmt);
     sqlite3_clear_bindings(question->stmt);
     return status == SQLITE_ROW || status == SQLITE_DONE ? SQLITE_OK : status;
@@ -103,9 +103,10 @@ static void answer_value(sqlite3_context *context, const char *kind, size_t kind
     hash = hash_bytes(id, id_len, hash_bytes(kind, kind_len, 0));
     slot = &question->labels->slots[hash % LABEL_SLOTS];
     if (is_of(*slot, hash, kind, kind_len, id, id_len)) {
-        if ((*slot)->len >= 0)
-            sqlite3_result_text(context, (*slot)->text + kind_len + id_len, (*slot)->len,
-                                SQLITE_TRANSIENT); /* another may take its place in this row */
+        /* Copied, as another may take its place in this very row; to its NUL, or SQLite would
+         * copy it once more to end it in one. */
+        if (!(*slot)->is_null)
+            sqlite3_result_text(context, (*slot)->text + kind_len + id_len, -1, SQLITE_TRANSIENT);
         return;
     }
     status = ask(question, context, slot, hash, kind, kind_len, id, id_len);
@@ -136,12 +137,12 @@ bool sql_label_register(sqlite3 *db, struct sql_labels **ret)
     if (labels == NULL)
         return false;
     labels->db = db;
-    labels->name = (struct question){
-        .labels = labels, .sql = "SELECT name FROM labels WHERE kind = ?1 AND id = ?2"
-    };
-    labels->iso3 = (struct question){
-        .labels = labels, .sql = "SELECT iso3 FROM places WHERE id = ?2 AND ?1 IS NOT NULL"
-    };
+    labels->name =
+        (struct question){ .labels = labels,
+                           .sql = "SELECT name FROM labels WHERE kind = ?1 AND id = ?2" };
+    labels->iso3 =
+        (struct question){ .labels = labels,
+                           .sql = "SELECT iso3 FROM places WHERE id = ?2 AND ?1 IS NOT NULL" };
     return sqlite3_create_function(db, "label", 2, FLAGS, &labels->name, sql_label, NULL, NULL)
                == SQLITE_OK
            && sqlite3_create_function(db, "iso3", 1, FLAGS, &labels->iso3, sql_iso3, NULL, NULL)

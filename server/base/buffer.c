@@ -52,6 +52,13 @@ bool buffer_reserve(struct buffer *buffer, size_t more)
     return true;
 }
 
+void buffer_expect(struct buffer *buffer, size_t size)
+{
+    if (buffer->len < buffer->limit)
+        buffer_reserve(buffer,
+                       size < buffer->limit - buffer->len ? size : buffer->limit - buffer->len);
+}
+
 static bool add_unsigned(struct buffer *buffer, uint64_t value, bool is_negative)
 {
     char digits[24];
@@ -147,28 +154,47 @@ static bool needs_escape(unsigned char byte)
     return byte < 0x20 || byte == '"' || byte == '\\';
 }
 
-/* How many bytes from `text` on stand in a JSON string as they are. Eight are looked at together:
- * a byte of `odd` has its highest bit set where its byte of the word is one of those (or lies next
- * above one, whence the second look). */
-static size_t plain_run(const char *text, size_t len)
+/** Bytes that are looked at together, as every machine of today has registers for. */
+typedef unsigned char sixteen __attribute__((vector_size(16)));
+typedef unsigned char eight __attribute__((vector_size(8)));
+
+static bool is_any_of_16(const char *text)
 {
-    const uint64_t ones = UINT64_MAX / 255, highs = ones << 7;
+    sixteen bytes;
+    uint64_t odd[2];
+
+    memcpy(&bytes, text, 16);
+    bytes = (sixteen)((bytes < 0x20) | (bytes == '"') | (bytes == '\\'));
+    memcpy(odd, &bytes, 16);
+    return (odd[0] | odd[1]) != 0;
+}
+
+static bool is_any_of_8(const char *text)
+{
+    eight bytes;
+    uint64_t odd;
+
+    memcpy(&bytes, text, 8);
+    bytes = (eight)((bytes < 0x20) | (bytes == '"') | (bytes == '\\'));
+    memcpy(&odd, &bytes, 8);
+    return odd != 0;
+}
+
+/* Whether no byte needs an escape. The last bytes are looked at again where they fill no group. */
+static bool is_plain(const char *text, size_t len)
+{
     size_t i = 0;
 
-    for (; i + 8 <= len; i += 8) {
-        uint64_t word, quote, slash, odd;
-
-        memcpy(&word, text + i, 8);
-        quote = word ^ ones * '"';
-        slash = word ^ ones * '\\';
-        odd = ((word - ones * 0x20) & ~word) | ((quote - ones) & ~quote)
-              | ((slash - ones) & ~slash);
-        if (odd & highs)
-            break;
+    if (len >= 16) {
+        while (i + 16 < len && !is_any_of_16(text + i))
+            i += 16;
+        return i + 16 >= len && !is_any_of_16(text + len - 16);
     }
+    if (len >= 8)
+        return !is_any_of_8(text) && !is_any_of_8(text + len - 8);
     while (i < len && !needs_escape((unsigned char)text[i]))
         i++;
-    return i;
+    return i == len;
 }
 
 static void add_escape(struct buffer *buffer, unsigned char byte)
@@ -194,19 +220,38 @@ static void add_escape(struct buffer *buffer, unsigned char byte)
     }
 }
 
-bool buffer_json(struct buffer *buffer, const char *text, size_t len)
+/* A string literal with something in it that needs an escape. */
+static bool add_escaped(struct buffer *buffer, const char *text, size_t len)
 {
-    size_t run = plain_run(text, len);
+    size_t from = 0;
 
     buffer_byte(buffer, '"');
-    buffer_add(buffer, text, run);
-    for (size_t i = run; i < len; i += run) {
+    for (size_t i = 0; i < len; i++) {
+        if (!needs_escape((unsigned char)text[i]))
+            continue;
+        buffer_add(buffer, text + from, i - from);
         add_escape(buffer, (unsigned char)text[i]);
-        i++;
-        run = plain_run(text + i, len - i);
-        buffer_add(buffer, text + i, run);
+        from = i + 1;
     }
+    buffer_add(buffer, text + from, len - from);
     return buffer_byte(buffer, '"');
+}
+
+bool buffer_json(struct buffer *buffer, const char *text, size_t len)
+{
+    char *to;
+
+    if (!is_plain(text, len))
+        return add_escaped(buffer, text, len);
+    if (!buffer_reserve(buffer, len + 2))
+        return false;
+    to = buffer->data + buffer->len;
+    to[0] = '"';
+    if (len > 0)
+        memcpy(to + 1, text, len);
+    memcpy(to + 1 + len, "\"", 2);
+    buffer->len += len + 2;
+    return true;
 }
 
 bool buffer_literal(struct buffer *buffer, const char *text)
@@ -225,18 +270,19 @@ bool buffer_literal_of(struct buffer *buffer, const struct buffer *text)
 bool buffer_percent(struct buffer *buffer, const char *text, const char *also)
 {
     static const char hex[] = "0123456789ABCDEF";
+    const char *from = text; /* what is not written yet */
 
     for (; *text != '\0'; text++) {
         unsigned char c = (unsigned char)*text;
-        bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9')
-                     || strchr("-._~", c) != NULL || strchr(also, c) != NULL;
 
-        if (plain)
-            buffer_byte(buffer, (char)c);
-        else
-            buffer_add(buffer, (const char[]){ '%', hex[c >> 4], hex[c & 15] }, 3);
+        if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-'
+            || c == '.' || c == '_' || c == '~' || strchr(also, c) != NULL)
+            continue;
+        buffer_add(buffer, from, (size_t)(text - from));
+        from = text + 1;
+        buffer_add(buffer, (const char[]){ '%', hex[c >> 4], hex[c & 15] }, 3);
     }
-    return !buffer->broken;
+    return buffer_add(buffer, from, (size_t)(text - from));
 }
 
 bool buffer_markup(struct buffer *buffer, const char *text)
@@ -272,6 +318,12 @@ char *buffer_steal(struct buffer *buffer, size_t *ret_len)
     if (buffer->broken || (buffer->data == NULL && !buffer_add(buffer, "", 0)))
         return NULL;
     data = buffer->data;
+    /* A body may be kept for long. */
+    if (buffer->size / 2 > buffer->len) {
+        char *smaller = realloc(data, buffer->len + 1);
+
+        data = smaller != NULL ? smaller : data;
+    }
     if (ret_len != NULL)
         *ret_len = buffer->len;
     *buffer = (struct buffer){ .limit = buffer->limit };

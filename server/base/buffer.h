@@ -27,6 +27,10 @@ void buffer_clear(struct buffer *buffer);
 /** Makes room for `more` bytes and a NUL. False when the buffer is broken. */
 bool buffer_reserve(struct buffer *buffer, size_t more);
 
+/** Allocates `size` bytes at once where that many are likely to be written; a hint, which the limit
+ * cuts. */
+void buffer_expect(struct buffer *buffer, size_t size);
+
 /* The three that follow write most of a body, in pieces of a few bytes: as calls they would cost
  * more than what they do. */
 
