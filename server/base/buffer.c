@@ -147,52 +147,51 @@ bool buffer_integer(struct buffer *buffer, int64_t value)
     return add_unsigned(buffer, value < 0 ? 0 - (uint64_t)value : (uint64_t)value, value < 0);
 }
 
-/* The bytes that JSON has no place for in a string as they are: control characters, the quote and
- * the backslash. */
-static bool needs_escape(unsigned char byte)
-{
-    return byte < 0x20 || byte == '"' || byte == '\\';
-}
-
 /** Bytes that are looked at together, as every machine of today has registers for. */
 typedef unsigned char sixteen __attribute__((vector_size(16)));
 typedef unsigned char eight __attribute__((vector_size(8)));
 
-static bool is_any_of_16(const char *text)
+static bool is_odd(unsigned char byte, unsigned char also)
+{
+    return byte < 0x20 || byte == '"' || byte == also;
+}
+
+static bool is_any_of_16(const char *text, unsigned char also)
 {
     sixteen bytes;
     uint64_t odd[2];
 
     memcpy(&bytes, text, 16);
-    bytes = (sixteen)((bytes < 0x20) | (bytes == '"') | (bytes == '\\'));
+    bytes = (sixteen)((bytes < 0x20) | (bytes == '"') | (bytes == also));
     memcpy(odd, &bytes, 16);
     return (odd[0] | odd[1]) != 0;
 }
 
-static bool is_any_of_8(const char *text)
+static bool is_any_of_8(const char *text, unsigned char also)
 {
     eight bytes;
     uint64_t odd;
 
     memcpy(&bytes, text, 8);
-    bytes = (eight)((bytes < 0x20) | (bytes == '"') | (bytes == '\\'));
+    bytes = (eight)((bytes < 0x20) | (bytes == '"') | (bytes == also));
     memcpy(&odd, &bytes, 8);
     return odd != 0;
 }
 
-/* Whether no byte needs an escape. The last bytes are looked at again where they fill no group. */
-static bool is_plain(const char *text, size_t len)
+/* The last bytes are looked at again where they fill no group. */
+bool buffer_is_plain(const char *text, size_t len, char also)
 {
+    unsigned char other = (unsigned char)also;
     size_t i = 0;
 
     if (len >= 16) {
-        while (i + 16 < len && !is_any_of_16(text + i))
+        while (i + 16 < len && !is_any_of_16(text + i, other))
             i += 16;
-        return i + 16 >= len && !is_any_of_16(text + len - 16);
+        return i + 16 >= len && !is_any_of_16(text + len - 16, other);
     }
     if (len >= 8)
-        return !is_any_of_8(text) && !is_any_of_8(text + len - 8);
-    while (i < len && !needs_escape((unsigned char)text[i]))
+        return !is_any_of_8(text, other) && !is_any_of_8(text + len - 8, other);
+    while (i < len && !is_odd((unsigned char)text[i], other))
         i++;
     return i == len;
 }
@@ -227,7 +226,7 @@ static bool add_escaped(struct buffer *buffer, const char *text, size_t len)
 
     buffer_byte(buffer, '"');
     for (size_t i = 0; i < len; i++) {
-        if (!needs_escape((unsigned char)text[i]))
+        if (!is_odd((unsigned char)text[i], '\\'))
             continue;
         buffer_add(buffer, text + from, i - from);
         add_escape(buffer, (unsigned char)text[i]);
@@ -241,7 +240,7 @@ bool buffer_json(struct buffer *buffer, const char *text, size_t len)
 {
     char *to;
 
-    if (!is_plain(text, len))
+    if (!buffer_is_plain(text, len, '\\'))
         return add_escaped(buffer, text, len);
     if (!buffer_reserve(buffer, len + 2))
         return false;

@@ -63,6 +63,9 @@ bool buffer_format(struct buffer *buffer, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 /** Appends a whole number in decimal. False when the buffer is broken. */
 bool buffer_integer(struct buffer *buffer, int64_t value);
+/** Whether a text has no control character, no double quote and no `also` in it: then JSON (which
+ * also escapes the backslash) and CSV (the comma) take it as it is. */
+bool buffer_is_plain(const char *text, size_t len, char also);
 /** Appends a JSON string literal, quotes included, of len bytes of UTF-8. False when the buffer is
  * broken. */
 bool buffer_json(struct buffer *buffer, const char *text, size_t len);
