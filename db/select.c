@@ -683,105 +683,159 @@ void select_bind_text(sqlite3_stmt *stmt, const char *name, const char *text)
         sqlite3_bind_text(stmt, index, text, -1, SQLITE_STATIC);
 }
 
-static void bind_integer(sqlite3_stmt *stmt, const char *name, int64_t value)
-{
-    int index = sqlite3_bind_parameter_index(stmt, name);
+enum { BINDER_NAMES = 24 /* most parameters that are looked up here */ };
 
-    if (index > 0)
-        sqlite3_bind_int64(stmt, index, value);
+/** The parameters of a statement. SQLite finds one by walking through all, for each name anew; most
+ * names are those of no parameter. */
+struct binder {
+    sqlite3_stmt *stmt;
+    int n;
+    const char *names[BINDER_NAMES]; /* without their colons; only of the first ones */
+};
+
+static struct binder binder_of(sqlite3_stmt *stmt)
+{
+    struct binder ret = { .stmt = stmt, .n = sqlite3_bind_parameter_count(stmt) };
+
+    for (int i = 0; i < ret.n && i < BINDER_NAMES; i++) {
+        const char *name = sqlite3_bind_parameter_name(stmt, i + 1);
+
+        ret.names[i] = name != NULL ? name + 1 : "";
+    }
+    return ret;
 }
 
-static void bind_real(sqlite3_stmt *stmt, const char *name, double value)
+/* The index of the parameter that is called by a name and its end; 0: there is none. */
+static int index_of(const struct binder *binder, const char *name, const char *end)
 {
-    int index = sqlite3_bind_parameter_index(stmt, name);
+    size_t len = strlen(name);
+    char whole[80];
 
-    if (index > 0)
-        sqlite3_bind_double(stmt, index, value);
+    if (binder->n > BINDER_NAMES) {
+        snprintf(whole, sizeof(whole), ":%s%s", name, end);
+        return sqlite3_bind_parameter_index(binder->stmt, whole);
+    }
+    for (int i = 0; i < binder->n; i++) {
+        const char *own = binder->names[i];
+
+        if (*own == *name && strncmp(own, name, len) == 0 && strcmp(own + len, end) == 0)
+            return i + 1;
+    }
+    return 0;
 }
 
-static void bind_value(sqlite3_stmt *stmt, const struct term *term, const struct query *query,
-                       size_t i)
+static void bind_text(const struct binder *binder, const char *name, const char *end,
+                      const char *text)
+{
+    int index = text != NULL ? index_of(binder, name, end) : 0;
+
+    if (index > 0)
+        sqlite3_bind_text(binder->stmt, index, text, -1, SQLITE_STATIC);
+}
+
+static void bind_integer(const struct binder *binder, const char *name, const char *end,
+                         int64_t value)
+{
+    int index = index_of(binder, name, end);
+
+    if (index > 0)
+        sqlite3_bind_int64(binder->stmt, index, value);
+}
+
+static void bind_real(const struct binder *binder, const char *name, const char *end, double value)
+{
+    int index = index_of(binder, name, end);
+
+    if (index > 0)
+        sqlite3_bind_double(binder->stmt, index, value);
+}
+
+static void bind_value(const struct binder *binder, const struct term *term,
+                       const struct query *query, size_t i)
 {
     const struct value *value = &query->values[i];
-    char name[24], last[24];
+    char number[24];
 
-    snprintf(name, sizeof(name), ":v%zu", i);
-    snprintf(last, sizeof(last), ":w%zu", i);
+    snprintf(number, sizeof(number), "%zu", i);
     switch (term->field->type) {
     case FIELD_DATE:
     case FIELD_DAY:
-        select_bind_text(stmt, name, value->span.min);
-        select_bind_text(stmt, last, value->span.max);
+        bind_text(binder, "v", number, value->span.min);
+        bind_text(binder, "w", number, value->span.max);
         break;
     case FIELD_BOOLEAN:
     case FIELD_INTEGER:
     case FIELD_NUMBER:
-        bind_integer(stmt, name, value->integer);
+        bind_integer(binder, "v", number, value->integer);
         break;
     case FIELD_REAL:
-        bind_real(stmt, name, value->real);
+        bind_real(binder, "v", number, value->real);
         break;
     default:
-        select_bind_text(stmt, name, value->text);
+        bind_text(binder, "v", number, value->text);
     }
 }
 
-static void bind_keyset(sqlite3_stmt *stmt, const struct keyset *keyset)
+static void bind_keyset(const struct binder *binder, const struct keyset *keyset)
 {
     for (size_t i = 0; keyset->is_set && i < keyset->n; i++) {
-        char name[24];
+        char number[24];
 
-        snprintf(name, sizeof(name), ":k%zu", i);
+        snprintf(number, sizeof(number), "%zu", i);
         if (keyset->is_null[i])
             continue;
         if (keyset->is_integer[i])
-            bind_integer(stmt, name, keyset->integers[i]);
+            bind_integer(binder, "k", number, keyset->integers[i]);
         else if (keyset->is_real[i])
-            bind_real(stmt, name, keyset->reals[i]);
+            bind_real(binder, "k", number, keyset->reals[i]);
         else
-            select_bind_text(stmt, name, keyset->texts[i]);
+            bind_text(binder, "k", number, keyset->texts[i]);
+    }
+}
+
+static void bind_params(const struct binder *binder, const struct query *query)
+{
+    const struct param *params = query->resource->params;
+
+    for (size_t i = 0; params != NULL && params[i].name != NULL; i++) {
+        const char *value = query->params[i];
+
+        if (params[i].type == PARAM_COUNT)
+            bind_integer(binder, params[i].name, "", value != NULL ? strtoll(value, NULL, 10) : 0);
+        else
+            bind_text(binder, params[i].name, "", value);
+        bind_text(binder, params[i].name, params[i].type == PARAM_DATE ? "_last" : "_id",
+                  query->param_ids[i]);
     }
 }
 
 void select_bind(sqlite3_stmt *stmt, const struct query *query)
 {
-    select_bind_text(stmt, ":as_of", query->as_of[0] != '\0' ? query->as_of : DATE_LAST);
-    select_bind_text(stmt, ":since", query->since);
-    select_bind_text(stmt, ":changed_since", query->changed_since);
-    select_bind_text(stmt, ":fields", query->fields_json);
-    select_bind_text(stmt, ":nodes", query->nodes_json);
-    select_bind_text(stmt, ":edges", query->edges_json);
-    select_bind_text(stmt, ":key", query->key);
-    select_bind_text(stmt, ":q", query->search);
-    if (query->has_world) {
-        select_bind_text(stmt, ":world_min", query->world.min);
-        select_bind_text(stmt, ":world_max", query->world.max);
-    }
-    bind_integer(stmt, ":limit", (int64_t)query->limit + 1);
-    bind_integer(stmt, ":offset", query->offset);
-    bind_integer(stmt, ":is_definite", query->is_definite);
-    for (size_t i = 0; query->resource->params != NULL && query->resource->params[i].name != NULL;
-         i++) {
-        const struct param *param = &query->resource->params[i];
-        char name[64];
+    const struct binder binder = binder_of(stmt);
 
-        snprintf(name, sizeof(name), ":%s", param->name);
-        if (param->type == PARAM_COUNT)
-            bind_integer(stmt, name,
-                         query->params[i] != NULL ? strtoll(query->params[i], NULL, 10) : 0);
-        else
-            select_bind_text(stmt, name, query->params[i]);
-        snprintf(name, sizeof(name), ":%s_%s", param->name,
-                 param->type == PARAM_DATE ? "last" : "id");
-        select_bind_text(stmt, name, query->param_ids[i]);
+    bind_text(&binder, "as_of", "", query->as_of[0] != '\0' ? query->as_of : DATE_LAST);
+    bind_text(&binder, "since", "", query->since);
+    bind_text(&binder, "changed_since", "", query->changed_since);
+    bind_text(&binder, "fields", "", query->fields_json);
+    bind_text(&binder, "nodes", "", query->nodes_json);
+    bind_text(&binder, "edges", "", query->edges_json);
+    bind_text(&binder, "key", "", query->key);
+    bind_text(&binder, "q", "", query->search);
+    if (query->has_world) {
+        bind_text(&binder, "world_min", "", query->world.min);
+        bind_text(&binder, "world_max", "", query->world.max);
     }
+    bind_integer(&binder, "limit", "", (int64_t)query->limit + 1);
+    bind_integer(&binder, "offset", "", query->offset);
+    bind_integer(&binder, "is_definite", "", query->is_definite);
+    bind_params(&binder, query);
     for (size_t i = 0; i < query->n_terms; i++) {
         for (size_t j = 0; j < query->terms[i].n_values; j++)
-            bind_value(stmt, &query->terms[i], query, query->terms[i].first + j);
+            bind_value(&binder, &query->terms[i], query, query->terms[i].first + j);
     }
     if (query->filter != NULL)
         filter_bind(stmt, query->filter);
-    bind_keyset(stmt, &query->keyset);
+    bind_keyset(&binder, &query->keyset);
 }
 
 static bool no_room(const struct query *query, struct error *err)

@@ -40,7 +40,7 @@ enum {
     SERVE_INDENT = 4,          /* times as long as compact text that indented text may come to be */
     SERVE_TAIL = 64 << 10, /* bytes of a body that no page's rows may use: one large row, and what
                               follows the rows */
-    SERVE_ITEM = 4000,     /* bytes that most items fit: they need no second allocation */
+    SERVE_ITEM = 2000,     /* bytes that most items fit: they need no second allocation */
     SERVE_ROW = 600,       /* bytes that most rows fit, when a page is begun */
     SERVE_FILE = 512,      /* bytes of a header with the name of a file */
     SERVE_URL =

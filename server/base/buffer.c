@@ -78,13 +78,13 @@ static bool add_unsigned(struct buffer *buffer, uint64_t value, bool is_negative
 static bool add_format(struct buffer *buffer, const char *fmt, va_list args)
 {
     for (;;) {
-        size_t len = strcspn(fmt, "%");
+        const char *mark = strchr(fmt, '%');
         const char *text;
 
-        buffer_add(buffer, fmt, len);
-        fmt += len;
-        if (*fmt == '\0')
-            return true;
+        if (mark == NULL)
+            return buffer_text(buffer, fmt) || buffer->broken;
+        buffer_add(buffer, fmt, (size_t)(mark - fmt));
+        fmt = mark;
         if (fmt[1] == 's') {
             text = va_arg(args, const char *);
             if (text == NULL)
