@@ -11,7 +11,10 @@
 #include "server/base/cleanup.h"
 #include "server/base/fold.h"
 
-enum { SELECT_SQL = 128 << 10 /* most bytes of one statement */ };
+enum {
+    SELECT_SQL = 128 << 10, /* most bytes of one statement */
+    SELECT_KEY = 900,       /* bytes that the keys of most statements fit */
+};
 
 /* The parts of a claimed number, in the order of the columns. */
 const char *const select_number_parts[SELECT_NUMBER_PARTS] = { "low",       "best", "high",
@@ -859,6 +862,7 @@ bool select_open(struct conn *conn, const struct query *query, sqlite3_stmt **re
 {
     defer(buffer_done) struct buffer key = BUFFER_INIT(SELECT_SQL);
 
+    buffer_expect(&key, SELECT_KEY);
     add_key(&key, query);
     if (key.broken)
         return no_room(query, err);

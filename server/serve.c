@@ -337,11 +337,19 @@ static const char *known_day(const struct work *work)
 static void add_permalink(const struct work *work, struct buffer *link)
 {
     static const char *const without[] = { "as_of", NULL };
+    size_t start = link->len;
 
     target_write(&work->target, without, link);
-    buffer_format(link, "%cas_of=%s",
-                  strchr(link->data != NULL ? link->data : "", '?') != NULL ? '&' : '?',
-                  known_day(work));
+    buffer_byte(link, !link->broken && strchr(link->data + start, '?') != NULL ? '&' : '?');
+    buffer_text(link, "as_of=");
+    buffer_text(link, known_day(work));
+}
+
+/* Appends again what stands in the buffer from `start` on and is `len` bytes long. */
+static void add_again(struct buffer *buffer, size_t start, size_t len)
+{
+    if (buffer_reserve(buffer, len))
+        buffer_add(buffer, buffer->data + start, len);
 }
 
 /* "meta": what the rows are a state of, and how to cite them. total < 0: not counted; more: members
@@ -349,21 +357,16 @@ static void add_permalink(const struct work *work, struct buffer *link)
 static void add_meta(const struct work *work, int64_t total, const struct buffer *more,
                      struct buffer *body)
 {
-    defer(buffer_done) struct buffer link = BUFFER_INIT(SERVE_URL);
-    defer(buffer_done) struct buffer citation = BUFFER_INIT(SERVE_URL + 256);
     const char *as_of = known_day(work);
     const char *release = state_release(conn_state(work->conn), as_of);
+    size_t link, len;
 
-    add_permalink(work, &link);
-    if (release != NULL)
-        buffer_format(&citation, "bluehelm dataset, release %s, as known on %s: %s", release, as_of,
-                      link.broken ? "" : link.data);
-    else
-        buffer_format(&citation, "bluehelm dataset, before its first release, as known on %s: %s",
-                      as_of, link.broken ? "" : link.data);
     buffer_text(body, "\"meta\":{");
-    if (total >= 0)
-        buffer_format(body, "\"total\":%lld,", (long long)total);
+    if (total >= 0) {
+        buffer_text(body, "\"total\":");
+        buffer_integer(body, total);
+        buffer_byte(body, ',');
+    }
     if (more != NULL && more->broken)
         body->broken = true;
     else if (more != NULL)
@@ -375,14 +378,21 @@ static void add_meta(const struct work *work, int64_t total, const struct buffer
         buffer_text(body, "null");
     buffer_text(body, ",\"as_of\":");
     buffer_literal(body, as_of);
-    buffer_text(body, ",\"permalink\":");
-    buffer_literal_of(body, &link);
-    buffer_text(body, ",\"citation\":");
-    buffer_literal_of(body, &citation);
-    buffer_text(body, ",\"licence\":");
-    buffer_literal(body,
-                   "CC0-1.0 for the compilation; the licence of each source stands in /v1/sources");
-    buffer_byte(body, '}');
+    buffer_text(body, ",\"permalink\":\"");
+    link = body->len;
+    add_permalink(work, body); /* nothing in it needs an escape: it is percent-encoded */
+    len = body->len - link;
+    if (release != NULL)
+        buffer_format(body, "\",\"citation\":\"bluehelm dataset, release %s, as known on %s: ",
+                      release, as_of);
+    else
+        buffer_format(body,
+                      "\",\"citation\":\"bluehelm dataset, before its first release, as known on "
+                      "%s: ",
+                      as_of);
+    add_again(body, link, len);
+    buffer_text(body, "\",\"licence\":\"CC0-1.0 for the compilation; the licence of each source "
+                      "stands in /v1/sources\"}");
 }
 
 static bool add_included_rows(struct work *work, const struct resource *resource, json_t *ids,
