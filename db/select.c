@@ -34,6 +34,24 @@ size_t select_width(const struct field *field)
     return 1;
 }
 
+struct select_place select_next(struct select_walk *walk, const struct field *field)
+{
+    struct select_place ret = { .at = walk->column, .only = -1 };
+
+    if (field->type != FIELD_NUMBER || field->only == NULL) {
+        walk->column += (int)select_width(field);
+        return ret;
+    }
+    ret.only = walk->column++;
+    if (walk->numbers == NULL || strcmp(walk->numbers, field->sql) != 0) {
+        walk->numbers = field->sql;
+        walk->numbers_at = walk->column;
+        walk->column += SELECT_NUMBER_PARTS;
+    }
+    ret.at = walk->numbers_at;
+    return ret;
+}
+
 /* One part of a number: NULL where the row's number is not this field's. */
 static void add_part(struct buffer *sql, const struct field *field, const char *part)
 {
@@ -124,12 +142,23 @@ void select_column(struct buffer *sql, const struct query *query, const struct f
     }
 }
 
-static void add_columns(struct buffer *sql, const struct query *query, const struct field *field)
+/* The columns of a field as select_next() places them. With the condition in each part of each
+ * number, the numbers took half of the time of a row of casualties. */
+static void add_columns(struct buffer *sql, const struct query *query, const struct field *field,
+                        struct select_walk *walk)
 {
-    for (size_t i = 0; i < select_width(field); i++) {
-        buffer_text(sql, i > 0 ? ", " : "");
-        select_column(sql, query, field, i);
+    struct select_place place = select_next(walk, field);
+
+    if (place.only < 0) {
+        for (size_t i = 0; i < select_width(field); i++) {
+            buffer_text(sql, i > 0 ? ", " : "");
+            select_column(sql, query, field, i);
+        }
+        return;
     }
+    buffer_text(sql, field->only);
+    for (size_t i = 0; i < SELECT_NUMBER_PARTS && place.at > place.only; i++)
+        buffer_format(sql, ", %s%s", field->sql, select_number_parts[i]);
 }
 
 /* The kinds "actor,place" as 'actor', 'place'. */
@@ -620,10 +649,12 @@ void select_named(struct buffer *sql, const struct term *term)
 
 static void add_fields(struct buffer *sql, const struct query *query)
 {
+    struct select_walk walk = { .column = 0 };
+
     buffer_text(sql, "SELECT ");
     for (size_t i = 0; i < query->n_fields; i++) {
         buffer_text(sql, i > 0 ? ", " : "");
-        add_columns(sql, query, query->fields[i]);
+        add_columns(sql, query, query->fields[i], &walk);
     }
     if (query->has_geometry)
         buffer_format(sql, ", %s", query->resource->geometry);

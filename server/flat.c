@@ -32,6 +32,7 @@ void flat_add(struct flat *flat, const struct field *field, const char *suffix, 
     column->type = type;
     column->field = field;
     column->at = at;
+    column->only = -1;
     column->is_nullable = is_nullable;
     flat->n++;
 }
@@ -78,27 +79,34 @@ void flat_add_field(struct flat *flat, const struct field *field, int at)
                  field->kind_sql == NULL || is_nullable);
 }
 
+/* Adds the next field of a row. */
+static void add_next(struct flat *flat, struct select_walk *walk, const struct field *field)
+{
+    struct select_place place = select_next(walk, field);
+    size_t first = flat->n;
+
+    flat_add_field(flat, field, place.at);
+    for (size_t i = first; i < flat->n; i++)
+        flat->columns[i].only = place.only;
+}
+
 void flat_of(const struct query *query, struct flat *ret)
 {
-    int at = 0;
+    struct select_walk walk = { .column = 0 };
 
     flat_init(ret);
-    for (size_t i = 0; i < query->n_fields; i++) {
-        flat_add_field(ret, query->fields[i], at);
-        at += (int)select_width(query->fields[i]);
-    }
+    for (size_t i = 0; i < query->n_fields; i++)
+        add_next(ret, &walk, query->fields[i]);
 }
 
 void flat_of_resource(const struct resource *resource, struct flat *ret)
 {
-    int at = 0;
+    struct select_walk walk = { .column = 0 };
 
     flat_init(ret);
     for (const struct field *field = resource->fields; field->name != NULL; field++) {
-        if (field->flags & FIELD_HIDDEN)
-            continue;
-        flat_add_field(ret, field, at);
-        at += (int)select_width(field);
+        if (!(field->flags & FIELD_HIDDEN))
+            add_next(ret, &walk, field);
     }
 }
 
@@ -198,6 +206,8 @@ static struct words words_of(struct flat *flat, const struct flat_column *column
     }
     if (column->at < 0)
         return words(flat->given[FLAT_GIVEN_AT(column->at)]);
+    if (column->only >= 0 && sqlite3_column_int(row, column->only) == 0)
+        return words(NULL);
     value = sqlite3_column_value(row, column->at); /* once, as in render_json.c */
     type = sqlite3_value_type(value);
     if (type == SQLITE_NULL)

@@ -28,11 +28,11 @@ bool render_json_document(const json_t *document, size_t flags, struct buffer *b
 
 int render_width(const struct query *query)
 {
-    size_t width = query->has_geometry ? 1 : 0;
+    struct select_walk walk = { .column = 0 };
 
     for (size_t i = 0; i < query->n_fields; i++)
-        width += select_width(query->fields[i]);
-    return (int)width;
+        select_next(&walk, query->fields[i]);
+    return walk.column + (query->has_geometry ? 1 : 0);
 }
 
 bool render_json_is_null(sqlite3_stmt *row, int column)
@@ -126,8 +126,7 @@ static void add_number(sqlite3_stmt *row, int column, struct buffer *body)
     buffer_byte(body, '}');
 }
 
-/* `width` is select_width() of the field. */
-static void add_reference(const struct field *field, size_t width, sqlite3_stmt *row, int column,
+static void add_reference(const struct field *field, sqlite3_stmt *row, int column,
                           struct buffer *body)
 {
     sqlite3_value *id = value_of(row, column), *third;
@@ -140,7 +139,7 @@ static void add_reference(const struct field *field, size_t width, sqlite3_stmt 
     add_text(id, body);
     buffer_text(body, ",\"name\":");
     add_text(value_of(row, column + 1), body);
-    third = width == 3 ? value_of(row, column + 2) : NULL;
+    third = select_width(field) == 3 ? value_of(row, column + 2) : NULL;
     if (third != NULL && (field->kind_sql != NULL || !is_null(third))) {
         buffer_text(body, field->kind_sql != NULL ? ",\"kind\":" : ",\"iso3\":");
         add_text(third, body);
@@ -163,10 +162,11 @@ bool render_json_row_of(sqlite3_stmt *row, int column, const struct row_source *
     return true;
 }
 
-/* `width` is select_width() of the field. */
-static void add_value(const struct field *field, size_t width, sqlite3_stmt *row, int column,
+static void add_value(const struct field *field, sqlite3_stmt *row, struct select_place place,
                       const struct mentions *mentions, struct buffer *body)
 {
+    int column = place.at;
+
     switch (field->type) {
     case FIELD_BOOLEAN:
         buffer_text(body, render_json_is_null(row, column)       ? "null"
@@ -181,10 +181,13 @@ static void add_value(const struct field *field, size_t width, sqlite3_stmt *row
         render_json_integer(row, column, body);
         break;
     case FIELD_NUMBER:
-        add_number(row, column, body);
+        if (place.only >= 0 && sqlite3_value_int(value_of(row, place.only)) == 0)
+            buffer_text(body, "null");
+        else
+            add_number(row, column, body);
         break;
     case FIELD_REF:
-        add_reference(field, width, row, column, body);
+        add_reference(field, row, column, body);
         break;
     case FIELD_REAL: /* SQLite writes reals as JSON does, in 15 digits */
     case FIELD_REFS:
@@ -264,17 +267,17 @@ static void add_name(struct buffer *body, char before, const char *name)
 void render_json_row(const struct query *query, sqlite3_stmt *row, struct buffer *body,
                      struct mentions *mentions)
 {
-    int column = 0;
+    struct select_walk walk = { .column = 0 };
 
     for (size_t i = 0; i < query->n_fields; i++) {
         const struct field *field = query->fields[i];
-        size_t width = select_width(field);
+        struct select_place place = select_next(&walk, field);
 
         add_name(body, i > 0 ? ',' : '{', field->name);
-        add_value(field, width, row, column, mentions, body);
-        if (mentions != NULL && query->n_includes > 0 && !note(query, field, row, column, mentions))
+        add_value(field, row, place, mentions, body);
+        if (mentions != NULL && query->n_includes > 0
+            && !note(query, field, row, place.at, mentions))
             body->broken = true; /* what is to be included would lack a row */
-        column += (int)width;
     }
     buffer_byte(body, '}');
 }
