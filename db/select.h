@@ -55,8 +55,8 @@ void select_column(struct buffer *sql, const struct query *query, const struct f
  *
  * Shape: the columns of query->fields in their order (select_next() tells where; a number as low,
  * best, high, qualifier, text, unit; a reference as id, name and then iso3 for a place or kind
- * where it may be several), then the sort keys and the id as the cursor carries them. One row more than
- * query->limit, where there is one. Errors: ERR_TIMEOUT, ERR_INTERNAL. Lifetime: stmt_return()
+ * where it may be several), then the sort keys and the id as the cursor carries them. One row more
+ * than query->limit, where there is one. Errors: ERR_TIMEOUT, ERR_INTERNAL. Lifetime: stmt_return()
  * gives the statement back; it borrows the query's texts until then.
  */
 bool select_open(struct conn *conn, const struct query *query, sqlite3_stmt **ret,

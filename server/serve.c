@@ -383,8 +383,9 @@ static void add_meta(const struct work *work, int64_t total, const struct buffer
     add_permalink(work, body); /* nothing in it needs an escape: it is percent-encoded */
     len = body->len - link;
     if (release != NULL)
-        buffer_format(body, "\",\"citation\":\"bluehelm dataset, release %s, as known on %s: ",
-                      release, as_of);
+        buffer_format(body,
+                      "\",\"citation\":\"bluehelm dataset, release %s, as known on %s: ", release,
+                      as_of);
     else
         buffer_format(body,
                       "\",\"citation\":\"bluehelm dataset, before its first release, as known on "
