@@ -9,9 +9,11 @@
 #include <time.h>
 
 #include "db/dataset.h"
+#include "db/hash.h"
 #include "db/schema.h"
 #include "db/search.h"
 #include "db/sql_fold.h"
+#include "db/sql_label.h"
 #include "db/sql_tally.h"
 #include "server/base/buffer.h"
 #include "server/base/cleanup.h"
@@ -27,7 +29,9 @@ enum {
 
 /** A slot of the statement cache. Zeroed: free. */
 struct slot {
-    char *sql; /* NULL: free */
+    char *key; /* the SQL, or what it follows from; NULL: free */
+    size_t len;
+    uint64_t hash; /* of the key */
     sqlite3_stmt *stmt;
     uint64_t used; /* tick of the last use */
 };
@@ -36,6 +40,7 @@ struct conn {
     sqlite3 *db;
     const struct state *state; /* borrowed */
     struct slot slots[CONN_STATEMENTS];
+    struct sql_labels *labels;
     uint64_t tick;
     struct timespec deadline; /* on CLOCK_MONOTONIC; both 0: never */
 };
@@ -67,8 +72,12 @@ static int open_exact(const char *name, int flags, int mode)
 
 static void register_exact_names(void)
 {
-    sqlite3_vfs *own = sqlite3_vfs_find(NULL);
+    sqlite3_vfs *own;
 
+    /* Nobody asks SQLite how much memory it took, and counting it costs a lock on each piece. Too
+     * late, and no harm, where SQLite was at work before. */
+    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+    own = sqlite3_vfs_find(NULL);
     if (own == NULL
         || own->xSetSystemCall(own, "open", (sqlite3_syscall_ptr)open_exact) != SQLITE_OK)
         return;
@@ -160,6 +169,7 @@ bool conn_open(const char *file, const struct state *state, struct conn **ret, s
         return false;
     }
     if (!sql_fold_register(conn->db) || !sql_tally_register(conn->db) || !search_register(conn->db)
+        || !sql_label_register(conn->db, &conn->labels)
         || sqlite3_exec(conn->db, "PRAGMA query_only=1; PRAGMA temp_store=memory", NULL, NULL, NULL)
                != SQLITE_OK) {
         error_set(err, ERR_INTERNAL, NULL, "%s: %s", file, sqlite3_errmsg(conn->db));
@@ -184,8 +194,9 @@ void conn_close(struct conn *conn)
         return;
     for (size_t i = 0; i < CONN_STATEMENTS; i++) {
         sqlite3_finalize(conn->slots[i].stmt);
-        free(conn->slots[i].sql);
+        free(conn->slots[i].key);
     }
+    sql_label_free(conn->labels);
     sqlite3_close(conn->db);
     free(conn);
 }
@@ -204,41 +215,70 @@ static bool fail(sqlite3 *db, int status, struct error *err)
     return error_set(err, ERR_INTERNAL, NULL, "SQLite %d: %s", status, sqlite3_errmsg(db));
 }
 
-bool conn_stmt(struct conn *conn, const char *sql, sqlite3_stmt **ret, struct error *err)
+bool conn_find(struct conn *conn, const char *key, size_t len, sqlite3_stmt **ret)
 {
-    struct slot *oldest = NULL;
-    sqlite3_stmt *stmt;
-    char *copy;
-    int status;
+    uint64_t hash = hash_bytes(key, len, 0);
 
     for (size_t i = 0; i < CONN_STATEMENTS; i++) {
         struct slot *slot = &conn->slots[i];
 
         /* A statement that is lent out is busy: the same text twice at once needs a second one. */
-        if (slot->sql != NULL && strcmp(slot->sql, sql) == 0 && !sqlite3_stmt_busy(slot->stmt)) {
+        if (slot->hash == hash && slot->key != NULL && slot->len == len
+            && memcmp(slot->key, key, len) == 0 && !sqlite3_stmt_busy(slot->stmt)) {
             slot->used = ++conn->tick;
             *ret = slot->stmt;
             return true;
         }
+    }
+    return false;
+}
+
+/* The slot that the next statement takes; NULL: all are lent out. */
+static struct slot *oldest_slot(struct conn *conn)
+{
+    struct slot *oldest = NULL;
+
+    for (size_t i = 0; i < CONN_STATEMENTS; i++) {
+        struct slot *slot = &conn->slots[i];
+
         if ((oldest == NULL || slot->used < oldest->used)
             && (slot->stmt == NULL || !sqlite3_stmt_busy(slot->stmt)))
             oldest = slot;
     }
-    if (oldest == NULL)
+    return oldest;
+}
+
+bool conn_prepare(struct conn *conn, const char *key, size_t len, const char *sql,
+                  sqlite3_stmt **ret, struct error *err)
+{
+    struct slot *slot = oldest_slot(conn);
+    sqlite3_stmt *stmt;
+    char *copy;
+    int status;
+
+    if (slot == NULL)
         return error_set(err, ERR_INTERNAL, NULL, "all %d statements are in use", CONN_STATEMENTS);
     status = sqlite3_prepare_v3(conn->db, sql, -1, SQLITE_PREPARE_PERSISTENT, &stmt, NULL);
     if (status != SQLITE_OK)
         return fail(conn->db, status, err);
-    copy = strdup(sql);
+    copy = malloc(len + 1);
     if (copy == NULL) {
         sqlite3_finalize(stmt);
         return error_set(err, ERR_INTERNAL, NULL, "no memory for a statement");
     }
-    sqlite3_finalize(oldest->stmt);
-    free(oldest->sql);
-    *oldest = (struct slot){ .sql = copy, .stmt = stmt, .used = ++conn->tick };
+    memcpy(copy, key, len);
+    sqlite3_finalize(slot->stmt);
+    free(slot->key);
+    *slot = (struct slot){ copy, len, hash_bytes(key, len, 0), stmt, ++conn->tick };
     *ret = stmt;
     return true;
+}
+
+bool conn_stmt(struct conn *conn, const char *sql, sqlite3_stmt **ret, struct error *err)
+{
+    size_t len = strlen(sql);
+
+    return conn_find(conn, sql, len, ret) || conn_prepare(conn, sql, len, sql, ret, err);
 }
 
 void stmt_return(sqlite3_stmt **stmt)

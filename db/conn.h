@@ -31,6 +31,16 @@ void conn_close(struct conn *conn);
  */
 bool conn_stmt(struct conn *conn, const char *sql, sqlite3_stmt **ret, struct error *err);
 
+/**
+ * Looks for a prepared statement under a key that its SQL follows from, so that the SQL need not be
+ * made to find it. Keys and SQL share one space: no key may begin like SQL.
+ */
+bool conn_find(struct conn *conn, const char *key, size_t len, sqlite3_stmt **ret);
+
+/** Prepares a statement and keeps it under a key. Lends and fails as conn_stmt() does. */
+bool conn_prepare(struct conn *conn, const char *key, size_t len, const char *sql,
+                  sqlite3_stmt **ret, struct error *err);
+
 /** Resets the statement, clears its bindings and NULLs the borrower's pointer. Takes a pointer to
  * NULL. */
 void stmt_return(sqlite3_stmt **stmt);

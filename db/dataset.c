@@ -1,4 +1,4 @@
-#define _GNU_SOURCE /* O_CLOEXEC, asprintf */
+#define _GNU_SOURCE /* O_CLOEXEC, asprintf, strptime, timegm */
 #include "db/dataset.h"
 
 #include <errno.h>
@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "db/conn.h"
@@ -195,6 +196,17 @@ static bool read_releases(struct conn *conn, struct file *file, struct error *er
     }
 }
 
+/* The day of the release as every reply tells it. */
+static void set_modified(struct state *state)
+{
+    struct tm day = { 0 };
+
+    if (strptime(state->release, "%Y-%m-%d", &day) == NULL)
+        return;
+    timegm(&day); /* fills in the day of the week */
+    strftime(state->modified, sizeof(state->modified), "%a, %d %b %Y 00:00:00 GMT", &day);
+}
+
 bool dataset_publish(struct dataset *dataset, const char *path, struct error *err)
 {
     struct file *file = calloc(1, sizeof(*file));
@@ -229,6 +241,7 @@ bool dataset_publish(struct dataset *dataset, const char *path, struct error *er
         return false;
     }
     conn_close(conn);
+    set_modified(&file->state);
     pthread_mutex_lock(&dataset->lock);
     old = dataset->file;
     dataset->file = file;

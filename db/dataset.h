@@ -24,6 +24,7 @@ struct code {
 struct state {
     char digest[65];            /* SHA-256 of the content, hex */
     char release[11];           /* id of the newest release: a day */
+    char modified[32];          /* the same as HTTP writes a day; "": it is none */
     const char (*releases)[11]; /* ids of all releases, oldest first */
     size_t n_releases;
     const struct code *codes; /* grouped by list, in the lists' order */

@@ -88,8 +88,7 @@ struct query {
     const char *parent_key;        /* sub-collection: the id in the path */
     struct term terms[QUERY_TERMS];
     size_t n_terms;
-    struct value values[QUERY_VALUES];
-    size_t n_values;
+    size_t n_values; /* of .values */
     struct sort sorts[QUERY_SORTS];
     size_t n_sorts;
     const struct field *fields[QUERY_FIELDS]; /* in the declared order */
@@ -125,6 +124,8 @@ struct query {
     struct keyset keyset;
     uint32_t limit;
     uint32_t offset;
-    char text[QUERY_TEXT]; /* decoded values */
+    /* What follows is large, and not zeroed: the counts say how much of it there is. */
     size_t text_len;
+    struct value values[QUERY_VALUES];
+    char text[QUERY_TEXT]; /* decoded values */
 };

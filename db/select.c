@@ -11,7 +11,10 @@
 #include "server/base/cleanup.h"
 #include "server/base/fold.h"
 
-enum { SELECT_SQL = 128 << 10 /* most bytes of one statement */ };
+enum {
+    SELECT_SQL = 128 << 10, /* most bytes of one statement */
+    SELECT_KEY = 900,       /* bytes that the keys of most statements fit */
+};
 
 /* The parts of a claimed number, in the order of the columns. */
 const char *const select_number_parts[SELECT_NUMBER_PARTS] = { "low",       "best", "high",
@@ -19,7 +22,7 @@ const char *const select_number_parts[SELECT_NUMBER_PARTS] = { "low",       "bes
 
 static bool is_place(const struct field *field)
 {
-    return field->kind_sql == NULL && strcmp(field->kind, "place") == 0;
+    return field->kind_sql == NULL && field->kind[0] == 'p' && strcmp(field->kind, "place") == 0;
 }
 
 size_t select_width(const struct field *field)
@@ -29,6 +32,24 @@ size_t select_width(const struct field *field)
     if (field->type == FIELD_REF)
         return is_place(field) || field->kind_sql != NULL ? 3 : 2;
     return 1;
+}
+
+struct select_place select_next(struct select_walk *walk, const struct field *field)
+{
+    struct select_place ret = { .at = walk->column, .only = -1 };
+
+    if (field->type != FIELD_NUMBER || field->only == NULL) {
+        walk->column += (int)select_width(field);
+        return ret;
+    }
+    ret.only = walk->column++;
+    if (walk->numbers == NULL || strcmp(walk->numbers, field->sql) != 0) {
+        walk->numbers = field->sql;
+        walk->numbers_at = walk->column;
+        walk->column += SELECT_NUMBER_PARTS;
+    }
+    ret.at = walk->numbers_at;
+    return ret;
 }
 
 /* One part of a number: NULL where the row's number is not this field's. */
@@ -82,9 +103,11 @@ void select_label(struct buffer *sql, const struct query *query, const struct fi
             buffer_format(sql, "%s = '%s' AND ", field->kind_sql, renamed[i].kind);
         buffer_format(sql, "id = %s AND known_from <= :as_of ORDER BY version DESC LIMIT 1), ", id);
     }
-    buffer_text(sql, "(SELECT name FROM labels WHERE kind = ");
+    buffer_text(sql, "label(");
     add_kind(sql, field);
-    buffer_format(sql, " AND id = %s)%s", id, is_then ? ")" : "");
+    buffer_text(sql, ", ");
+    buffer_text(sql, id);
+    buffer_text(sql, is_then ? "))" : ")");
 }
 
 void select_column(struct buffer *sql, const struct query *query, const struct field *field,
@@ -102,7 +125,7 @@ void select_column(struct buffer *sql, const struct query *query, const struct f
         else if (field->kind_sql != NULL)
             buffer_text(sql, field->kind_sql);
         else
-            buffer_format(sql, "(SELECT iso3 FROM places WHERE id = %s)", field->sql);
+            buffer_format(sql, "iso3(%s)", field->sql);
         break;
     case FIELD_REFS:
         /* The names stand in the list as they are now. */
@@ -119,12 +142,23 @@ void select_column(struct buffer *sql, const struct query *query, const struct f
     }
 }
 
-static void add_columns(struct buffer *sql, const struct query *query, const struct field *field)
+/* The columns of a field as select_next() places them. With the condition in each part of each
+ * number, the numbers took half of the time of a row of casualties. */
+static void add_columns(struct buffer *sql, const struct query *query, const struct field *field,
+                        struct select_walk *walk)
 {
-    for (size_t i = 0; i < select_width(field); i++) {
-        buffer_text(sql, i > 0 ? ", " : "");
-        select_column(sql, query, field, i);
+    struct select_place place = select_next(walk, field);
+
+    if (place.only < 0) {
+        for (size_t i = 0; i < select_width(field); i++) {
+            buffer_text(sql, i > 0 ? ", " : "");
+            select_column(sql, query, field, i);
+        }
+        return;
     }
+    buffer_text(sql, field->only);
+    for (size_t i = 0; i < SELECT_NUMBER_PARTS && place.at > place.only; i++)
+        buffer_format(sql, ", %s%s", field->sql, select_number_parts[i]);
 }
 
 /* The kinds "actor,place" as 'actor', 'place'. */
@@ -615,18 +649,20 @@ void select_named(struct buffer *sql, const struct term *term)
 
 static void add_fields(struct buffer *sql, const struct query *query)
 {
+    struct select_walk walk = { .column = 0 };
+
     buffer_text(sql, "SELECT ");
     for (size_t i = 0; i < query->n_fields; i++) {
         buffer_text(sql, i > 0 ? ", " : "");
-        add_columns(sql, query, query->fields[i]);
+        add_columns(sql, query, query->fields[i], &walk);
     }
     if (query->has_geometry)
         buffer_format(sql, ", %s", query->resource->geometry);
 }
 
-bool select_sql(const struct query *query, struct buffer *sql)
+/* What stands behind the fields. */
+static void add_rest(struct buffer *sql, const struct query *query)
 {
-    add_fields(sql, query);
     for (size_t i = 0; i < query->n_sorts; i++) {
         buffer_text(sql, ", ");
         add_sort_key(sql, query, &query->sorts[i]);
@@ -645,7 +681,32 @@ bool select_sql(const struct query *query, struct buffer *sql)
         add_order(sql, query);
         buffer_text(sql, " LIMIT :limit OFFSET :offset");
     }
+}
+
+bool select_sql(const struct query *query, struct buffer *sql)
+{
+    add_fields(sql, query);
+    add_rest(sql, query);
     return !sql->broken;
+}
+
+/*
+ * What the text of select_sql() follows from: all that add_fields() reads, and the rest as it is.
+ * Some hundred bytes, where the fields take up thousands to write and to compare for each request.
+ */
+static void add_key(struct buffer *key, const struct query *query)
+{
+    const char head[] = {
+        '\x01',                              /* no SQL begins like that */
+        query->as_of[0] != '\0' ? 'p' : 'n', /* some names are those of the day */
+        query->has_geometry ? 'g' : '-',
+        (char)query->n_fields,
+    };
+
+    buffer_add(key, head, sizeof(head));
+    buffer_add(key, (const char *)&query->resource, sizeof(query->resource));
+    buffer_add(key, (const char *)query->fields, query->n_fields * sizeof(*query->fields));
+    add_rest(key, query);
 }
 
 void select_bind_text(sqlite3_stmt *stmt, const char *name, const char *text)
@@ -656,113 +717,171 @@ void select_bind_text(sqlite3_stmt *stmt, const char *name, const char *text)
         sqlite3_bind_text(stmt, index, text, -1, SQLITE_STATIC);
 }
 
-static void bind_integer(sqlite3_stmt *stmt, const char *name, int64_t value)
-{
-    int index = sqlite3_bind_parameter_index(stmt, name);
+enum { BINDER_NAMES = 24 /* most parameters that are looked up here */ };
 
-    if (index > 0)
-        sqlite3_bind_int64(stmt, index, value);
+/** The parameters of a statement. SQLite finds one by walking through all, for each name anew; most
+ * names are those of no parameter. */
+struct binder {
+    sqlite3_stmt *stmt;
+    int n;
+    const char *names[BINDER_NAMES]; /* without their colons; only of the first ones */
+};
+
+static struct binder binder_of(sqlite3_stmt *stmt)
+{
+    struct binder ret = { .stmt = stmt, .n = sqlite3_bind_parameter_count(stmt) };
+
+    for (int i = 0; i < ret.n && i < BINDER_NAMES; i++) {
+        const char *name = sqlite3_bind_parameter_name(stmt, i + 1);
+
+        ret.names[i] = name != NULL ? name + 1 : "";
+    }
+    return ret;
 }
 
-static void bind_real(sqlite3_stmt *stmt, const char *name, double value)
+/* The index of the parameter that is called by a name and its end; 0: there is none. */
+static int index_of(const struct binder *binder, const char *name, const char *end)
 {
-    int index = sqlite3_bind_parameter_index(stmt, name);
+    size_t len = strlen(name);
+    char whole[80];
 
-    if (index > 0)
-        sqlite3_bind_double(stmt, index, value);
+    if (binder->n > BINDER_NAMES) {
+        snprintf(whole, sizeof(whole), ":%s%s", name, end);
+        return sqlite3_bind_parameter_index(binder->stmt, whole);
+    }
+    for (int i = 0; i < binder->n; i++) {
+        const char *own = binder->names[i];
+
+        if (*own == *name && strncmp(own, name, len) == 0 && strcmp(own + len, end) == 0)
+            return i + 1;
+    }
+    return 0;
 }
 
-static void bind_value(sqlite3_stmt *stmt, const struct term *term, const struct query *query,
-                       size_t i)
+static void bind_text(const struct binder *binder, const char *name, const char *end,
+                      const char *text)
+{
+    int index = text != NULL ? index_of(binder, name, end) : 0;
+
+    if (index > 0)
+        sqlite3_bind_text(binder->stmt, index, text, -1, SQLITE_STATIC);
+}
+
+static void bind_integer(const struct binder *binder, const char *name, const char *end,
+                         int64_t value)
+{
+    int index = index_of(binder, name, end);
+
+    if (index > 0)
+        sqlite3_bind_int64(binder->stmt, index, value);
+}
+
+static void bind_real(const struct binder *binder, const char *name, const char *end, double value)
+{
+    int index = index_of(binder, name, end);
+
+    if (index > 0)
+        sqlite3_bind_double(binder->stmt, index, value);
+}
+
+static void bind_value(const struct binder *binder, const struct term *term,
+                       const struct query *query, size_t i)
 {
     const struct value *value = &query->values[i];
-    char name[24], last[24];
+    char number[24];
 
-    snprintf(name, sizeof(name), ":v%zu", i);
-    snprintf(last, sizeof(last), ":w%zu", i);
+    snprintf(number, sizeof(number), "%zu", i);
     switch (term->field->type) {
     case FIELD_DATE:
     case FIELD_DAY:
-        select_bind_text(stmt, name, value->span.min);
-        select_bind_text(stmt, last, value->span.max);
+        bind_text(binder, "v", number, value->span.min);
+        bind_text(binder, "w", number, value->span.max);
         break;
     case FIELD_BOOLEAN:
     case FIELD_INTEGER:
     case FIELD_NUMBER:
-        bind_integer(stmt, name, value->integer);
+        bind_integer(binder, "v", number, value->integer);
         break;
     case FIELD_REAL:
-        bind_real(stmt, name, value->real);
+        bind_real(binder, "v", number, value->real);
         break;
     default:
-        select_bind_text(stmt, name, value->text);
+        bind_text(binder, "v", number, value->text);
     }
 }
 
-static void bind_keyset(sqlite3_stmt *stmt, const struct keyset *keyset)
+static void bind_keyset(const struct binder *binder, const struct keyset *keyset)
 {
     for (size_t i = 0; keyset->is_set && i < keyset->n; i++) {
-        char name[24];
+        char number[24];
 
-        snprintf(name, sizeof(name), ":k%zu", i);
+        snprintf(number, sizeof(number), "%zu", i);
         if (keyset->is_null[i])
             continue;
         if (keyset->is_integer[i])
-            bind_integer(stmt, name, keyset->integers[i]);
+            bind_integer(binder, "k", number, keyset->integers[i]);
         else if (keyset->is_real[i])
-            bind_real(stmt, name, keyset->reals[i]);
+            bind_real(binder, "k", number, keyset->reals[i]);
         else
-            select_bind_text(stmt, name, keyset->texts[i]);
+            bind_text(binder, "k", number, keyset->texts[i]);
+    }
+}
+
+static void bind_params(const struct binder *binder, const struct query *query)
+{
+    const struct param *params = query->resource->params;
+
+    for (size_t i = 0; params != NULL && params[i].name != NULL; i++) {
+        const char *value = query->params[i];
+
+        if (params[i].type == PARAM_COUNT)
+            bind_integer(binder, params[i].name, "", value != NULL ? strtoll(value, NULL, 10) : 0);
+        else
+            bind_text(binder, params[i].name, "", value);
+        bind_text(binder, params[i].name, params[i].type == PARAM_DATE ? "_last" : "_id",
+                  query->param_ids[i]);
     }
 }
 
 void select_bind(sqlite3_stmt *stmt, const struct query *query)
 {
-    select_bind_text(stmt, ":as_of", query->as_of[0] != '\0' ? query->as_of : DATE_LAST);
-    select_bind_text(stmt, ":since", query->since);
-    select_bind_text(stmt, ":changed_since", query->changed_since);
-    select_bind_text(stmt, ":fields", query->fields_json);
-    select_bind_text(stmt, ":nodes", query->nodes_json);
-    select_bind_text(stmt, ":edges", query->edges_json);
-    select_bind_text(stmt, ":key", query->key);
-    select_bind_text(stmt, ":q", query->search);
-    if (query->has_world) {
-        select_bind_text(stmt, ":world_min", query->world.min);
-        select_bind_text(stmt, ":world_max", query->world.max);
-    }
-    bind_integer(stmt, ":limit", (int64_t)query->limit + 1);
-    bind_integer(stmt, ":offset", query->offset);
-    bind_integer(stmt, ":is_definite", query->is_definite);
-    for (size_t i = 0; query->resource->params != NULL && query->resource->params[i].name != NULL;
-         i++) {
-        const struct param *param = &query->resource->params[i];
-        char name[64];
+    const struct binder binder = binder_of(stmt);
 
-        snprintf(name, sizeof(name), ":%s", param->name);
-        if (param->type == PARAM_COUNT)
-            bind_integer(stmt, name,
-                         query->params[i] != NULL ? strtoll(query->params[i], NULL, 10) : 0);
-        else
-            select_bind_text(stmt, name, query->params[i]);
-        snprintf(name, sizeof(name), ":%s_%s", param->name,
-                 param->type == PARAM_DATE ? "last" : "id");
-        select_bind_text(stmt, name, query->param_ids[i]);
+    bind_text(&binder, "as_of", "", query->as_of[0] != '\0' ? query->as_of : DATE_LAST);
+    bind_text(&binder, "since", "", query->since);
+    bind_text(&binder, "changed_since", "", query->changed_since);
+    bind_text(&binder, "fields", "", query->fields_json);
+    bind_text(&binder, "nodes", "", query->nodes_json);
+    bind_text(&binder, "edges", "", query->edges_json);
+    bind_text(&binder, "key", "", query->key);
+    bind_text(&binder, "q", "", query->search);
+    if (query->has_world) {
+        bind_text(&binder, "world_min", "", query->world.min);
+        bind_text(&binder, "world_max", "", query->world.max);
     }
+    bind_integer(&binder, "limit", "", (int64_t)query->limit + 1);
+    bind_integer(&binder, "offset", "", query->offset);
+    bind_integer(&binder, "is_definite", "", query->is_definite);
+    bind_params(&binder, query);
     for (size_t i = 0; i < query->n_terms; i++) {
         for (size_t j = 0; j < query->terms[i].n_values; j++)
-            bind_value(stmt, &query->terms[i], query, query->terms[i].first + j);
+            bind_value(&binder, &query->terms[i], query, query->terms[i].first + j);
     }
     if (query->filter != NULL)
         filter_bind(stmt, query->filter);
-    bind_keyset(stmt, &query->keyset);
+    bind_keyset(&binder, &query->keyset);
+}
+
+static bool no_room(const struct query *query, struct error *err)
+{
+    return error_set(err, ERR_INTERNAL, NULL, "no room for the SQL of %s", query->resource->name);
 }
 
 static bool open_sql(struct conn *conn, const struct query *query, const struct buffer *sql,
                      sqlite3_stmt **ret, struct error *err)
 {
     if (sql->broken)
-        return error_set(err, ERR_INTERNAL, NULL, "no room for the SQL of %s",
-                         query->resource->name);
+        return no_room(query, err);
     if (!conn_stmt(conn, sql->data, ret, err))
         return false;
     select_bind(*ret, query);
@@ -772,10 +891,22 @@ static bool open_sql(struct conn *conn, const struct query *query, const struct 
 bool select_open(struct conn *conn, const struct query *query, sqlite3_stmt **ret,
                  struct error *err)
 {
-    defer(buffer_done) struct buffer sql = BUFFER_INIT(SELECT_SQL);
+    defer(buffer_done) struct buffer key = BUFFER_INIT(SELECT_SQL);
 
-    select_sql(query, &sql);
-    return open_sql(conn, query, &sql, ret, err);
+    buffer_expect(&key, SELECT_KEY);
+    add_key(&key, query);
+    if (key.broken)
+        return no_room(query, err);
+    if (!conn_find(conn, key.data, key.len, ret)) {
+        defer(buffer_done) struct buffer sql = BUFFER_INIT(SELECT_SQL);
+
+        if (!select_sql(query, &sql))
+            return no_room(query, err);
+        if (!conn_prepare(conn, key.data, key.len, sql.data, ret, err))
+            return false;
+    }
+    select_bind(*ret, query);
+    return true;
 }
 
 bool select_count(struct conn *conn, const struct query *query, int64_t *ret, struct error *err)

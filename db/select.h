@@ -21,8 +21,29 @@ enum { SELECT_NUMBER_PARTS = 6 /* columns of a claimed number */ };
 /** The parts of a claimed number, in the order of their columns: low, best, high, ... */
 extern const char *const select_number_parts[SELECT_NUMBER_PARTS];
 
-/** Columns that a field takes up in a row: 1, 2 or 3 for references, 6 for numbers. */
+/** Parts of a field in a row: 1, 2 or 3 for references, 6 for numbers. */
 size_t select_width(const struct field *field);
+
+/** A walk along the columns of a row, field by field in their order. Zeroed: at its start. */
+struct select_walk {
+    int column;          /* the next one */
+    const char *numbers; /* .sql of the numbers with .only that were met last; NULL: none were */
+    int numbers_at;      /* where these are */
+};
+
+/** Where a field stands in a row. */
+struct select_place {
+    int at;   /* its first part */
+    int only; /* column that tells whether the number there is this field's; -1: it is */
+};
+
+/**
+ * Goes on to the next field.
+ *
+ * Shape: select_width() columns, but that numbers with .only on the same .sql share their six, each
+ * behind a column of its own with the condition: in one row they are one number.
+ */
+struct select_place select_next(struct select_walk *walk, const struct field *field);
 
 /** Writes one of the columns that a field takes up in a row, `part` of select_width(). */
 struct buffer;
@@ -32,10 +53,10 @@ void select_column(struct buffer *sql, const struct query *query, const struct f
 /**
  * Opens the rows of a page, or the one row of query->key.
  *
- * Shape: the columns of query->fields in their order (select_width() each; a number as low, best,
- * high, qualifier, text, unit; a reference as id, name and then iso3 for a place or kind where it
- * may be several), then the sort keys and the id as the cursor carries them. One row more than
- * query->limit, where there is one. Errors: ERR_TIMEOUT, ERR_INTERNAL. Lifetime: stmt_return()
+ * Shape: the columns of query->fields in their order (select_next() tells where; a number as low,
+ * best, high, qualifier, text, unit; a reference as id, name and then iso3 for a place or kind
+ * where it may be several), then the sort keys and the id as the cursor carries them. One row more
+ * than query->limit, where there is one. Errors: ERR_TIMEOUT, ERR_INTERNAL. Lifetime: stmt_return()
  * gives the statement back; it borrows the query's texts until then.
  */
 bool select_open(struct conn *conn, const struct query *query, sqlite3_stmt **ret,

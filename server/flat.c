@@ -32,6 +32,7 @@ void flat_add(struct flat *flat, const struct field *field, const char *suffix, 
     column->type = type;
     column->field = field;
     column->at = at;
+    column->only = -1;
     column->is_nullable = is_nullable;
     flat->n++;
 }
@@ -78,27 +79,34 @@ void flat_add_field(struct flat *flat, const struct field *field, int at)
                  field->kind_sql == NULL || is_nullable);
 }
 
+/* Adds the next field of a row. */
+static void add_next(struct flat *flat, struct select_walk *walk, const struct field *field)
+{
+    struct select_place place = select_next(walk, field);
+    size_t first = flat->n;
+
+    flat_add_field(flat, field, place.at);
+    for (size_t i = first; i < flat->n; i++)
+        flat->columns[i].only = place.only;
+}
+
 void flat_of(const struct query *query, struct flat *ret)
 {
-    int at = 0;
+    struct select_walk walk = { .column = 0 };
 
     flat_init(ret);
-    for (size_t i = 0; i < query->n_fields; i++) {
-        flat_add_field(ret, query->fields[i], at);
-        at += (int)select_width(query->fields[i]);
-    }
+    for (size_t i = 0; i < query->n_fields; i++)
+        add_next(ret, &walk, query->fields[i]);
 }
 
 void flat_of_resource(const struct resource *resource, struct flat *ret)
 {
-    int at = 0;
+    struct select_walk walk = { .column = 0 };
 
     flat_init(ret);
     for (const struct field *field = resource->fields; field->name != NULL; field++) {
-        if (field->flags & FIELD_HIDDEN)
-            continue;
-        flat_add_field(ret, field, at);
-        at += (int)select_width(field);
+        if (!(field->flags & FIELD_HIDDEN))
+            add_next(ret, &walk, field);
     }
 }
 
@@ -167,31 +175,59 @@ static void add_list(const struct field *field, const char *json, struct buffer 
     }
 }
 
-/* A value as plain text; NULL: it is null. Breaks the scratch where it cannot be told. */
-static const char *words_of(struct flat *flat, const struct flat_column *column, sqlite3_stmt *row,
-                            const struct row_source *rows)
+/** A value as plain text. */
+struct words {
+    const char *text; /* NULL: it is null */
+    size_t len;
+};
+
+static struct words words(const char *text)
 {
-    const char *text;
+    return (struct words){ text, text != NULL ? strlen(text) : 0 };
+}
+
+static struct words scratch_words(const struct flat *flat)
+{
+    return (struct words){ flat->scratch.len > 0 ? flat->scratch.data : "", flat->scratch.len };
+}
+
+/* Breaks the scratch where the value cannot be told. */
+static struct words words_of(struct flat *flat, const struct flat_column *column, sqlite3_stmt *row,
+                             const struct row_source *rows)
+{
+    sqlite3_value *value;
+    int type;
+    struct words ret;
 
     if (column->type == FLAT_ROW) {
         buffer_clear(&flat->scratch);
-        return render_json_row_of(row, column->at, rows, &flat->scratch) ? flat->scratch.data
-                                                                         : NULL;
+        return render_json_row_of(row, column->at, rows, &flat->scratch) ? scratch_words(flat)
+                                                                         : words(NULL);
     }
     if (column->at < 0)
-        return flat->given[FLAT_GIVEN_AT(column->at)];
-    if (render_json_is_null(row, column->at))
-        return NULL;
+        return words(flat->given[FLAT_GIVEN_AT(column->at)]);
+    if (column->only >= 0 && sqlite3_column_int(row, column->only) == 0)
+        return words(NULL);
+    value = sqlite3_column_value(row, column->at); /* once, as in render_json.c */
+    type = sqlite3_value_type(value);
+    if (type == SQLITE_NULL)
+        return words(NULL);
     if (column->type == FLAT_BOOLEAN)
-        return sqlite3_column_int(row, column->at) != 0 ? "true" : "false";
-    text = (const char *)sqlite3_column_text(row, column->at);
-    if (text == NULL)
+        return words(sqlite3_value_int(value) != 0 ? "true" : "false");
+    if (type == SQLITE_INTEGER) {
+        buffer_clear(&flat->scratch);
+        buffer_integer(&flat->scratch, sqlite3_value_int64(value));
+        return scratch_words(flat);
+    }
+    ret.text = (const char *)sqlite3_value_text(value);
+    ret.len = (size_t)sqlite3_value_bytes(value);
+    if (ret.text == NULL)
         flat->scratch.broken = true; /* no memory for it: not to be told as a null */
-    if (text == NULL || column->type != FLAT_LIST)
-        return text;
+    if (ret.text == NULL || column->type != FLAT_LIST)
+        return ret;
     buffer_clear(&flat->scratch);
-    add_list(column->field, text, &flat->scratch);
-    return flat->scratch.len > 0 ? flat->scratch.data : "";
+    add_list(column->field, ret.text, &flat->scratch);
+    return scratch_words(flat);
 }
 
 static bool is_words(enum flat_type type)
@@ -201,18 +237,22 @@ static bool is_words(enum flat_type type)
 
 /* ---- CSV ---- */
 
-static void add_cell(const char *text, bool is_safe, struct buffer *out)
+static bool is_formula(const char *text)
 {
-    bool is_formula = is_safe && *text != '\0' && strchr("=+-@\t\r", *text) != NULL;
-    size_t len = strlen(text);
+    return *text != '\0' && strchr("=+-@\t\r", *text) != NULL;
+}
 
-    if (len > 0 && !is_formula && *text != ' ' && text[len - 1] != ' '
-        && strcspn(text, ",\"\r\n") == len) {
+static void add_cell(const char *text, size_t len, bool is_safe, struct buffer *out)
+{
+    bool is_made_safe = is_safe && is_formula(text);
+
+    if (len > 0 && !is_made_safe && *text != ' ' && text[len - 1] != ' '
+        && (buffer_is_plain(text, len, ',') || strcspn(text, ",\"\r\n") == len)) {
         buffer_add(out, text, len);
         return;
     }
     buffer_byte(out, '"');
-    buffer_text(out, is_formula ? "'" : "");
+    buffer_text(out, is_made_safe ? "'" : "");
     for (; *text != '\0'; text++) {
         if (*text == '"')
             buffer_byte(out, '"');
@@ -235,16 +275,16 @@ void flat_csv_row(struct flat *flat, sqlite3_stmt *row, bool is_safe, const stru
 {
     for (size_t i = 0; i < flat->n; i++) {
         const struct flat_column *column = &flat->columns[i];
-        const char *text = words_of(flat, column, row, rows);
+        struct words value = words_of(flat, column, row, rows);
 
         /* At once: the next value clears it. */
         out->broken = out->broken || flat->scratch.broken;
         if (i > 0)
             buffer_byte(out, ',');
-        if (text != NULL && is_words(column->type))
-            add_cell(text, is_safe, out);
-        else if (text != NULL)
-            buffer_text(out, text);
+        if (value.text != NULL && is_words(column->type))
+            add_cell(value.text, value.len, is_safe, out);
+        else if (value.text != NULL)
+            buffer_add(out, value.text, value.len);
     }
     buffer_text(out, "\r\n");
 }
@@ -256,19 +296,19 @@ void flat_json_row(struct flat *flat, sqlite3_stmt *row, const struct row_source
 {
     for (size_t i = 0; i < flat->n; i++) {
         const struct flat_column *column = &flat->columns[i];
-        const char *text = words_of(flat, column, row, rows);
+        struct words value = words_of(flat, column, row, rows);
 
         /* At once: the next value clears it. */
         out->broken = out->broken || flat->scratch.broken;
         buffer_text(out, i > 0 ? ",\"" : "{\"");
         buffer_text(out, column->name);
         buffer_text(out, "\":");
-        if (text == NULL)
+        if (value.text == NULL)
             buffer_text(out, "null");
         else if (is_words(column->type))
-            buffer_literal(out, text);
+            buffer_json(out, value.text, value.len);
         else
-            buffer_text(out, text);
+            buffer_add(out, value.text, value.len);
     }
     buffer_byte(out, '}');
 }

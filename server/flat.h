@@ -38,6 +38,8 @@ struct flat_column {
     const struct field *field; /* whose part it is */
     int at;                    /* column of the statement that it shows; below 0: FLAT_GIVEN_AT(i),
                                   a text that is given */
+    int only; /* column of the statement that is false where the value is null all the same; -1:
+                 none is */
     bool is_nullable;
 };
 

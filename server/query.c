@@ -1033,7 +1033,8 @@ static bool set_parent(const struct reader *reader)
                                                     .n_values = 1 };
     if (fold_name(query->parent_key, folded, sizeof(folded)) == 0)
         return error_set(reader->err, ERR_ITEM_UNKNOWN, NULL, "There is no such id.");
-    query->values[query->n_values++].text = keep(query, folded, strlen(folded));
+    query->values[query->n_values++] =
+        (struct value){ .text = keep(query, folded, strlen(folded)) };
     return true;
 }
 
@@ -1217,8 +1218,7 @@ bool query_parse(const struct resource *const *catalogue, const struct state *st
     char owner[FINGERPRINT_SIZE], known[FINGERPRINT_SIZE];
     struct error why = { 0 };
 
-    memset(ret, 0, offsetof(struct query, text));
-    ret->text_len = 0;
+    memset(ret, 0, offsetof(struct query, values));
     ret->resource = route->resource;
     ret->key = route->kind == ROUTE_ITEM ? route->id : NULL;
     set_defaults(&reader);
@@ -1333,8 +1333,7 @@ bool query_resolve(struct conn *conn, struct query *query, struct error *err)
 
 void query_included(const struct resource *resource, const struct query *query, struct query *ret)
 {
-    memset(ret, 0, offsetof(struct query, text));
-    ret->text_len = 0;
+    memset(ret, 0, offsetof(struct query, values));
     ret->resource = resource;
     memcpy(ret->as_of, query->as_of, sizeof(ret->as_of));
     for (const struct field *field = resource->fields; field->name != NULL; field++)

@@ -28,11 +28,11 @@ bool render_json_document(const json_t *document, size_t flags, struct buffer *b
 
 int render_width(const struct query *query)
 {
-    size_t width = query->has_geometry ? 1 : 0;
+    struct select_walk walk = { .column = 0 };
 
     for (size_t i = 0; i < query->n_fields; i++)
-        width += select_width(query->fields[i]);
-    return (int)width;
+        select_next(&walk, query->fields[i]);
+    return walk.column + (query->has_geometry ? 1 : 0);
 }
 
 bool render_json_is_null(sqlite3_stmt *row, int column)
@@ -40,87 +40,109 @@ bool render_json_is_null(sqlite3_stmt *row, int column)
     return sqlite3_column_type(row, column) == SQLITE_NULL;
 }
 
-static void add_raw(sqlite3_stmt *row, int column, struct buffer *body)
+static bool is_null(sqlite3_value *value)
 {
-    const char *text = (const char *)sqlite3_column_text(row, column);
+    return sqlite3_value_type(value) == SQLITE_NULL;
+}
+
+/*
+ * A column as a value, which is then asked for its type, its text and its length: each
+ * sqlite3_column_*() would find the column anew, and see to locks that a connection of one thread
+ * does not have. (For the same reason it does not matter that such a value is "unprotected".)
+ */
+static sqlite3_value *value_of(sqlite3_stmt *row, int column)
+{
+    return sqlite3_column_value(row, column);
+}
+
+static void add_raw(sqlite3_value *value, struct buffer *body)
+{
+    const char *text = (const char *)sqlite3_value_text(value);
 
     if (text == NULL) /* no memory for it: no JSON without it */
         body->broken = true;
     else
-        buffer_add(body, text, (size_t)sqlite3_column_bytes(row, column));
+        buffer_add(body, text, (size_t)sqlite3_value_bytes(value));
 }
 
 /* JSON that the database made. */
-static void add_ready(sqlite3_stmt *row, int column, struct buffer *body)
+static void add_ready(sqlite3_value *value, struct buffer *body)
 {
-    if (render_json_is_null(row, column))
+    if (is_null(value))
         buffer_text(body, "null");
     else
-        add_raw(row, column, body);
+        add_raw(value, body);
 }
 
-static void add_text(sqlite3_stmt *row, int column, struct buffer *body)
+static void add_text(sqlite3_value *value, struct buffer *body)
 {
     const char *text;
 
-    if (render_json_is_null(row, column)) {
+    if (is_null(value)) {
         buffer_text(body, "null");
         return;
     }
-    text = (const char *)sqlite3_column_text(row, column);
+    text = (const char *)sqlite3_value_text(value);
     if (text == NULL) /* no memory for it: not to be told as a null */
         body->broken = true;
     else
-        buffer_json(body, text, (size_t)sqlite3_column_bytes(row, column));
+        buffer_json(body, text, (size_t)sqlite3_value_bytes(value));
+}
+
+static void add_integer(sqlite3_value *value, struct buffer *body)
+{
+    if (is_null(value))
+        buffer_text(body, "null");
+    else
+        buffer_integer(body, sqlite3_value_int64(value));
 }
 
 void render_json_integer(sqlite3_stmt *row, int column, struct buffer *body)
 {
-    if (render_json_is_null(row, column))
-        buffer_text(body, "null");
-    else
-        buffer_integer(body, sqlite3_column_int64(row, column));
+    add_integer(value_of(row, column), body);
 }
 
 static void add_number(sqlite3_stmt *row, int column, struct buffer *body)
 {
-    if (render_json_is_null(row, column) && render_json_is_null(row, column + 1)
-        && render_json_is_null(row, column + 2)) {
+    sqlite3_value *low = value_of(row, column), *best = value_of(row, column + 1);
+    sqlite3_value *high = value_of(row, column + 2);
+
+    if (is_null(low) && is_null(best) && is_null(high)) {
         buffer_text(body, "null");
         return;
     }
     buffer_text(body, "{\"low\":");
-    render_json_integer(row, column, body);
+    add_integer(low, body);
     buffer_text(body, ",\"best\":");
-    render_json_integer(row, column + 1, body);
+    add_integer(best, body);
     buffer_text(body, ",\"high\":");
-    render_json_integer(row, column + 2, body);
+    add_integer(high, body);
     buffer_text(body, ",\"qualifier\":");
-    add_text(row, column + 3, body);
+    add_text(value_of(row, column + 3), body);
     buffer_text(body, ",\"text\":");
-    add_text(row, column + 4, body);
+    add_text(value_of(row, column + 4), body);
     buffer_text(body, ",\"unit\":");
-    add_text(row, column + 5, body);
+    add_text(value_of(row, column + 5), body);
     buffer_byte(body, '}');
 }
 
 static void add_reference(const struct field *field, sqlite3_stmt *row, int column,
                           struct buffer *body)
 {
-    if (render_json_is_null(row, column)) {
+    sqlite3_value *id = value_of(row, column), *third;
+
+    if (is_null(id)) {
         buffer_text(body, "null");
         return;
     }
     buffer_text(body, "{\"id\":");
-    add_text(row, column, body);
+    add_text(id, body);
     buffer_text(body, ",\"name\":");
-    add_text(row, column + 1, body);
-    if (field->kind_sql != NULL) {
-        buffer_text(body, ",\"kind\":");
-        add_text(row, column + 2, body);
-    } else if (select_width(field) == 3 && !render_json_is_null(row, column + 2)) {
-        buffer_text(body, ",\"iso3\":");
-        add_text(row, column + 2, body);
+    add_text(value_of(row, column + 1), body);
+    third = select_width(field) == 3 ? value_of(row, column + 2) : NULL;
+    if (third != NULL && (field->kind_sql != NULL || !is_null(third))) {
+        buffer_text(body, field->kind_sql != NULL ? ",\"kind\":" : ",\"iso3\":");
+        add_text(third, body);
     }
     buffer_byte(body, '}');
 }
@@ -140,9 +162,11 @@ bool render_json_row_of(sqlite3_stmt *row, int column, const struct row_source *
     return true;
 }
 
-static void add_value(const struct field *field, sqlite3_stmt *row, int column,
+static void add_value(const struct field *field, sqlite3_stmt *row, struct select_place place,
                       const struct mentions *mentions, struct buffer *body)
 {
+    int column = place.at;
+
     switch (field->type) {
     case FIELD_BOOLEAN:
         buffer_text(body, render_json_is_null(row, column)       ? "null"
@@ -156,26 +180,24 @@ static void add_value(const struct field *field, sqlite3_stmt *row, int column,
     case FIELD_INTEGER:
         render_json_integer(row, column, body);
         break;
-    case FIELD_REAL:
-        if (render_json_is_null(row, column))
+    case FIELD_NUMBER:
+        if (place.only >= 0 && sqlite3_value_int(value_of(row, place.only)) == 0)
             buffer_text(body, "null");
         else
-            add_raw(row, column, body); /* SQLite writes reals as JSON does, in 15 digits */
-        break;
-    case FIELD_NUMBER:
-        add_number(row, column, body);
+            add_number(row, column, body);
         break;
     case FIELD_REF:
         add_reference(field, row, column, body);
         break;
+    case FIELD_REAL: /* SQLite writes reals as JSON does, in 15 digits */
     case FIELD_REFS:
     case FIELD_TEXTS:
     case FIELD_LIST:
     case FIELD_OBJECT:
-        add_ready(row, column, body);
+        add_ready(value_of(row, column), body);
         break;
     default:
-        add_text(row, column, body);
+        add_text(value_of(row, column), body);
     }
 }
 
@@ -226,21 +248,36 @@ static bool note(const struct query *query, const struct field *field, sqlite3_s
     return true;
 }
 
+/* The name of a member: {"name": or ,"name": . */
+static void add_name(struct buffer *body, char before, const char *name)
+{
+    size_t len = strlen(name);
+    char *to;
+
+    if (!buffer_reserve(body, len + 4))
+        return;
+    to = body->data + body->len;
+    to[0] = before;
+    to[1] = '"';
+    memcpy(to + 2, name, len);
+    memcpy(to + 2 + len, "\":", 3);
+    body->len += len + 4;
+}
+
 void render_json_row(const struct query *query, sqlite3_stmt *row, struct buffer *body,
                      struct mentions *mentions)
 {
-    int column = 0;
+    struct select_walk walk = { .column = 0 };
 
     for (size_t i = 0; i < query->n_fields; i++) {
         const struct field *field = query->fields[i];
+        struct select_place place = select_next(&walk, field);
 
-        buffer_text(body, i > 0 ? ",\"" : "{\"");
-        buffer_text(body, field->name);
-        buffer_text(body, "\":");
-        add_value(field, row, column, mentions, body);
-        if (mentions != NULL && query->n_includes > 0 && !note(query, field, row, column, mentions))
+        add_name(body, i > 0 ? ',' : '{', field->name);
+        add_value(field, row, place, mentions, body);
+        if (mentions != NULL && query->n_includes > 0
+            && !note(query, field, row, place.at, mentions))
             body->broken = true; /* what is to be included would lack a row */
-        column += (int)select_width(field);
     }
     buffer_byte(body, '}');
 }

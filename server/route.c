@@ -66,20 +66,33 @@ static bool find_child(const struct resource *const *catalogue, const char *name
     return false;
 }
 
+/* The collection that two segments name together; NULL: none. */
+static const struct resource *find_pair(const struct resource *const *catalogue, const char *first,
+                                        const char *second)
+{
+    size_t len = strlen(first);
+
+    for (; *catalogue != NULL; catalogue++) {
+        const char *name = (*catalogue)->name;
+
+        if (strncmp(name, first, len) == 0 && name[len] == '/'
+            && strcmp(name + len + 1, second) == 0)
+            return *catalogue;
+    }
+    return NULL;
+}
+
 /* The collection that a path begins with, which may take two segments; *ret_n is how many. */
 static const struct resource *find_collection(const struct resource *const *catalogue,
                                               const struct target *target, size_t *ret_n)
 {
-    char name[128];
+    const struct resource *ret =
+        target->n_segments > 2 ? find_pair(catalogue, target->segments[1], target->segments[2])
+                               : NULL;
 
-    *ret_n = 1;
-    if (target->n_segments > 2) {
-        snprintf(name, sizeof(name), "%s/%s", target->segments[1], target->segments[2]);
-        if (resource_find(catalogue, name) != NULL) {
-            *ret_n = 2;
-            return resource_find(catalogue, name);
-        }
-    }
+    *ret_n = ret != NULL ? 2 : 1;
+    if (ret != NULL)
+        return ret;
     /* A name of two segments is no name of one, whatever was decoded. */
     return strchr(target->segments[1], '/') == NULL ? resource_find(catalogue, target->segments[1])
                                                     : NULL;

@@ -1,11 +1,10 @@
-#define _GNU_SOURCE /* strptime, timegm, strdup */
+#define _GNU_SOURCE /* strdup */
 #include "server/serve.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <nettle/base64.h>
@@ -41,6 +40,8 @@ enum {
     SERVE_INDENT = 4,          /* times as long as compact text that indented text may come to be */
     SERVE_TAIL = 64 << 10, /* bytes of a body that no page's rows may use: one large row, and what
                               follows the rows */
+    SERVE_ITEM = 2000,     /* bytes that most items fit: they need no second allocation */
+    SERVE_ROW = 600,       /* bytes that most rows fit, when a page is begun */
     SERVE_FILE = 512,      /* bytes of a header with the name of a file */
     SERVE_URL =
         4 * TARGET_TEXT, /* bytes of a URL of ours: every byte of a target may come to be three */
@@ -143,7 +144,9 @@ static bool set_etag(struct work *work)
                                        format_name(work->route.format), canonical.data,
                                        work->manner, NULL },
                 digest);
-    snprintf(work->etag, sizeof(work->etag), "\"%s\"", digest);
+    work->etag[0] = work->etag[FINGERPRINT_SIZE] = '"';
+    memcpy(work->etag + 1, digest, FINGERPRINT_SIZE - 1);
+    work->etag[FINGERPRINT_SIZE + 1] = '\0';
     work->is_tagged = true;
     return true;
 }
@@ -231,25 +234,14 @@ static void drop_body(struct work *work)
     work->reply->status = 304;
 }
 
-static void add_release_date(struct work *work)
-{
-    struct tm day = { 0 };
-    char text[40];
-
-    if (strptime(conn_state(work->conn)->release, "%Y-%m-%d", &day) == NULL)
-        return;
-    timegm(&day); /* fills in the day of the week */
-    strftime(text, sizeof(text), "%a, %d %b %Y 00:00:00 GMT", &day);
-    reply_header(work->reply, "Last-Modified", text);
-}
-
 static void add_validators(struct work *work, const char *etag)
 {
     const char *as_of = work->query.as_of;
     bool is_past = as_of[0] != '\0' && strcmp(as_of, conn_state(work->conn)->release) < 0;
 
     reply_header(work->reply, "ETag", etag);
-    add_release_date(work);
+    if (conn_state(work->conn)->modified[0] != '\0')
+        reply_header(work->reply, "Last-Modified", conn_state(work->conn)->modified);
     reply_header(work->reply, "Cache-Control",
                  is_past ? "public, max-age=31536000, immutable"
                          : "public, max-age=60, stale-while-revalidate=600");
@@ -367,11 +359,19 @@ static const char *known_day(const struct work *work)
 static void add_permalink(const struct work *work, struct buffer *link)
 {
     static const char *const without[] = { "as_of", NULL };
+    size_t start = link->len;
 
     target_canonical(&work->target, without, link);
-    buffer_format(link, "%cas_of=%s",
-                  strchr(link->data != NULL ? link->data : "", '?') != NULL ? '&' : '?',
-                  known_day(work));
+    buffer_byte(link, !link->broken && strchr(link->data + start, '?') != NULL ? '&' : '?');
+    buffer_text(link, "as_of=");
+    buffer_text(link, known_day(work));
+}
+
+/* Appends again what stands in the buffer from `start` on and is `len` bytes long. */
+static void add_again(struct buffer *buffer, size_t start, size_t len)
+{
+    if (buffer_reserve(buffer, len))
+        buffer_add(buffer, buffer->data + start, len);
 }
 
 /* "meta": what the rows are a state of, and how to cite them. total < 0: not counted; more: members
@@ -379,21 +379,16 @@ static void add_permalink(const struct work *work, struct buffer *link)
 static void add_meta(const struct work *work, int64_t total, const struct buffer *more,
                      struct buffer *body)
 {
-    defer(buffer_done) struct buffer link = BUFFER_INIT(SERVE_URL);
-    defer(buffer_done) struct buffer citation = BUFFER_INIT(SERVE_URL + 256);
     const char *as_of = known_day(work);
     const char *release = state_release(conn_state(work->conn), as_of);
+    size_t link, len;
 
-    add_permalink(work, &link);
-    if (release != NULL)
-        buffer_format(&citation, "bluehelm dataset, release %s, as known on %s: %s", release, as_of,
-                      link.broken ? "" : link.data);
-    else
-        buffer_format(&citation, "bluehelm dataset, before its first release, as known on %s: %s",
-                      as_of, link.broken ? "" : link.data);
     buffer_text(body, "\"meta\":{");
-    if (total >= 0)
-        buffer_format(body, "\"total\":%lld,", (long long)total);
+    if (total >= 0) {
+        buffer_text(body, "\"total\":");
+        buffer_integer(body, total);
+        buffer_byte(body, ',');
+    }
     if (more != NULL && more->broken)
         body->broken = true;
     else if (more != NULL)
@@ -405,14 +400,22 @@ static void add_meta(const struct work *work, int64_t total, const struct buffer
         buffer_text(body, "null");
     buffer_text(body, ",\"as_of\":");
     buffer_literal(body, as_of);
-    buffer_text(body, ",\"permalink\":");
-    buffer_literal_of(body, &link);
-    buffer_text(body, ",\"citation\":");
-    buffer_literal_of(body, &citation);
-    buffer_text(body, ",\"licence\":");
-    buffer_literal(body,
-                   "CC0-1.0 for the compilation; the licence of each source stands in /v1/sources");
-    buffer_byte(body, '}');
+    buffer_text(body, ",\"permalink\":\"");
+    link = body->len;
+    add_permalink(work, body); /* nothing in it needs an escape: it is percent-encoded */
+    len = body->len - link;
+    if (release != NULL)
+        buffer_format(body,
+                      "\",\"citation\":\"bluehelm dataset, release %s, as known on %s: ", release,
+                      as_of);
+    else
+        buffer_format(body,
+                      "\",\"citation\":\"bluehelm dataset, before its first release, as known on "
+                      "%s: ",
+                      as_of);
+    add_again(body, link, len);
+    buffer_text(body, "\",\"licence\":\"CC0-1.0 for the compilation; the licence of each source "
+                      "stands in /v1/sources\"}");
 }
 
 static bool add_included_rows(struct work *work, const struct resource *resource, json_t *ids,
@@ -560,6 +563,10 @@ static bool serve_page(struct work *work)
         return error_set(work->err, ERR_INTERNAL, NULL, "no memory for the name of a query");
     if (total >= 0)
         add_total(work, total);
+    buffer_expect(&body, SERVE_ITEM
+                             + SERVE_ROW
+                                   * (size_t)(work->query.limit < QUERY_LIMIT ? work->query.limit
+                                                                              : QUERY_LIMIT));
     buffer_text(&body, work->query.is_array ? "[" : "{\"data\":[");
     if (!add_rows(work, owner, &body, &mentions, &page))
         return false;
@@ -852,6 +859,7 @@ static bool serve_item(struct work *work)
     defer(buffer_done) struct buffer body = BUFFER_INIT(work->service->body_limit);
     defer(mentions_done) struct mentions mentions = { .rows = &source };
 
+    buffer_expect(&body, SERVE_ITEM);
     buffer_byte(&body, '{');
     if (!add_item(work, &mentions, &body)
         || (work->query.is_history && !add_history(work, &mentions, &body)))
@@ -1197,7 +1205,9 @@ static bool serve_database(struct work *work)
     work->reply->file = (struct reply_file){ db.descriptor, 0, db.size };
     /* Of the bytes, not of the content: whoever resumes must not mix two files. */
     fingerprint((const char *const[]){ "file", db.stamp, NULL }, digest);
-    snprintf(work->etag, sizeof(work->etag), "\"%s\"", digest);
+    work->etag[0] = work->etag[FINGERPRINT_SIZE] = '"';
+    memcpy(work->etag + 1, digest, FINGERPRINT_SIZE - 1);
+    work->etag[FINGERPRINT_SIZE + 1] = '\0';
     work->is_tagged = true;
     if (is_not_modified(work)) {
         reply_file_done(&work->reply->file);
@@ -1545,11 +1555,11 @@ static void encode(struct work *work)
     bool is_varied = is_text && (work->is_tagged || reply->len >= CODING_LEAST);
     char varies[64];
 
-    if (is_varied || work->varies_by != NULL) {
-        snprintf(varies, sizeof(varies), "%s%s%s", work->varies_by != NULL ? work->varies_by : "",
-                 is_varied && work->varies_by != NULL ? ", " : "",
-                 is_varied ? "Accept-Encoding" : "");
+    if (is_varied && work->varies_by != NULL) {
+        snprintf(varies, sizeof(varies), "%s, Accept-Encoding", work->varies_by);
         reply_header(reply, "Vary", varies);
+    } else if (is_varied || work->varies_by != NULL) {
+        reply_header(reply, "Vary", is_varied ? "Accept-Encoding" : work->varies_by);
     }
     if (wants_coding(work, coding) && code_body(work, coding))
         return;

@@ -6,12 +6,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 /** Zero-filled but for `limit`: empty. Owns `data`. */
 struct buffer {
     char *data;    /* always ends in NUL once anything was written; NULL: nothing was */
     size_t len;    /* bytes written, without the NUL */
-    size_t size;   /* bytes allocated */
+    size_t size;   /* bytes allocated, never more than `limit` and a NUL */
     size_t limit;  /* most bytes it may come to hold */
     bool broken;   /* something did not fit or found no memory: the content is not whole */
     bool overflow; /* broken because of `limit`, not for want of memory */
@@ -23,17 +24,48 @@ struct buffer {
 void buffer_done(struct buffer *buffer);
 /** Empties the buffer and keeps its memory. */
 void buffer_clear(struct buffer *buffer);
+/** Makes room for `more` bytes and a NUL. False when the buffer is broken. */
+bool buffer_reserve(struct buffer *buffer, size_t more);
+
+/** Allocates `size` bytes at once where that many are likely to be written; a hint, which the limit
+ * cuts. */
+void buffer_expect(struct buffer *buffer, size_t size);
+
+/* The three that follow write most of a body, in pieces of a few bytes: as calls they would cost
+ * more than what they do. */
+
 /** Appends len bytes. False when the buffer is broken. */
-bool buffer_add(struct buffer *buffer, const char *bytes, size_t len);
+static inline bool buffer_add(struct buffer *buffer, const char *bytes, size_t len)
+{
+    if ((buffer->broken || len >= buffer->size - buffer->len) && !buffer_reserve(buffer, len))
+        return false;
+    if (len > 0)
+        memcpy(buffer->data + buffer->len, bytes, len);
+    buffer->len += len;
+    buffer->data[buffer->len] = '\0';
+    return true;
+}
+
 /** Appends a NUL-terminated text. False when the buffer is broken. */
-bool buffer_text(struct buffer *buffer, const char *text);
+static inline bool buffer_text(struct buffer *buffer, const char *text)
+{
+    return buffer_add(buffer, text, strlen(text));
+}
+
 /** Appends one byte. False when the buffer is broken. */
-bool buffer_byte(struct buffer *buffer, char byte);
+static inline bool buffer_byte(struct buffer *buffer, char byte)
+{
+    return buffer_add(buffer, &byte, 1);
+}
+
 /** Appends a formatted text. False when the buffer is broken. */
 bool buffer_format(struct buffer *buffer, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 /** Appends a whole number in decimal. False when the buffer is broken. */
 bool buffer_integer(struct buffer *buffer, int64_t value);
+/** Whether a text has no control character, no double quote and no `also` in it: then JSON (which
+ * also escapes the backslash) and CSV (the comma) take it as it is. */
+bool buffer_is_plain(const char *text, size_t len, char also);
 /** Appends a JSON string literal, quotes included, of len bytes of UTF-8. False when the buffer is
  * broken. */
 bool buffer_json(struct buffer *buffer, const char *text, size_t len);

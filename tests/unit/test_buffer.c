@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -61,6 +62,50 @@ static void a_format_past_the_ceiling_breaks_the_buffer(void **state)
     assert_true(buffer.overflow);
 }
 
+/* The directives that are written without printf(), and some that are not, in one format each. */
+static void formats_are_those_of_printf(void **state)
+{
+    defer(buffer_done) struct buffer buffer = BUFFER_INIT(1000);
+    const char *volatile nothing = NULL;
+    char expected[200];
+
+    (void)state;
+    buffer_format(&buffer, "a%s:v%zu%c%d|%s", "bc", SIZE_MAX, '%', INT32_MIN, "");
+    assert_string_equal(buffer.data, "abc:v18446744073709551615%-2147483648|");
+    buffer_clear(&buffer);
+    buffer_format(&buffer, "%s %d%% %.2s %5zu %lld %04d %u", "one", 5, "three", (size_t)7, -9LL, 11,
+                  13U);
+    snprintf(expected, sizeof(expected), "%s %d%% %.2s %5zu %lld %04d %u", "one", 5, "three",
+             (size_t)7, -9LL, 11, 13U);
+    assert_string_equal(buffer.data, expected);
+    buffer_clear(&buffer);
+    buffer_format(&buffer, "%s%s", "no ", nothing);
+    assert_string_equal(buffer.data, "no (null)");
+}
+
+static void a_format_stands_whole_or_not_at_all(void **state)
+{
+    defer(buffer_done) struct buffer buffer = BUFFER_INIT(8);
+
+    (void)state;
+    buffer_text(&buffer, "four");
+    assert_false(buffer_format(&buffer, "%s%s", "six", "ten"));
+    assert_true(buffer.overflow);
+    assert_string_equal(buffer.data, "four");
+}
+
+static void a_buffer_never_holds_more_memory_than_its_ceiling(void **state)
+{
+    defer(buffer_done) struct buffer buffer = BUFFER_INIT(700);
+
+    (void)state;
+    for (size_t i = 0; i < 700; i++)
+        assert_true(buffer_byte(&buffer, 'x'));
+    assert_int_equal(buffer.size, 701);
+    assert_false(buffer_byte(&buffer, 'x'));
+    assert_int_equal(buffer.len, 700);
+}
+
 static void a_buffer_grows_over_many_sizes(void **state)
 {
     defer(buffer_done) struct buffer buffer = BUFFER_INIT(100000);
@@ -108,6 +153,33 @@ static void every_ascii_character_survives_json(void **state)
     read = json_loadb(buffer.data, buffer.len, JSON_DECODE_ANY, NULL);
     assert_non_null(read);
     assert_string_equal(json_string_value(read), text);
+}
+
+/* Bytes that need an escape at each place of a word, beside bytes that look like them in a sum. */
+static void an_escape_is_found_wherever_it_stands(void **state)
+{
+    static const char odd[] = "\"\\\n\x01\x1f";
+    static const char even[] = " !#[]\x7f\xc3\xa2\xc2\xa0";
+
+    (void)state;
+    for (size_t at = 0; at < 20; at++) {
+        for (size_t i = 0; i < sizeof(odd) - 1; i++) {
+            defer(buffer_done) struct buffer buffer = BUFFER_INIT(200);
+            json_auto_t *read = NULL;
+            char text[21] = "";
+
+            for (size_t j = 0; j < 20; j++)
+                text[j] = even[j % (sizeof(even) - 1)];
+            text[at] = odd[i];
+            assert_true(buffer_json(&buffer, text, 20));
+            /* What jansson does not take as UTF-8 (a pair that was cut) is not looked at. */
+            read = json_loadb(buffer.data, buffer.len, JSON_DECODE_ANY, NULL);
+            if (read != NULL)
+                assert_string_equal(json_string_value(read), text);
+            for (size_t j = 0; j < buffer.len; j++)
+                assert_true((unsigned char)buffer.data[j] >= 0x20);
+        }
+    }
 }
 
 static void quotes_and_other_scripts_survive_json(void **state)
@@ -189,9 +261,13 @@ int main(void)
         cmocka_unit_test(the_ceiling_is_reached_and_not_passed),
         cmocka_unit_test(a_broken_buffer_stays_broken_until_it_is_cleared),
         cmocka_unit_test(a_format_past_the_ceiling_breaks_the_buffer),
+        cmocka_unit_test(formats_are_those_of_printf),
+        cmocka_unit_test(a_format_stands_whole_or_not_at_all),
+        cmocka_unit_test(a_buffer_never_holds_more_memory_than_its_ceiling),
         cmocka_unit_test(a_buffer_grows_over_many_sizes),
         cmocka_unit_test(whole_numbers_are_written_from_end_to_end),
         cmocka_unit_test(every_ascii_character_survives_json),
+        cmocka_unit_test(an_escape_is_found_wherever_it_stands),
         cmocka_unit_test(quotes_and_other_scripts_survive_json),
         cmocka_unit_test(percent_encoding_leaves_the_unreserved_alone),
         cmocka_unit_test(markup_escapes_what_would_end_a_text_or_an_attribute),

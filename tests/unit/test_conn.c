@@ -126,6 +126,28 @@ static void the_same_text_twice_at_once_is_two_statements(void **state)
     stmt_return(&b);
 }
 
+static void a_statement_is_found_under_its_key_unless_it_is_busy(void **state)
+{
+    static const char key[] = "\x01\0a", other[] = "\x01\0b"; /* any bytes are a key */
+    struct conn *conn = world_conn(*state);
+    sqlite3_stmt *stmt, *found = NULL;
+    struct error err = { 0 };
+
+    assert_false(conn_find(conn, key, 3, &found));
+    assert_true(conn_prepare(conn, key, 3, "SELECT 1 UNION SELECT 2", &stmt, &err));
+    assert_true(conn_find(conn, key, 3, &found));
+    assert_ptr_equal(found, stmt);
+    assert_false(conn_find(conn, key, 2, &found));
+    assert_false(conn_find(conn, other, 3, &found));
+    assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+    assert_false(conn_find(conn, key, 3, &found));
+    stmt_return(&stmt);
+    assert_true(conn_find(conn, key, 3, &found));
+    assert_false(conn_prepare(conn, other, 3, "SELEKT 1", &stmt, &err));
+    assert_int_equal(err.code, ERR_INTERNAL);
+    assert_false(conn_find(conn, other, 3, &found));
+}
+
 static void a_cache_full_of_busy_statements_says_so_and_recovers(void **state)
 {
     struct conn *conn = world_conn(*state);
@@ -243,6 +265,7 @@ int main(void)
         cmocka_unit_test(a_deadline_that_has_passed_stops_the_next_long_query_too),
         cmocka_unit_test(a_statement_comes_back_without_its_bindings),
         cmocka_unit_test(the_same_text_twice_at_once_is_two_statements),
+        cmocka_unit_test(a_statement_is_found_under_its_key_unless_it_is_busy),
         cmocka_unit_test(a_cache_full_of_busy_statements_says_so_and_recovers),
         cmocka_unit_test(wrong_sql_is_our_own_failure),
         cmocka_unit_test(nothing_can_be_written),

@@ -17,6 +17,7 @@
 #include "db/query.h"
 #include "db/select.h"
 #include "handlers/catalogue.h"
+#include "server/base/buffer.h"
 #include "server/base/cleanup.h"
 #include "server/base/date.h"
 #include "server/type.h"
@@ -938,6 +939,143 @@ static void a_search_of_casualties_reads_none_but_those_it_finds(void **state)
     conn_close(conn);
 }
 
+/* ---- statements that are kept ---- */
+
+static const char *ask_sql(const struct query *query, sqlite3_stmt **ret)
+{
+    struct error err = { 0 };
+
+    stmt_return(ret);
+    if (!select_open(world_conn(fixture), query, ret, &err))
+        fail_msg("%s", err.detail);
+    return sqlite3_sql(*ret);
+}
+
+/* Each change of a query gives it a statement of its own, and without the change it has its own
+ * again. */
+static void a_kept_statement_is_that_of_the_very_query(void **state)
+{
+    static struct query plain, query;
+    static struct resource elsewhere;
+    defer(stmt_return) sqlite3_stmt *rows = NULL;
+
+    (void)state;
+    elsewhere = casualties;
+    elsewhere.geometry = "'[]'";
+    for (int change = 0; change < 10; change++) {
+        defer(buffer_done) struct buffer sql = BUFFER_INIT(128 << 10);
+
+        ask_for_all_fields(&casualties, &plain);
+        plain.has_geometry = change == 9;
+        memcpy(&query, &plain, sizeof(query));
+        switch (change) {
+        case 0:
+            query.n_fields--;
+            break;
+        case 1: /* the last two the other way round */
+            query.fields[query.n_fields - 1] = plain.fields[plain.n_fields - 2];
+            query.fields[query.n_fields - 2] = plain.fields[plain.n_fields - 1];
+            break;
+        case 2:
+            snprintf(query.as_of, sizeof(query.as_of), "2020-01-01");
+            break;
+        case 3:
+            query.has_geometry = true;
+            break;
+        case 4:
+            query.key = "x";
+            break;
+        case 5: /* of one item alone */
+            plain.key = query.key = "x";
+            query.is_history = true;
+            break;
+        case 6:
+            query.sorts[query.n_sorts++] =
+                (struct sort){ .field = resource_field(&casualties, "deaths") };
+            break;
+        case 7:
+            query.has_world = true;
+            break;
+        case 8: /* one of several numbers of a row */
+            query.n_fields = 1;
+            query.fields[0] = resource_field(&casualties, "missing");
+            break;
+        default: /* the same rows, placed otherwise */
+            query.resource = &elsewhere;
+        }
+        for (int i = 0; i < 2; i++) {
+            buffer_clear(&sql);
+            assert_true(select_sql(&plain, &sql));
+            assert_string_equal(ask_sql(&plain, &rows), sql.data);
+            buffer_clear(&sql);
+            assert_true(select_sql(&query, &sql));
+            assert_string_equal(ask_sql(&query, &rows), sql.data);
+        }
+    }
+}
+
+/* Parameters beyond those that are kept at hand are found as well. */
+static void many_values_are_all_bound(void **state)
+{
+    enum { MANY = 60 };
+    static struct query query;
+    static char ids[MANY][24];
+    defer(stmt_return) sqlite3_stmt *rows = NULL;
+    struct error err = { 0 };
+    bool is_row;
+
+    (void)state;
+    ask_for_all_fields(&places, &query);
+    query.limit = 10;
+    query.terms[query.n_terms++] = (struct term){ .field = resource_field(&places, "id"),
+                                                  .op = OPERATOR_IN,
+                                                  .n_values = MANY };
+    for (size_t i = 0; i < MANY; i++) {
+        snprintf(ids[i], sizeof(ids[i]), i == MANY - 1 ? "tinville" : "nowhere-%zu", i);
+        query.values[query.n_values++] = (struct value){ .text = ids[i] };
+    }
+    assert_true(select_open(world_conn(fixture), &query, &rows, &err));
+    assert_true(stmt_step(rows, &is_row, &err));
+    assert_true(is_row);
+    assert_string_equal((const char *)sqlite3_column_text(rows, 0), "tinville");
+    assert_true(stmt_step(rows, &is_row, &err));
+    assert_false(is_row);
+}
+
+/* A number that is not the field's is null in every form, whichever of them is asked for first. */
+static void numbers_that_exclude_each_other_share_their_columns(void **state)
+{
+    static const char *const names[] = { "missing", "deaths", "harm", "injured" };
+    static struct query query;
+    defer(stmt_return) sqlite3_stmt *rows = NULL;
+    struct select_walk walk = { .column = 0 };
+    struct select_place places_of[4];
+    struct error err = { 0 };
+    size_t n_rows = 0;
+    bool is_row;
+
+    (void)state;
+    ask_for_all_fields(&casualties, &query);
+    query.limit = 1000;
+    for (query.n_fields = 0; query.n_fields < 4; query.n_fields++) {
+        query.fields[query.n_fields] = resource_field(&casualties, names[query.n_fields]);
+        places_of[query.n_fields] = select_next(&walk, query.fields[query.n_fields]);
+    }
+    assert_int_equal(walk.column, 3 + SELECT_NUMBER_PARTS + 1);
+    assert_int_equal(places_of[0].at, places_of[1].at);
+    assert_int_equal(places_of[0].at, places_of[3].at);
+    assert_int_equal(places_of[2].only, -1);
+    assert_true(select_open(world_conn(&crowd), &query, &rows, &err));
+    for (; stmt_step(rows, &is_row, &err) && is_row; n_rows++) {
+        const char *harm = (const char *)sqlite3_column_text(rows, places_of[2].at);
+
+        assert_int_equal(sqlite3_column_int(rows, places_of[0].only), strcmp(harm, "missing") == 0);
+        assert_int_equal(sqlite3_column_int(rows, places_of[1].only), strcmp(harm, "killed") == 0);
+        assert_int_equal(sqlite3_column_int(rows, places_of[3].only), strcmp(harm, "injured") == 0);
+    }
+    assert_true(n_rows >= CROWD);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -962,6 +1100,9 @@ int main(void)
         cmocka_unit_test(a_page_by_date_is_sought_in_its_index_and_not_sorted),
         cmocka_unit_test(a_walk_over_edges_asks_their_indexes_alone),
         cmocka_unit_test(a_search_of_casualties_reads_none_but_those_it_finds),
+        cmocka_unit_test(a_kept_statement_is_that_of_the_very_query),
+        cmocka_unit_test(many_values_are_all_bound),
+        cmocka_unit_test(numbers_that_exclude_each_other_share_their_columns),
     };
 
     return cmocka_run_group_tests(tests, open_both, close_both);
