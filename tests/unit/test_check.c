@@ -400,15 +400,15 @@ static void another_database_is_refused(void **state)
 static void a_newer_schema_is_refused_by_its_number(void **state)
 {
     (void)state;
-    tamper("PRAGMA user_version = 4", false);
-    assert_refused("schema version 4 is newer than this program's 3");
+    tamper("PRAGMA user_version = 5", false);
+    assert_refused("schema version 5 is newer than this program's 4");
 }
 
 static void an_older_schema_is_refused_by_its_number(void **state)
 {
     (void)state;
     tamper("PRAGMA user_version = 0", false);
-    assert_refused("schema version 0 is older than this program's 3");
+    assert_refused("schema version 0 is older than this program's 4");
 }
 
 static void a_truncated_file_is_refused_at_any_length(void **state)
