@@ -384,6 +384,8 @@ CREATE INDEX casualties_by_most_deaths ON casualties (coalesce(max(CASE WHEN har
     coalesce(CASE WHEN harm = 'killed' THEN best END, CASE WHEN harm = 'killed' THEN high END)),
     CASE WHEN CASE WHEN harm = 'killed' THEN low END IS NULL THEN CASE WHEN harm = 'killed' THEN best END END,
     9223372036854775807));
+-- Rows of longer periods, which may reach into any time behind their beginning.
+CREATE INDEX casualties_by_long ON casualties (date_min) WHERE date(date_min, '+31 days') < end_max;
 CREATE INDEX casualties_by_other_harm ON casualties (harm, id) WHERE harm <> 'killed';
 -- What came to be known when, for changes: of a million rows few begin or end in a given time.
 CREATE INDEX casualties_by_known_from ON casualties (known_from);
@@ -406,7 +408,7 @@ CREATE TABLE casualty_claims (
 -- the series that have it, by an index. An index for each of these columns would be a quarter of the file.
 CREATE TABLE casualty_groups (
     series TEXT NOT NULL, kind TEXT NOT NULL, victim_group TEXT NOT NULL, personnel_type TEXT, cause TEXT, harm TEXT NOT NULL,
-    definition TEXT NOT NULL, source TEXT NOT NULL
+    definition TEXT NOT NULL, source TEXT NOT NULL, known_from TEXT NOT NULL
 );
 
 -- A dated, typed, signed edge between two actors.

@@ -465,7 +465,8 @@ static bool has_id_key(const struct query *query)
     return query->n_sorts > 0 && query->sorts[query->n_sorts - 1].field->type == FIELD_ID;
 }
 
-static void add_order(struct buffer *sql, const struct query *query)
+/* `sign`: "+" keeps SQLite from walking all rows in their order, where few are to be sorted. */
+static void add_order(struct buffer *sql, const struct query *query, const char *sign)
 {
     buffer_text(sql, " ORDER BY ");
     for (size_t i = 0; i < query->n_sorts; i++) {
@@ -476,17 +477,18 @@ static void add_order(struct buffer *sql, const struct query *query)
             add_sort_key(sql, query, sort);
             buffer_text(sql, has_nulls_first(sort) ? " IS NOT NULL, " : " IS NULL, ");
         }
+        buffer_text(sql, sign);
         add_sort_key(sql, query, sort);
         buffer_text(sql, sort->descending ? " DESC" : "");
     }
     if (!has_id_key(query))
-        buffer_format(sql, "%s%s%s", query->n_sorts > 0 ? ", " : "", query->resource->key,
+        buffer_format(sql, "%s%s%s%s", query->n_sorts > 0 ? ", " : "", sign, query->resource->key,
                       is_id_descending(query) ? " DESC" : "");
 }
 
 /* Rows behind the keyset. Keys that are never null and go one way compare as one row value, which
  * an index can seek. */
-static void add_keyset(struct buffer *sql, const struct query *query)
+static void add_keyset(struct buffer *sql, const struct query *query, const char *sign)
 {
     const struct keyset *keyset = &query->keyset;
     size_t n = query->n_sorts + (has_id_key(query) ? 0 : 1);
@@ -495,7 +497,7 @@ static void add_keyset(struct buffer *sql, const struct query *query)
     for (size_t i = 0; i < query->n_sorts; i++)
         is_plain = is_plain && !is_sort_nullable(&query->sorts[i])
                    && query->sorts[i].descending == query->sorts[0].descending;
-    buffer_text(sql, " AND (");
+    buffer_format(sql, " AND %s(", sign);
     if (is_plain) {
         buffer_byte(sql, '(');
         for (size_t i = 0; i < query->n_sorts; i++) {
@@ -584,8 +586,8 @@ static bool has_upper_bound(const struct term *term)
     return term->op != OPERATOR_GT && term->op != OPERATOR_GTE;
 }
 
-/* Bounds of the first day. An imprecise date is a part of one year, so that one that may be of a
- * day, or later, begins in that day's year. */
+/* Bounds of the first day, so that the walk in its order begins and ends there. An imprecise date is
+ * a day, a month or a year: one that may be of a day, or later, begins in that day's year. */
 static void add_first_day(struct buffer *sql, const struct term *term, bool has_low, bool has_high)
 {
     const char *column = term->field->sql;
@@ -599,6 +601,24 @@ static void add_first_day(struct buffer *sql, const struct term *term, bool has_
         buffer_format(sql, " AND %s_min <= ", column);
         add_extreme(sql, term, "max", 'w');
     }
+}
+
+/* The same for a search, and narrower: before the day itself, it begins only with the month or the
+ * year. */
+static void add_first_days(struct buffer *sql, const struct term *term)
+{
+    const char *column = term->field->sql;
+
+    if (has_lower_bound(term)) {
+        buffer_format(sql, " AND (%s_min >= ", column);
+        add_extreme(sql, term, "min", 'v');
+        buffer_format(sql, " OR %s_min IN (", column);
+        for (size_t i = 0; i < term->n_values; i++)
+            buffer_format(sql, "%ssubstr(:v%zu, 1, 7) || '-01', substr(:v%zu, 1, 4) || '-01-01'",
+                          i > 0 ? ", " : "", term->first + i, term->first + i);
+        buffer_text(sql, "))");
+    }
+    add_first_day(sql, term, false, true);
 }
 
 /* The groups in which rows have the values of a term on a field of few values. */
@@ -627,7 +647,7 @@ static void add_implied(struct buffer *sql, const struct query *query, const str
         add_group_condition(sql, term);
         buffer_byte(sql, ')');
     } else if (field->type == FIELD_DATE && !(field->flags & FIELD_NULLABLE)) {
-        add_first_day(sql, term, true, true);
+        add_first_days(sql, term);
     } else if (field->type == FIELD_NUMBER && way_lists(ways->most, field->name)) {
         buffer_text(sql, " AND ");
         add_most(sql, field);
@@ -646,6 +666,14 @@ static void add_world(struct buffer *sql, const struct query *query, const char 
     else
         buffer_format(sql, " AND %s%s_min <= :world_max AND %s%s_max >= :world_min", sign,
                       query->resource->start, sign, query->resource->end);
+}
+
+/* What world time implies: a short period that reaches into it does not begin long before. */
+static void add_world_implied(struct buffer *sql, const struct query *query)
+{
+    buffer_format(sql, " AND %s_min <= :world_max AND (%s_min >= date(:world_min, '-%u days') OR %s)",
+                  query->resource->start, query->resource->start, query->resource->ways->short_days,
+                  query->resource->ways->is_long);
 }
 
 static void add_from(struct buffer *sql, const struct resource *resource)
@@ -673,14 +701,10 @@ static void add_condition(struct buffer *sql, const struct query *query, const s
     buffer_text(sql, is_free ? " AND " : " AND +(");
     add_term(sql, term, query->is_definite, term->field != query->unindexed);
     buffer_text(sql, is_free ? "" : ")");
-    if (way->kind == WAY_SEARCH && way->lead == term) {
-        if (!is_sorted_by(query, term->field)) {
-            add_implied(sql, query, term);
-            return;
-        }
-    }
+    if (way->kind == WAY_SEARCH && way->lead == term)
+        add_implied(sql, query, term);
     /* Of two bounds on one side SQLite takes one, and behind a keyset that has to be the keyset. */
-    if (way->kind != WAY_PLAIN && is_sorted_by(query, term->field) && way_is_found(query, term))
+    if (way->kind == WAY_WALK && is_sorted_by(query, term->field) && way_is_found(query, term))
         add_first_day(sql, term, !query->keyset.is_set || query->sorts[0].descending,
                       !query->keyset.is_set || !query->sorts[0].descending);
 }
@@ -694,7 +718,9 @@ static void add_rows(struct buffer *sql, const struct query *query, const struct
     buffer_format(sql, " WHERE %s", resource->where != NULL ? resource->where : "1");
     add_known(sql, query);
     if (query->has_world)
-        add_world(sql, query, way->kind == WAY_PLAIN || way->is_world ? "" : "+");
+        add_world(sql, query, way->kind == WAY_PLAIN ? "" : "+");
+    if (way->is_world)
+        add_world_implied(sql, query);
     for (size_t i = 0; i < query->n_terms; i++)
         add_condition(sql, query, way, &query->terms[i]);
     if (query->filter != NULL) {
@@ -716,8 +742,10 @@ void select_lead(struct buffer *sql, const struct query *query, const struct way
 {
     add_from(sql, query->resource);
     buffer_text(sql, " WHERE 1");
-    if (way->is_world)
-        add_world(sql, query, "");
+    if (way->is_world) {
+        add_world(sql, query, "+");
+        add_world_implied(sql, query);
+    }
     if (way->is_changed)
         buffer_format(sql, " AND %sknown_from > :changed_since", query->resource->known);
     if (way->lead == NULL)
@@ -787,10 +815,10 @@ static void add_keys(struct buffer *sql, const struct query *query)
                       query->resource->known, query->resource->known);
 }
 
-static void add_page(struct buffer *sql, const struct query *query)
+static void add_page(struct buffer *sql, const struct query *query, const char *sign)
 {
     if (query->key == NULL) {
-        add_order(sql, query);
+        add_order(sql, query, sign);
         buffer_text(sql, " LIMIT :limit OFFSET :offset");
     }
 }
@@ -843,7 +871,7 @@ static void add_of_group(struct buffer *sql, const struct query *query, const st
             buffer_format(sql, " AND %s %s CASE WHEN g.value IS :k0 THEN :k1 ELSE %s END", key,
                           descending ? "<" : ">", descending ? "x''" : "''");
     } else if (query->keyset.is_set) {
-        add_keyset(sql, query);
+        add_keyset(sql, query, "");
     }
     buffer_format(sql, " ORDER BY %s%s LIMIT :limit + :offset", key, descending ? " DESC" : "");
 }
@@ -952,15 +980,15 @@ bool select_sql(const struct query *query, const struct way *way, struct buffer 
         else
             add_parts(sql, query, way);
         buffer_byte(sql, ')');
-        add_page(sql, query);
+        add_page(sql, query, "");
         return !sql->broken;
     }
     add_rows(sql, query, way);
     if (query->keyset.is_set)
-        add_keyset(sql, query);
+        add_keyset(sql, query, way->kind == WAY_SEARCH ? "+" : "");
     if (query->is_history)
         buffer_format(sql, " ORDER BY %sknown_from", query->resource->known);
-    add_page(sql, query);
+    add_page(sql, query, way->kind == WAY_SEARCH ? "+" : "");
     return !sql->broken;
 }
 

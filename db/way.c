@@ -36,7 +36,9 @@ static bool is_order(enum operator op)
 
 bool way_is_grouped(const struct query *query, const struct term *term)
 {
-    return is_equality(term->op) && way_lists(query->resource->ways->grouped, term->field->name);
+    /* Of days only the order is told by groups: an imprecise one is a span. */
+    return is_equality(term->op) && term->field->type != FIELD_DAY
+           && way_lists(query->resource->ways->grouped, term->field->name);
 }
 
 bool way_is_found(const struct query *query, const struct term *term)

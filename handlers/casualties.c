@@ -218,10 +218,12 @@ static const struct ways ways = {
     .row = "k.",
     .found = " id mission place nationality perpetrators claims date known_from deaths injured"
              " missing displaced ",
+    .short_days = 31,
+    .is_long = "date(k.date_min, '+31 days') < k.end_max",
     .most = " deaths ",
     .ordered = " id date end deaths injured missing displaced mission nationality known_to ",
     .groups = "casualty_groups",
-    .grouped = " series kind victim_group personnel_type cause harm definition source ",
+    .grouped = " series kind victim_group personnel_type cause harm definition source known_from ",
     .group = "series",
 };
 

@@ -75,7 +75,7 @@ static const struct tamper_case cases[] = {
     { "a_number_without_source_is_found", "UPDATE casualties SET source = 'gone' WHERE version = 2",
       true,
       "casualties unfix-2018: it refers to none of sources\ncasualties unfix-2018: a number "
-      "without source" },
+      "without source\ncasualties unfix-2018: casualty_groups does not hold its values" },
     { "a_relationship_without_source_is_found", "DELETE FROM relationship_claims", true,
       "relationships band-fights-unfix: neither claims nor sources\nrelationships "
       "band-fights-unfix: claims_json is not" },
