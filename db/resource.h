@@ -134,8 +134,9 @@ struct ways {
     const char *row;     /* its alias and dot */
     const char *found;   /* names of fields, each between spaces: an index finds the rows of a value
                             (of a day or a number, those from a value on) */
-    unsigned short_days; /* days: most periods of world time are that short; */
-    const char *is_long; /* condition on a row that its period is longer, which has an index */
+    const char *is_long; /* condition on a row that its period of world time reaches beyond the
+                            month behind the one in which it begins; an index has these rows by
+                            their first days */
     const char *most;    /* as .found: of these numbers an index has the most that each may be, so that
                             only those from a value on are found */
     const char *ordered; /* the same: an index has all rows in the order of the field and the id */

@@ -385,7 +385,8 @@ CREATE INDEX casualties_by_most_deaths ON casualties (coalesce(max(CASE WHEN har
     CASE WHEN CASE WHEN harm = 'killed' THEN low END IS NULL THEN CASE WHEN harm = 'killed' THEN best END END,
     9223372036854775807));
 -- Rows of longer periods, which may reach into any time behind their beginning.
-CREATE INDEX casualties_by_long ON casualties (date_min) WHERE date(date_min, '+31 days') < end_max;
+CREATE INDEX casualties_by_long ON casualties (date_min)
+    WHERE 12 * substr(end_max, 1, 4) + substr(end_max, 6, 2) - 12 * substr(date_min, 1, 4) - substr(date_min, 6, 2) > 1;
 CREATE INDEX casualties_by_other_harm ON casualties (harm, id) WHERE harm <> 'killed';
 -- What came to be known when, for changes: of a million rows few begin or end in a given time.
 CREATE INDEX casualties_by_known_from ON casualties (known_from);

@@ -544,7 +544,8 @@ static void add_keyset(struct buffer *sql, const struct query *query, const char
     buffer_byte(sql, ')');
 }
 
-static void add_known(struct buffer *sql, const struct query *query)
+/* `sign`: most rows meet it, so that an index on it is the wrong way in, unless the way says so. */
+static void add_known(struct buffer *sql, const struct query *query, const char *sign)
 {
     const char *known = query->resource->known;
 
@@ -556,10 +557,8 @@ static void add_known(struct buffer *sql, const struct query *query)
         buffer_format(sql, " AND %sknown_from <= :as_of", known);
     else if (query->as_of[0] != '\0')
         buffer_format(
-            sql,
-            /* Most rows meet it: an index on it would be the wrong way in. */
-            " AND +%sknown_from <= :as_of AND (%sknown_to IS NULL OR %sknown_to > :as_of)", known,
-            known, known);
+            sql, " AND %s%sknown_from <= :as_of AND (%sknown_to IS NULL OR %sknown_to > :as_of)",
+            sign, known, known, known);
     else
         buffer_format(sql, " AND %sknown_to IS NULL", known);
 }
@@ -621,10 +620,16 @@ static void add_first_days(struct buffer *sql, const struct term *term)
     add_first_day(sql, term, false, true);
 }
 
-/* The groups in which rows have the values of a term on a field of few values. */
+/* The groups in which rows meet a term on a field of few values. */
 static void add_group_condition(struct buffer *sql, const struct term *term)
 {
-    buffer_format(sql, "g.%s IN ", term->field->name);
+    bool negated = term->op == OPERATOR_NOT || term->op == OPERATOR_NOTIN;
+
+    if (term->op == OPERATOR_ISNULL) {
+        buffer_format(sql, "g.%s IS %sNULL", term->field->name, term->is_null ? "" : "NOT ");
+        return;
+    }
+    buffer_format(sql, "g.%s %sIN ", term->field->name, negated ? "NOT " : "");
     if (term->field->kind != NULL) {
         add_named(sql, term, "id");
         return;
@@ -668,14 +673,6 @@ static void add_world(struct buffer *sql, const struct query *query, const char 
                       query->resource->start, sign, query->resource->end);
 }
 
-/* What world time implies: a short period that reaches into it does not begin long before. */
-static void add_world_implied(struct buffer *sql, const struct query *query)
-{
-    buffer_format(sql, " AND %s_min <= :world_max AND (%s_min >= date(:world_min, '-%u days') OR %s)",
-                  query->resource->start, query->resource->start, query->resource->ways->short_days,
-                  query->resource->ways->is_long);
-}
-
 static void add_from(struct buffer *sql, const struct resource *resource)
 {
     buffer_text(sql, " FROM ");
@@ -683,6 +680,29 @@ static void add_from(struct buffer *sql, const struct resource *resource)
         changes_from(resource, sql);
     else
         buffer_text(sql, resource->from);
+}
+
+/* Selects what `what` says of the rows in world time: of short periods, those that begin in it or not
+ * long before; of the few long ones, those that begin before it ends. */
+static void add_in_world(struct buffer *sql, const struct query *query, const char *what,
+                         bool is_exact)
+{
+    const struct ways *ways = query->resource->ways;
+
+    buffer_format(sql, "SELECT %s", what);
+    add_from(sql, query->resource);
+    buffer_format(sql, " WHERE %s_min BETWEEN date(:world_min, 'start of month', '-1 month') AND "
+                       ":world_max",
+                  query->resource->start);
+    if (is_exact)
+        add_world(sql, query, "+");
+    buffer_format(sql, " UNION ALL SELECT %s", what);
+    add_from(sql, query->resource);
+    buffer_format(sql, " WHERE %s AND %s_min <= :world_max AND +%s_min < date(:world_min, 'start of "
+                       "month', '-1 month')",
+                  ways->is_long, query->resource->start, query->resource->start);
+    if (is_exact)
+        add_world(sql, query, "+");
 }
 
 /* Whether a term is on the date that rows are sorted by: then the walk begins and ends there. */
@@ -713,14 +733,19 @@ static void add_condition(struct buffer *sql, const struct query *query, const s
 static void add_rows(struct buffer *sql, const struct query *query, const struct way *way)
 {
     const struct resource *resource = query->resource;
+    char rowid[64];
 
     add_from(sql, resource);
     buffer_format(sql, " WHERE %s", resource->where != NULL ? resource->where : "1");
-    add_known(sql, query);
+    add_known(sql, query, way->is_known ? "" : "+");
     if (query->has_world)
         add_world(sql, query, way->kind == WAY_PLAIN ? "" : "+");
-    if (way->is_world)
-        add_world_implied(sql, query);
+    if (way->is_world) {
+        buffer_format(sql, " AND %srowid IN (", resource->ways->row);
+        snprintf(rowid, sizeof(rowid), "%srowid", resource->ways->row);
+        add_in_world(sql, query, rowid, true);
+        buffer_byte(sql, ')');
+    }
     for (size_t i = 0; i < query->n_terms; i++)
         add_condition(sql, query, way, &query->terms[i]);
     if (query->filter != NULL) {
@@ -738,16 +763,31 @@ void select_rows(struct buffer *sql, const struct query *query)
     add_rows(sql, query, &(struct way){ .kind = WAY_PLAIN });
 }
 
+/* Months, counted on, of a day. */
+static int month_of(const char *day)
+{
+    int year = 0, month = 0;
+
+    sscanf(day, "%4d-%2d", &year, &month);
+    return 12 * year + month;
+}
+
 void select_lead(struct buffer *sql, const struct query *query, const struct way *way)
 {
+    if (way->is_world) {
+        /* Of rows from a month before to the end of a long time most are in it: counted by the
+         * index alone, that is right enough. */
+        add_in_world(sql, query, "1",
+                     month_of(query->world.max) - month_of(query->world.min) < 2);
+        return;
+    }
+    buffer_text(sql, "SELECT 1");
     add_from(sql, query->resource);
     buffer_text(sql, " WHERE 1");
-    if (way->is_world) {
-        add_world(sql, query, "+");
-        add_world_implied(sql, query);
-    }
     if (way->is_changed)
         buffer_format(sql, " AND %sknown_from > :changed_since", query->resource->known);
+    if (way->is_known)
+        buffer_format(sql, " AND %sknown_from <= :as_of", query->resource->known);
     if (way->lead == NULL)
         return;
     add_implied(sql, query, way->lead);

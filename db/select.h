@@ -90,7 +90,7 @@ bool select_check(struct conn *conn, const struct resource *resource, struct err
  */
 bool select_sql(const struct query *query, const struct way *way, struct buffer *sql);
 
-/** Writes FROM and WHERE of all rows that the one condition of a WAY_SEARCH finds. */
+/** Writes a query of a row for each one that the one condition of a WAY_SEARCH finds. */
 void select_lead(struct buffer *sql, const struct query *query, const struct way *way);
 
 /* Parts of a statement, for the one other composer of SQL (db/stats.c). Each breaks the buffer when

@@ -8,7 +8,8 @@
 #include "server/base/cleanup.h"
 
 enum {
-    WAY_SQL = 32 << 10, /* most bytes of a statement that counts */
+    WAY_SQL = 32 << 10,          /* most bytes of a statement that counts */
+    WAY_LEADS = QUERY_TERMS + 3, /* most conditions of a query */
 };
 
 bool way_lists(const char *names, const char *name)
@@ -37,7 +38,9 @@ static bool is_order(enum operator op)
 bool way_is_grouped(const struct query *query, const struct term *term)
 {
     /* Of days only the order is told by groups: an imprecise one is a span. */
-    return is_equality(term->op) && term->field->type != FIELD_DAY
+    return (is_equality(term->op) || term->op == OPERATOR_NOT || term->op == OPERATOR_NOTIN
+            || term->op == OPERATOR_ISNULL)
+           && term->field->type != FIELD_DAY
            && way_lists(query->resource->ways->grouped, term->field->name);
 }
 
@@ -106,7 +109,7 @@ static bool count_found(struct conn *conn, const struct query *query, const stru
     defer(stmt_return) sqlite3_stmt *stmt = NULL;
     bool is_row;
 
-    buffer_text(&sql, "SELECT count(*) FROM (SELECT 1");
+    buffer_text(&sql, "SELECT count(*) FROM (");
     select_lead(&sql, query, way);
     if (!buffer_text(&sql, " LIMIT :most)"))
         return error_set(err, ERR_INTERNAL, NULL, "no room for the SQL of a count");
@@ -140,7 +143,7 @@ static int64_t even_point(int64_t all)
 }
 
 /* Each condition that an index serves, as a way. */
-static size_t list_leads(const struct query *query, struct way leads[QUERY_TERMS + 2])
+static size_t list_leads(const struct query *query, struct way leads[WAY_LEADS])
 {
     size_t n = 0;
 
@@ -152,6 +155,8 @@ static size_t list_leads(const struct query *query, struct way leads[QUERY_TERMS
         leads[n++] = (struct way){ .kind = WAY_SEARCH, .is_world = true };
     if (query->changed_since[0] != '\0')
         leads[n++] = (struct way){ .kind = WAY_SEARCH, .is_changed = true };
+    if (query->as_of[0] != '\0')
+        leads[n++] = (struct way){ .kind = WAY_SEARCH, .is_known = true };
     return n;
 }
 
@@ -169,7 +174,7 @@ static enum way_kind walk_of(const struct query *query, bool has_group)
 bool way_choose(struct conn *conn, const struct query *query, struct way *ret, struct error *err)
 {
     const struct ways *ways = query->resource->ways;
-    struct way leads[QUERY_TERMS + 2];
+    struct way leads[WAY_LEADS];
     bool has_group = false;
     int64_t all = 0, least;
     size_t n;

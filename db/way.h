@@ -20,9 +20,10 @@ enum way_kind {
 /** A way. Zeroed: WAY_PLAIN. Borrows from the query. */
 struct way {
     enum way_kind kind;
-    const struct term *lead; /* WAY_SEARCH: the condition; NULL: .is_world or .is_changed says it */
+    const struct term *lead; /* WAY_SEARCH: the condition; NULL: one of the others */
     bool is_world;           /* WAY_SEARCH: the condition on world time */
     bool is_changed;         /* WAY_SEARCH: changed_since */
+    bool is_known;           /* WAY_SEARCH: as_of */
 };
 
 /** Whether a list of names, each between spaces, holds one. */
