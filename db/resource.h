@@ -137,8 +137,8 @@ struct ways {
     const char *is_long; /* condition on a row that its period of world time reaches beyond the
                             month behind the one in which it begins; an index has these rows by
                             their first days */
-    const char *most;    /* as .found: of these numbers an index has the most that each may be, so that
-                            only those from a value on are found */
+    const char *most; /* as .found: of these numbers an index has the most that each may be, so that
+                         only those from a value on are found */
     const char *ordered; /* the same: an index has all rows in the order of the field and the id */
     const char *groups;  /* table of every combination of values that rows have in the columns of
                             .grouped, each once */

@@ -544,8 +544,7 @@ static void add_keyset(struct buffer *sql, const struct query *query, const char
     buffer_byte(sql, ')');
 }
 
-/* `sign`: most rows meet it, so that an index on it is the wrong way in, unless the way says so. */
-static void add_known(struct buffer *sql, const struct query *query, const char *sign)
+static void add_known(struct buffer *sql, const struct query *query)
 {
     const char *known = query->resource->known;
 
@@ -557,8 +556,10 @@ static void add_known(struct buffer *sql, const struct query *query, const char 
         buffer_format(sql, " AND %sknown_from <= :as_of", known);
     else if (query->as_of[0] != '\0')
         buffer_format(
-            sql, " AND %s%sknown_from <= :as_of AND (%sknown_to IS NULL OR %sknown_to > :as_of)",
-            sign, known, known, known);
+            sql,
+            /* Most rows meet it: an index on it would be the wrong way in. */
+            " AND +%sknown_from <= :as_of AND (%sknown_to IS NULL OR %sknown_to > :as_of)", known,
+            known, known);
     else
         buffer_format(sql, " AND %sknown_to IS NULL", known);
 }
@@ -585,8 +586,8 @@ static bool has_upper_bound(const struct term *term)
     return term->op != OPERATOR_GT && term->op != OPERATOR_GTE;
 }
 
-/* Bounds of the first day, so that the walk in its order begins and ends there. An imprecise date is
- * a day, a month or a year: one that may be of a day, or later, begins in that day's year. */
+/* Bounds of the first day, so that the walk in its order begins and ends there. An imprecise date
+ * is a day, a month or a year: one that may be of a day, or later, begins in that day's year. */
 static void add_first_day(struct buffer *sql, const struct term *term, bool has_low, bool has_high)
 {
     const char *column = term->field->sql;
@@ -682,8 +683,8 @@ static void add_from(struct buffer *sql, const struct resource *resource)
         buffer_text(sql, resource->from);
 }
 
-/* Selects what `what` says of the rows in world time: of short periods, those that begin in it or not
- * long before; of the few long ones, those that begin before it ends. */
+/* Selects what `what` says of the rows in world time: of short periods, those that begin in it or
+ * not long before; of the few long ones, those that begin before it ends. */
 static void add_in_world(struct buffer *sql, const struct query *query, const char *what,
                          bool is_exact)
 {
@@ -691,15 +692,17 @@ static void add_in_world(struct buffer *sql, const struct query *query, const ch
 
     buffer_format(sql, "SELECT %s", what);
     add_from(sql, query->resource);
-    buffer_format(sql, " WHERE %s_min BETWEEN date(:world_min, 'start of month', '-1 month') AND "
-                       ":world_max",
+    buffer_format(sql,
+                  " WHERE %s_min BETWEEN date(:world_min, 'start of month', '-1 month') AND "
+                  ":world_max",
                   query->resource->start);
     if (is_exact)
         add_world(sql, query, "+");
     buffer_format(sql, " UNION ALL SELECT %s", what);
     add_from(sql, query->resource);
-    buffer_format(sql, " WHERE %s AND %s_min <= :world_max AND +%s_min < date(:world_min, 'start of "
-                       "month', '-1 month')",
+    buffer_format(sql,
+                  " WHERE %s AND %s_min <= :world_max AND +%s_min < date(:world_min, 'start of "
+                  "month', '-1 month')",
                   ways->is_long, query->resource->start, query->resource->start);
     if (is_exact)
         add_world(sql, query, "+");
@@ -712,21 +715,55 @@ static bool is_sorted_by(const struct query *query, const struct field *field)
            && !(field->flags & FIELD_NULLABLE);
 }
 
-/* One condition, behind a sign that keeps SQLite from any index for it but that of the way. */
+/* Whether what an index says of a condition is all of it; of a date, a number or a group it says
+ * what follows from it. */
+static bool is_exact_lead(const struct query *query, const struct term *term)
+{
+    return !way_is_grouped(query, term) && term->field->type != FIELD_DATE
+           && term->field->type != FIELD_NUMBER;
+}
+
+/* One condition, behind a sign that keeps SQLite from any index for it where the way is another. */
 static void add_condition(struct buffer *sql, const struct query *query, const struct way *way,
                           const struct term *term)
 {
-    bool is_free = way->kind == WAY_PLAIN || way->lead == term;
+    bool is_free = way->kind == WAY_PLAIN;
 
+    if (way->lead == term && is_exact_lead(query, term))
+        return;
     buffer_text(sql, is_free ? " AND " : " AND +(");
     add_term(sql, term, query->is_definite, term->field != query->unindexed);
     buffer_text(sql, is_free ? "" : ")");
-    if (way->kind == WAY_SEARCH && way->lead == term)
-        add_implied(sql, query, term);
     /* Of two bounds on one side SQLite takes one, and behind a keyset that has to be the keyset. */
     if (way->kind == WAY_WALK && is_sorted_by(query, term->field) && way_is_found(query, term))
         add_first_day(sql, term, !query->keyset.is_set || query->sorts[0].descending,
                       !query->keyset.is_set || !query->sorts[0].descending);
+}
+
+/* Selects what `what` says of all rows that the one condition of a search finds, by its index
+ * alone. `is_exact`: of world time, those alone that are in it. */
+static void add_found(struct buffer *sql, const struct query *query, const struct way *way,
+                      const char *what, bool is_exact)
+{
+    if (way->is_world) {
+        add_in_world(sql, query, what, is_exact);
+        return;
+    }
+    buffer_format(sql, "SELECT %s", what);
+    add_from(sql, query->resource);
+    buffer_text(sql, " WHERE 1");
+    if (way->is_changed)
+        buffer_format(sql, " AND %sknown_from > :changed_since", query->resource->known);
+    if (way->is_known)
+        buffer_format(sql, " AND %sknown_from <= :as_of", query->resource->known);
+    if (way->lead == NULL)
+        return;
+    if (is_exact_lead(query, way->lead)) {
+        buffer_text(sql, " AND ");
+        add_term(sql, way->lead, query->is_definite, true);
+    } else {
+        add_implied(sql, query, way->lead);
+    }
 }
 
 /* FROM and WHERE of the rows, by a way. */
@@ -737,13 +774,20 @@ static void add_rows(struct buffer *sql, const struct query *query, const struct
 
     add_from(sql, resource);
     buffer_format(sql, " WHERE %s", resource->where != NULL ? resource->where : "1");
-    add_known(sql, query, way->is_known ? "" : "+");
+    add_known(sql, query);
     if (query->has_world)
         add_world(sql, query, way->kind == WAY_PLAIN ? "" : "+");
-    if (way->is_world) {
+    /* A walk by the first day ends there, or begins there, unless it begins behind a row. */
+    if (query->has_world && way->kind == WAY_WALK && query->n_sorts == 1
+        && is_sorted_by(query, query->sorts[0].field)
+        && strcmp(query->sorts[0].field->sql, resource->start) == 0
+        && (!query->keyset.is_set || !query->sorts[0].descending))
+        buffer_format(sql, " AND %s_min <= :world_max", resource->start);
+    /* By their rowids: SQLite weighs no index against reading all rows then. */
+    if (way->kind == WAY_SEARCH) {
         buffer_format(sql, " AND %srowid IN (", resource->ways->row);
         snprintf(rowid, sizeof(rowid), "%srowid", resource->ways->row);
-        add_in_world(sql, query, rowid, true);
+        add_found(sql, query, way, rowid, true);
         buffer_byte(sql, ')');
     }
     for (size_t i = 0; i < query->n_terms; i++)
@@ -774,29 +818,9 @@ static int month_of(const char *day)
 
 void select_lead(struct buffer *sql, const struct query *query, const struct way *way)
 {
-    if (way->is_world) {
-        /* Of rows from a month before to the end of a long time most are in it: counted by the
-         * index alone, that is right enough. */
-        add_in_world(sql, query, "1",
-                     month_of(query->world.max) - month_of(query->world.min) < 2);
-        return;
-    }
-    buffer_text(sql, "SELECT 1");
-    add_from(sql, query->resource);
-    buffer_text(sql, " WHERE 1");
-    if (way->is_changed)
-        buffer_format(sql, " AND %sknown_from > :changed_since", query->resource->known);
-    if (way->is_known)
-        buffer_format(sql, " AND %sknown_from <= :as_of", query->resource->known);
-    if (way->lead == NULL)
-        return;
-    add_implied(sql, query, way->lead);
-    /* What its index holds is counted without the rows. */
-    if (!way_is_grouped(query, way->lead) && way->lead->field->type != FIELD_DATE
-        && way->lead->field->type != FIELD_NUMBER) {
-        buffer_text(sql, " AND ");
-        add_term(sql, way->lead, query->is_definite, true);
-    }
+    /* Of the rows from a month before to the end of a long time most are in it: counted by the
+     * index alone, that is right enough. */
+    add_found(sql, query, way, "1", month_of(query->world.max) - month_of(query->world.min) < 2);
 }
 
 /* The definite side of one condition on time. */

@@ -124,8 +124,8 @@ static bool count_found(struct conn *conn, const struct query *query, const stru
 }
 
 /*
- * A search costs as many rows as it finds. A walk finds one row of a page in every (all / found), so
- * that both cost the same where found is the root of all * page.
+ * A search costs as many rows as it finds. A walk finds one row of a page in every (all / found),
+ * so that both cost the same where found is the root of all * page.
  */
 static int64_t even_point(int64_t all)
 {

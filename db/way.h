@@ -14,7 +14,8 @@ enum way_kind {
     WAY_PLAIN,  /* as SQLite finds them */
     WAY_SEARCH, /* those that one condition finds by its index, then sorted unless they come so */
     WAY_WALK,   /* in the order that is asked for, by its index, until the page is full */
-    WAY_GROUPS, /* as WAY_WALK, for each group that may have such rows, and the first of all these */
+    WAY_GROUPS, /* as WAY_WALK, for each group that may have such rows, and the first of all these
+                 */
 };
 
 /** A way. Zeroed: WAY_PLAIN. Borrows from the query. */

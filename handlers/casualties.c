@@ -3,8 +3,8 @@
 #include "handlers/catalogue.h"
 #include "handlers/common.h"
 
-/* The few rows of another harm than death have an index of their own, which SQLite takes where it is
- * told the condition of the index as well. */
+/* The few rows of another harm than death have an index of their own, which SQLite takes where it
+ * is told the condition of the index as well. */
 #define OTHER_HARM(harm) "k.harm <> 'killed' AND k.harm = '" harm "'"
 
 static const struct field fields[] = {

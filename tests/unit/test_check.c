@@ -162,7 +162,8 @@ static const struct tamper_case cases[] = {
       "claims raid-wire: subject and predicate are not" },
     { "a_casualty_of_another_kind_than_its_series_is_found",
       "UPDATE casualties SET kind = 'cell' WHERE id = 'unfix-2019'", true,
-      "casualties unfix-2019: the kind is not its series'\ncasualties unfix-2019: casualty_groups does "
+      "casualties unfix-2019: the kind is not its series'\ncasualties unfix-2019: casualty_groups "
+      "does "
       "not hold its values" },
     { "a_mission_that_is_no_actor_is_found",
       "UPDATE actors SET type = 'state' WHERE id = 'unknowns'", true,
