@@ -250,6 +250,14 @@ static const struct invariant invariants[] = {
           " OR (part_of IS NOT NULL AND NOT EXISTS"
           " (SELECT 1 FROM place_closure c WHERE c.ancestor = p.part_of AND c.place = p.id))",
       .text = "place_closure does not hold it; itself and every place it lies in would be right." },
+    { .table = "casualties",
+      .query =
+          "SELECT id FROM casualties k WHERE NOT EXISTS (SELECT 1 FROM casualty_groups g"
+          " WHERE g.series = k.series AND g.kind = k.kind AND g.victim_group = k.victim_group"
+          " AND g.personnel_type IS k.personnel_type AND g.cause IS k.cause AND g.harm = k.harm"
+          " AND g.definition = k.definition AND g.source = k.source"
+          " AND g.known_from = k.known_from)",
+      .text = "casualty_groups does not hold its values; every combination would be right." },
     { .kind = COLUMN_SLUG,
       .query = "SELECT id FROM $table t WHERE NOT EXISTS (SELECT 1 FROM labels l WHERE l.kind = "
                "'$thing' AND l.id = t.id)",

@@ -125,6 +125,28 @@ struct sums {
     const char *beside_field; /* the field whose values are @ids */
 };
 
+/**
+ * How rows of a collection that may be millions are found: which conditions an index serves, and
+ * which orders. db/way.c chooses by how many rows a condition finds.
+ */
+struct ways {
+    const char *table;   /* the table that the rows come from */
+    const char *row;     /* its alias and dot */
+    const char *found;   /* names of fields, each between spaces: an index finds the rows of a value
+                            (of a day or a number, those from a value on) */
+    const char *is_long; /* condition on a row that its period of world time reaches beyond the
+                            month behind the one in which it begins; an index has these rows by
+                            their first days */
+    const char *most; /* as .found: of these numbers an index has the most that each may be, so that
+                         only those from a value on are found */
+    const char *ordered; /* the same: an index has all rows in the order of the field and the id */
+    const char *groups;  /* table of every combination of values that rows have in the columns of
+                            .grouped, each once */
+    const char *grouped; /* the same: fields of few values, named as their columns */
+    const char *group;   /* that of these columns by which an index has the rows in the order of
+                            their ids */
+};
+
 /** The sums of a collection as lines of a chart: one row for each bucket of time and line
  * (server/stats.h). */
 struct lines {
@@ -203,6 +225,7 @@ struct resource {
     const struct param *params;    /* ends with an all-zero row; NULL: none */
     const struct child *children;  /* ends with an all-zero row; NULL: none */
     const struct sums *sums;       /* NULL: its numbers are not added up */
+    const struct ways *ways;       /* NULL: SQLite finds its rows by itself */
     const struct lines *lines;     /* its rows are sums of that collection, and take its filters;
                                       .fields say what they hold; NULL: no */
     const struct members *members; /* NULL: /v1/{resource}/{id} is one row */

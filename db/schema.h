@@ -4,7 +4,7 @@
 
 enum {
     SCHEMA_APPLICATION_ID = 1651272805, /* 'blhe', as in db/schema.sql */
-    SCHEMA_VERSION = 3,                 /* PRAGMA user_version of db/schema.sql */
+    SCHEMA_VERSION = 4,                 /* PRAGMA user_version of db/schema.sql */
 };
 
 #include <stdbool.h>
@@ -19,6 +19,8 @@ extern const char schema_sql[];
 extern const char derive_states_sql[];
 /** db/derive.sql, embedded when the program is built. */
 extern const char derive_sql[];
+/** db/derive_groups.sql, embedded when the program is built. */
+extern const char derive_groups_sql[];
 
 /**
  * Proves that a file holds all tables, indexes and views of the schema, as the schema has them: so

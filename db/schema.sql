@@ -17,7 +17,7 @@
 --   * Closed lists (kinds, causes, types, ...) are rows of `codes`; the build refuses a code that is not there.
 
 PRAGMA application_id = 1651272805; -- 'blhe'
-PRAGMA user_version = 3;            -- the version of this schema
+PRAGMA user_version = 4;            -- the version of this schema
 
 -- What this file is. Keys: digest (SHA-256 of the content, hex), release (id of the newest release), schema (its version).
 CREATE TABLE dataset (
@@ -372,10 +372,22 @@ CREATE TABLE casualties (
 CREATE UNIQUE INDEX casualties_by_id ON casualties (id, version);
 -- Partial where a series of a million rows has no such value: an index of NULLs costs and finds nothing.
 CREATE INDEX casualties_by_mission ON casualties (mission, series, date_min) WHERE mission IS NOT NULL;
-CREATE INDEX casualties_by_series ON casualties (series, date_min);
+CREATE INDEX casualties_by_series ON casualties (series, id);
 CREATE INDEX casualties_by_place ON casualties (place, date_min);
 CREATE INDEX casualties_by_nationality ON casualties (nationality, series) WHERE nationality IS NOT NULL;
 CREATE INDEX casualties_by_date ON casualties (date_min, id);
+CREATE INDEX casualties_by_end ON casualties (end_min, id) WHERE end IS NOT NULL;
+-- As sort=deaths orders them, and as deaths__gte= finds them: the most that a number may be.
+CREATE INDEX casualties_by_deaths ON casualties (coalesce(CASE WHEN harm = 'killed' THEN best END,
+    CASE WHEN harm = 'killed' THEN low END, CASE WHEN harm = 'killed' THEN high END), id);
+CREATE INDEX casualties_by_most_deaths ON casualties (coalesce(max(CASE WHEN harm = 'killed' THEN high END,
+    coalesce(CASE WHEN harm = 'killed' THEN best END, CASE WHEN harm = 'killed' THEN high END)),
+    CASE WHEN CASE WHEN harm = 'killed' THEN low END IS NULL THEN CASE WHEN harm = 'killed' THEN best END END,
+    9223372036854775807));
+-- Rows of longer periods, which may reach into any time behind their beginning.
+CREATE INDEX casualties_by_long ON casualties (date_min)
+    WHERE 12 * substr(end_max, 1, 4) + substr(end_max, 6, 2) - 12 * substr(date_min, 1, 4) - substr(date_min, 6, 2) > 1;
+CREATE INDEX casualties_by_other_harm ON casualties (harm, id) WHERE harm <> 'killed';
 -- What came to be known when, for changes: of a million rows few begin or end in a given time.
 CREATE INDEX casualties_by_known_from ON casualties (known_from);
 CREATE INDEX casualties_by_known_to ON casualties (known_to) WHERE known_to IS NOT NULL;
@@ -392,6 +404,13 @@ CREATE TABLE casualty_claims (
     PRIMARY KEY (casualty, version, claim),
     FOREIGN KEY (casualty, version) REFERENCES casualties (id, version)
 ) WITHOUT ROWID;
+
+-- Derived: every combination of values that rows have in the columns of few values, so that a filter by one of them goes to
+-- the series that have it, by an index. An index for each of these columns would be a quarter of the file.
+CREATE TABLE casualty_groups (
+    series TEXT NOT NULL, kind TEXT NOT NULL, victim_group TEXT NOT NULL, personnel_type TEXT, cause TEXT, harm TEXT NOT NULL,
+    definition TEXT NOT NULL, source TEXT NOT NULL, known_from TEXT NOT NULL
+);
 
 -- A dated, typed, signed edge between two actors.
 CREATE TABLE relationships (

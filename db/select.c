@@ -7,6 +7,7 @@
 
 #include "db/changes.h"
 #include "db/conn.h"
+#include "db/way.h"
 #include "server/base/buffer.h"
 #include "server/base/cleanup.h"
 #include "server/base/fold.h"
@@ -261,6 +262,22 @@ static void add_date(struct buffer *sql, const char *min, const char *max, enum 
     }
 }
 
+/* The most that a claimed number may be, as add_number() has it. */
+static void add_most(struct buffer *sql, const struct field *field)
+{
+    buffer_text(sql, "coalesce(max(");
+    add_part(sql, field, "high");
+    buffer_text(sql, ", coalesce(");
+    add_part(sql, field, "best");
+    buffer_text(sql, ", ");
+    add_part(sql, field, "high");
+    buffer_text(sql, ")), CASE WHEN ");
+    add_part(sql, field, "low");
+    buffer_text(sql, " IS NULL THEN ");
+    add_part(sql, field, "best");
+    buffer_format(sql, " END, %lld)", LLONG_MAX);
+}
+
 /*
  * A claimed number against a value. Possibly: the value lies where the number may lie; a bound that
  * is not given is open, except that a bare best ("about 1,000") stands for both. Certainly: the
@@ -482,7 +499,8 @@ static bool has_id_key(const struct query *query)
     return query->n_sorts > 0 && query->sorts[query->n_sorts - 1].field->type == FIELD_ID;
 }
 
-static void add_order(struct buffer *sql, const struct query *query)
+/* `sign`: "+" keeps SQLite from walking all rows in their order, where few are to be sorted. */
+static void add_order(struct buffer *sql, const struct query *query, const char *sign)
 {
     buffer_text(sql, " ORDER BY ");
     for (size_t i = 0; i < query->n_sorts; i++) {
@@ -493,17 +511,18 @@ static void add_order(struct buffer *sql, const struct query *query)
             add_sort_key(sql, query, sort);
             buffer_text(sql, has_nulls_first(sort) ? " IS NOT NULL, " : " IS NULL, ");
         }
+        buffer_text(sql, sign);
         add_sort_key(sql, query, sort);
         buffer_text(sql, sort->descending ? " DESC" : "");
     }
     if (!has_id_key(query))
-        buffer_format(sql, "%s%s%s", query->n_sorts > 0 ? ", " : "", query->resource->key,
+        buffer_format(sql, "%s%s%s%s", query->n_sorts > 0 ? ", " : "", sign, query->resource->key,
                       is_id_descending(query) ? " DESC" : "");
 }
 
 /* Rows behind the keyset. Keys that are never null and go one way compare as one row value, which
  * an index can seek. */
-static void add_keyset(struct buffer *sql, const struct query *query)
+static void add_keyset(struct buffer *sql, const struct query *query, const char *sign)
 {
     const struct keyset *keyset = &query->keyset;
     size_t n = query->n_sorts + (has_id_key(query) ? 0 : 1);
@@ -512,7 +531,7 @@ static void add_keyset(struct buffer *sql, const struct query *query)
     for (size_t i = 0; i < query->n_sorts; i++)
         is_plain = is_plain && !is_sort_nullable(&query->sorts[i])
                    && query->sorts[i].descending == query->sorts[0].descending;
-    buffer_text(sql, " AND (");
+    buffer_format(sql, " AND %s(", sign);
     if (is_plain) {
         buffer_byte(sql, '(');
         for (size_t i = 0; i < query->n_sorts; i++) {
@@ -579,6 +598,116 @@ static void add_known(struct buffer *sql, const struct query *query)
         buffer_format(sql, " AND %sknown_to IS NULL", known);
 }
 
+/* ---- what follows from a condition, said so that an index finds it ---- */
+
+/* The least or the most of a term's values: v or w of each. */
+static void add_extreme(struct buffer *sql, const struct term *term, const char *which, char part)
+{
+    buffer_text(sql, term->n_values > 1 ? which : "");
+    buffer_byte(sql, '(');
+    for (size_t i = 0; i < term->n_values; i++)
+        buffer_format(sql, "%s:%c%zu", i > 0 ? ", " : "", part, term->first + i);
+    buffer_byte(sql, ')');
+}
+
+static bool has_lower_bound(const struct term *term)
+{
+    return term->op != OPERATOR_LT && term->op != OPERATOR_LTE;
+}
+
+static bool has_upper_bound(const struct term *term)
+{
+    return term->op != OPERATOR_GT && term->op != OPERATOR_GTE;
+}
+
+/* Bounds of the first day, so that the walk in its order begins and ends there. An imprecise date
+ * is a day, a month or a year: one that may be of a day, or later, begins in that day's year. */
+static void add_first_day(struct buffer *sql, const struct term *term, bool has_low, bool has_high)
+{
+    const char *column = term->field->sql;
+
+    if (has_lower_bound(term) && has_low) {
+        buffer_format(sql, " AND %s_min >= substr(", column);
+        add_extreme(sql, term, "min", 'v');
+        buffer_text(sql, ", 1, 4) || '-01-01'");
+    }
+    if (has_upper_bound(term) && has_high) {
+        buffer_format(sql, " AND %s_min <= ", column);
+        add_extreme(sql, term, "max", 'w');
+    }
+}
+
+/* The same for a search, and narrower: before the day itself, it begins only with the month or the
+ * year. */
+static void add_first_days(struct buffer *sql, const struct term *term)
+{
+    const char *column = term->field->sql;
+
+    if (has_lower_bound(term)) {
+        buffer_format(sql, " AND (%s_min >= ", column);
+        add_extreme(sql, term, "min", 'v');
+        buffer_format(sql, " OR %s_min IN (", column);
+        for (size_t i = 0; i < term->n_values; i++)
+            buffer_format(sql, "%ssubstr(:v%zu, 1, 7) || '-01', substr(:v%zu, 1, 4) || '-01-01'",
+                          i > 0 ? ", " : "", term->first + i, term->first + i);
+        buffer_text(sql, "))");
+    }
+    add_first_day(sql, term, false, true);
+}
+
+/* The groups in which rows meet a term on a field of few values. */
+static void add_group_condition(struct buffer *sql, const struct term *term)
+{
+    bool negated = term->op == OPERATOR_NOT || term->op == OPERATOR_NOTIN;
+
+    if (term->op == OPERATOR_ISNULL) {
+        buffer_format(sql, "g.%s IS %sNULL", term->field->name, term->is_null ? "" : "NOT ");
+        return;
+    }
+    buffer_format(sql, "g.%s %sIN ", term->field->name, negated ? "NOT " : "");
+    if (term->field->kind != NULL) {
+        add_named(sql, term, "id");
+        return;
+    }
+    buffer_byte(sql, '(');
+    for (size_t i = 0; i < term->n_values; i++)
+        buffer_format(sql, "%s:v%zu", i > 0 ? ", " : "", term->first + i);
+    buffer_byte(sql, ')');
+}
+
+/* What a condition that an index finds rows by implies. */
+static void add_implied(struct buffer *sql, const struct query *query, const struct term *term)
+{
+    const struct ways *ways = query->resource->ways;
+    const struct field *field = term->field;
+
+    if (way_is_grouped(query, term)) {
+        buffer_format(sql, " AND %s%s IN (SELECT g.%s FROM %s g WHERE ", ways->row, ways->group,
+                      ways->group, ways->groups);
+        add_group_condition(sql, term);
+        buffer_byte(sql, ')');
+    } else if (field->type == FIELD_DATE && !(field->flags & FIELD_NULLABLE)) {
+        add_first_days(sql, term);
+    } else if (field->type == FIELD_NUMBER && way_lists(ways->most, field->name)) {
+        buffer_text(sql, " AND ");
+        add_most(sql, field);
+        buffer_text(sql, " >= ");
+        add_extreme(sql, term, "min", 'v');
+    } else if (field->type == FIELD_NUMBER && field->only != NULL) {
+        buffer_format(sql, " AND %s", field->only);
+    }
+}
+
+static void add_world(struct buffer *sql, const struct query *query, const char *sign)
+{
+    if (query->is_definite)
+        buffer_format(sql, " AND %s%s_max <= :world_max AND %s%s_min >= :world_min", sign,
+                      query->resource->start, sign, query->resource->end);
+    else
+        buffer_format(sql, " AND %s%s_min <= :world_max AND %s%s_max >= :world_min", sign,
+                      query->resource->start, sign, query->resource->end);
+}
+
 static void add_from(struct buffer *sql, const struct resource *resource)
 {
     buffer_text(sql, " FROM ");
@@ -588,24 +717,115 @@ static void add_from(struct buffer *sql, const struct resource *resource)
         buffer_text(sql, resource->from);
 }
 
-void select_rows(struct buffer *sql, const struct query *query)
+/* Selects what `what` says of the rows in world time: of short periods, those that begin in it or
+ * not long before; of the few long ones, those that begin before it ends. */
+static void add_in_world(struct buffer *sql, const struct query *query, const char *what,
+                         bool is_exact)
+{
+    const struct ways *ways = query->resource->ways;
+
+    buffer_format(sql, "SELECT %s", what);
+    add_from(sql, query->resource);
+    buffer_format(sql,
+                  " WHERE %s_min BETWEEN date(:world_min, 'start of month', '-1 month') AND "
+                  ":world_max",
+                  query->resource->start);
+    if (is_exact)
+        add_world(sql, query, "+");
+    buffer_format(sql, " UNION ALL SELECT %s", what);
+    add_from(sql, query->resource);
+    buffer_format(sql,
+                  " WHERE %s AND %s_min <= :world_max AND +%s_min < date(:world_min, 'start of "
+                  "month', '-1 month')",
+                  ways->is_long, query->resource->start, query->resource->start);
+    if (is_exact)
+        add_world(sql, query, "+");
+}
+
+/* Whether a term is on the date that rows are sorted by: then the walk begins and ends there. */
+static bool is_sorted_by(const struct query *query, const struct field *field)
+{
+    return query->n_sorts == 1 && query->sorts[0].field == field && field->type == FIELD_DATE
+           && !(field->flags & FIELD_NULLABLE);
+}
+
+/* Whether what an index says of a condition is all of it; of a date, a number or a group it says
+ * what follows from it. */
+static bool is_exact_lead(const struct query *query, const struct term *term)
+{
+    return !way_is_grouped(query, term) && term->field->type != FIELD_DATE
+           && term->field->type != FIELD_NUMBER;
+}
+
+/* One condition, behind a sign that keeps SQLite from any index for it where the way is another. */
+static void add_condition(struct buffer *sql, const struct query *query, const struct way *way,
+                          const struct term *term)
+{
+    bool is_free = way->kind == WAY_PLAIN;
+
+    if (way->lead == term && is_exact_lead(query, term))
+        return;
+    buffer_text(sql, is_free ? " AND " : " AND +(");
+    add_term(sql, term, query->is_definite, term->field != query->unindexed);
+    buffer_text(sql, is_free ? "" : ")");
+    /* Of two bounds on one side SQLite takes one, and behind a keyset that has to be the keyset. */
+    if (way->kind == WAY_WALK && is_sorted_by(query, term->field) && way_is_found(query, term))
+        add_first_day(sql, term, !query->keyset.is_set || query->sorts[0].descending,
+                      !query->keyset.is_set || !query->sorts[0].descending);
+}
+
+/* Selects what `what` says of all rows that the one condition of a search finds, by its index
+ * alone. `is_exact`: of world time, those alone that are in it. */
+static void add_found(struct buffer *sql, const struct query *query, const struct way *way,
+                      const char *what, bool is_exact)
+{
+    if (way->is_world) {
+        add_in_world(sql, query, what, is_exact);
+        return;
+    }
+    buffer_format(sql, "SELECT %s", what);
+    add_from(sql, query->resource);
+    buffer_text(sql, " WHERE 1");
+    if (way->is_changed)
+        buffer_format(sql, " AND %sknown_from > :changed_since", query->resource->known);
+    if (way->is_known)
+        buffer_format(sql, " AND %sknown_from <= :as_of", query->resource->known);
+    if (way->lead == NULL)
+        return;
+    if (is_exact_lead(query, way->lead)) {
+        buffer_text(sql, " AND ");
+        add_term(sql, way->lead, query->is_definite, true);
+    } else {
+        add_implied(sql, query, way->lead);
+    }
+}
+
+/* FROM and WHERE of the rows, by a way. */
+static void add_rows(struct buffer *sql, const struct query *query, const struct way *way)
 {
     const struct resource *resource = query->resource;
+    char rowid[64];
 
     add_from(sql, resource);
     buffer_format(sql, " WHERE %s", resource->where != NULL ? resource->where : "1");
     add_known(sql, query);
-    if (query->has_world && query->is_definite)
-        buffer_format(sql, " AND %s_max <= :world_max AND %s_min >= :world_min", resource->start,
-                      resource->end);
-    else if (query->has_world)
-        buffer_format(sql, " AND %s_min <= :world_max AND %s_max >= :world_min", resource->start,
-                      resource->end);
-    for (size_t i = 0; i < query->n_terms; i++) {
-        buffer_text(sql, " AND ");
-        add_term(sql, &query->terms[i], query->is_definite,
-                 query->terms[i].field != query->unindexed);
+    if (query->has_world)
+        add_world(sql, query, way->kind == WAY_PLAIN ? "" : "+");
+    /* A walk by the first day ends there, or begins there, unless it begins behind a row. */
+    if (query->has_world && way->kind == WAY_WALK && query->n_sorts == 1
+        && is_sorted_by(query, query->sorts[0].field)
+        && strcmp(query->sorts[0].field->sql, resource->start) == 0
+        && (!query->keyset.is_set || !query->sorts[0].descending))
+        buffer_format(sql, " AND %s_min <= :world_max", resource->start);
+    /* By their rowids: SQLite weighs no index against reading all rows then. */
+    if (way->kind == WAY_SEARCH) {
+        buffer_format(sql, " AND %srowid IN (", resource->ways->row);
+        snprintf(rowid, sizeof(rowid), "%srowid", resource->ways->row);
+        add_found(sql, query, way, rowid, true);
+        buffer_byte(sql, ')');
     }
+    for (size_t i = 0; i < query->n_terms; i++)
+        add_condition(sql, query, way, &query->terms[i]);
     if (query->filter != NULL) {
         buffer_text(sql, " AND ");
         filter_write(sql, query, query->filter);
@@ -614,6 +834,27 @@ void select_rows(struct buffer *sql, const struct query *query)
         add_search(sql, resource->search);
     if (query->key != NULL)
         buffer_format(sql, " AND %s = :key", resource->key);
+}
+
+void select_rows(struct buffer *sql, const struct query *query)
+{
+    add_rows(sql, query, &(struct way){ .kind = WAY_PLAIN });
+}
+
+/* Months, counted on, of a day. */
+static int month_of(const char *day)
+{
+    int year = 0, month = 0;
+
+    sscanf(day, "%4d-%2d", &year, &month);
+    return 12 * year + month;
+}
+
+void select_lead(struct buffer *sql, const struct query *query, const struct way *way)
+{
+    /* Of the rows from a month before to the end of a long time most are in it: counted by the
+     * index alone, that is right enough. */
+    add_found(sql, query, way, "1", month_of(query->world.max) - month_of(query->world.min) < 2);
 }
 
 /* The definite side of one condition on time. */
@@ -660,8 +901,8 @@ static void add_fields(struct buffer *sql, const struct query *query)
         buffer_format(sql, ", %s", query->resource->geometry);
 }
 
-/* What stands behind the fields. */
-static void add_rest(struct buffer *sql, const struct query *query)
+/* What stands behind the fields of a row: the keys that the cursor carries. */
+static void add_keys(struct buffer *sql, const struct query *query)
 {
     for (size_t i = 0; i < query->n_sorts; i++) {
         buffer_text(sql, ", ");
@@ -672,21 +913,187 @@ static void add_rest(struct buffer *sql, const struct query *query)
     if (query->is_history)
         buffer_format(sql, ", CASE WHEN %sknown_to <= :as_of THEN %sknown_to END",
                       query->resource->known, query->resource->known);
-    select_rows(sql, query);
-    if (query->keyset.is_set)
-        add_keyset(sql, query);
-    if (query->is_history)
-        buffer_format(sql, " ORDER BY %sknown_from", query->resource->known);
+}
+
+static void add_page(struct buffer *sql, const struct query *query, const char *sign)
+{
     if (query->key == NULL) {
-        add_order(sql, query);
+        add_order(sql, query, sign);
         buffer_text(sql, " LIMIT :limit OFFSET :offset");
     }
 }
 
-bool select_sql(const struct query *query, struct buffer *sql)
+/* ---- a page in groups: see WAY_GROUPS ---- */
+
+/* The groups in which there may be rows, with the value by which they are sorted. */
+static void add_groups(struct buffer *sql, const struct query *query)
 {
+    const struct ways *ways = query->resource->ways;
+    bool is_sorted = way_sorts_groups(query);
+
+    buffer_format(sql, "(SELECT DISTINCT g.%s AS id", ways->group);
+    if (is_sorted)
+        buffer_format(sql, ", g.%s AS value", query->sorts[0].field->name);
+    buffer_format(sql, " FROM %s g WHERE 1", ways->groups);
+    for (size_t i = 0; i < query->n_terms; i++) {
+        if (way_is_grouped(query, &query->terms[i])) {
+            buffer_text(sql, " AND ");
+            add_group_condition(sql, &query->terms[i]);
+        }
+    }
+    if (is_sorted && query->keyset.is_set) {
+        const char *name = query->sorts[0].field->name;
+
+        if (query->keyset.is_null[0])
+            buffer_format(sql, " AND g.%s IS NULL", name);
+        else
+            buffer_format(sql, " AND (g.%s %s :k0 OR g.%s IS NULL)", name,
+                          query->sorts[0].descending ? "<=" : ">=", name);
+    }
+    buffer_text(sql, ") g");
+}
+
+/* Rowids of the first rows of one group g, by their ids. */
+static void add_of_group(struct buffer *sql, const struct query *query, const struct way *way)
+{
+    const struct ways *ways = query->resource->ways;
+    const char *key = query->resource->key;
+    bool descending = is_id_descending(query);
+
+    buffer_format(sql, "SELECT %srowid", ways->row);
+    add_rows(sql, query, way);
+    buffer_format(sql, " AND %s%s = g.id", ways->row, ways->group);
+    if (way_sorts_groups(query)) {
+        buffer_format(sql, " AND +%s IS g.value", query->sorts[0].field->sql);
+        /* Behind the row before, in its group; the others from their beginning: texts are more than
+         * '', and less than a blob. */
+        if (query->keyset.is_set)
+            buffer_format(sql, " AND %s %s CASE WHEN g.value IS :k0 THEN :k1 ELSE %s END", key,
+                          descending ? "<" : ">", descending ? "x''" : "''");
+    } else if (query->keyset.is_set) {
+        add_keyset(sql, query, "");
+    }
+    buffer_format(sql, " ORDER BY %s%s LIMIT :limit + :offset", key, descending ? " DESC" : "");
+}
+
+/* ---- a page in parts: rows with a key that may be null ---- */
+
+enum part { PART_TIE, PART_VALUE, PART_NULL };
+
+/* Whether the walk is in the order of one field that may be null: an index has its nulls at the
+ * other end, and can seek no place behind which both values and nulls come. */
+static bool is_parted(const struct query *query, const struct way *way)
+{
+    return way->kind == WAY_WALK && query->limit <= QUERY_LIMIT_MAX && query->n_sorts == 1
+           && is_sort_nullable(&query->sorts[0]) && !query->sorts[0].is_column;
+}
+
+static void add_has_value(struct buffer *sql, const struct query *query)
+{
+    const struct field *field = query->sorts[0].field;
+
+    /* Said of the columns, so that an index of the rows that have one serves. */
+    if (field->type == FIELD_NUMBER && field->only != NULL)
+        buffer_format(sql, " AND %s", field->only);
+    if (field->type == FIELD_DATE)
+        buffer_format(sql, " AND %s IS NOT NULL", field->sql);
+    if (query->resource->known != NULL && strcmp(field->name, "known_to") == 0)
+        buffer_format(sql, " AND %sknown_to IS NOT NULL", query->resource->known);
+}
+
+static void add_part_key(struct buffer *sql, const struct query *query)
+{
+    if (query->sorts[0].field->type == FIELD_DATE)
+        buffer_format(sql, "%s_min", query->sorts[0].field->sql);
+    else
+        add_sort_key(sql, query, &query->sorts[0]);
+}
+
+/* Rowids of the first rows of one part: those with the value of the row before, those with a value
+ * behind it, those without any. */
+static void add_part_rows(struct buffer *sql, const struct query *query, const struct way *way,
+                          enum part part)
+{
+    const struct keyset *keyset = &query->keyset;
+    const char *direction = query->sorts[0].descending ? " DESC" : "";
+    const char *sign = query->sorts[0].descending ? "<" : ">";
+
+    buffer_format(sql, "SELECT * FROM (SELECT %srowid", query->resource->ways->row);
+    add_rows(sql, query, way);
+    if (part != PART_NULL)
+        add_has_value(sql, query);
+    buffer_text(sql, " AND ");
+    if (part == PART_NULL)
+        add_sort_key(sql, query, &query->sorts[0]);
+    else
+        add_part_key(sql, query);
+    if (part == PART_TIE)
+        buffer_text(sql, " = :k0");
+    else if (part == PART_NULL)
+        buffer_text(sql, " IS NULL");
+    else if (keyset->is_set)
+        buffer_format(sql, " %s :k0", sign);
+    else
+        buffer_text(sql, " IS NOT NULL");
+    if (part == PART_TIE || (part == PART_NULL && keyset->is_set && keyset->is_null[0]))
+        buffer_format(sql, " AND %s %s :k1", query->resource->key, sign);
+    buffer_text(sql, " ORDER BY ");
+    if (part == PART_VALUE) {
+        add_part_key(sql, query);
+        buffer_format(sql, "%s, ", direction);
+    }
+    buffer_format(sql, "%s%s LIMIT :limit + :offset)", query->resource->key, direction);
+}
+
+/* SQLite takes the parts one after the other, and none that the page has no room for. */
+static void add_parts(struct buffer *sql, const struct query *query, const struct way *way)
+{
+    if (!query->keyset.is_set || !query->keyset.is_null[0]) {
+        if (query->keyset.is_set) {
+            add_part_rows(sql, query, way, PART_TIE);
+            buffer_text(sql, " UNION ALL ");
+        }
+        add_part_rows(sql, query, way, PART_VALUE);
+        buffer_text(sql, " UNION ALL ");
+    }
+    add_part_rows(sql, query, way, PART_NULL);
+    buffer_text(sql, " LIMIT :limit + :offset");
+}
+
+/* What stands behind the fields. */
+static void add_rest(struct buffer *sql, const struct query *query, const struct way *way)
+{
+    add_keys(sql, query);
+    if (way->kind == WAY_GROUPS || is_parted(query, way)) {
+        buffer_text(sql, " FROM ");
+        if (way->kind == WAY_GROUPS) {
+            add_groups(sql, query);
+            buffer_text(sql, " CROSS JOIN ");
+        }
+        buffer_format(sql, "%s WHERE %srowid IN (", query->resource->from,
+                      query->resource->ways->row);
+        if (way->kind == WAY_GROUPS)
+            add_of_group(sql, query, way);
+        else
+            add_parts(sql, query, way);
+        buffer_byte(sql, ')');
+        add_page(sql, query, "");
+        return;
+    }
+    add_rows(sql, query, way);
+    if (query->keyset.is_set)
+        add_keyset(sql, query, way->kind == WAY_SEARCH ? "+" : "");
+    if (query->is_history)
+        buffer_format(sql, " ORDER BY %sknown_from", query->resource->known);
+    add_page(sql, query, way->kind == WAY_SEARCH ? "+" : "");
+}
+
+bool select_sql(const struct query *query, const struct way *way, struct buffer *sql)
+{
+    static const struct way plain;
+
     add_fields(sql, query);
-    add_rest(sql, query);
+    add_rest(sql, query, way != NULL ? way : &plain);
     return !sql->broken;
 }
 
@@ -694,7 +1101,7 @@ bool select_sql(const struct query *query, struct buffer *sql)
  * What the text of select_sql() follows from: all that add_fields() reads, and the rest as it is.
  * Some hundred bytes, where the fields take up thousands to write and to compare for each request.
  */
-static void add_key(struct buffer *key, const struct query *query)
+static void add_key(struct buffer *key, const struct query *query, const struct way *way)
 {
     const char head[] = {
         '\x01',                              /* no SQL begins like that */
@@ -706,7 +1113,7 @@ static void add_key(struct buffer *key, const struct query *query)
     buffer_add(key, head, sizeof(head));
     buffer_add(key, (const char *)&query->resource, sizeof(query->resource));
     buffer_add(key, (const char *)query->fields, query->n_fields * sizeof(*query->fields));
-    add_rest(key, query);
+    add_rest(key, query, way);
 }
 
 void select_bind_text(sqlite3_stmt *stmt, const char *name, const char *text)
@@ -892,15 +1299,18 @@ bool select_open(struct conn *conn, const struct query *query, sqlite3_stmt **re
                  struct error *err)
 {
     defer(buffer_done) struct buffer key = BUFFER_INIT(SELECT_SQL);
+    struct way way;
 
+    if (!way_choose(conn, query, &way, err))
+        return false;
     buffer_expect(&key, SELECT_KEY);
-    add_key(&key, query);
+    add_key(&key, query, &way);
     if (key.broken)
         return no_room(query, err);
     if (!conn_find(conn, key.data, key.len, ret)) {
         defer(buffer_done) struct buffer sql = BUFFER_INIT(SELECT_SQL);
 
-        if (!select_sql(query, &sql))
+        if (!select_sql(query, &way, &sql))
             return no_room(query, err);
         if (!conn_prepare(conn, key.data, key.len, sql.data, ret, err))
             return false;

@@ -13,6 +13,7 @@
 #include "server/base/error.h"
 
 struct conn;
+struct way;
 
 enum { SELECT_ID_SIZE = 256 /* bytes of an id and its NUL */ };
 
@@ -99,11 +100,15 @@ bool select_name(struct conn *conn, const char *kinds, const char *name, bool *r
 void select_suggest(struct conn *conn, const char *kinds, const char *name, struct error *err);
 
 /**
- * Writes the SQL of a query, for tests that read its plan.
+ * Writes the SQL of a query by a way (db/way.h; NULL: as SQLite finds its rows): what select_open()
+ * asks, and what tests read the plan of.
  *
  * Errors: false when it does not fit the buffer.
  */
-bool select_sql(const struct query *query, struct buffer *sql);
+bool select_sql(const struct query *query, const struct way *way, struct buffer *sql);
+
+/** Writes a query of a row for each one that the one condition of a WAY_SEARCH finds. */
+void select_lead(struct buffer *sql, const struct query *query, const struct way *way);
 
 /* Parts of a statement, for the one other composer of SQL (db/stats.c). Each breaks the buffer when
  * it does not fit. */

@@ -3,6 +3,10 @@
 #include "handlers/catalogue.h"
 #include "handlers/common.h"
 
+/* The few rows of another harm than death have an index of their own, which SQLite takes where it
+ * is told the condition of the index as well. */
+#define OTHER_HARM(harm) "k.harm <> 'killed' AND k.harm = '" harm "'"
+
 static const struct field fields[] = {
     { .name = "id",
       .type = FIELD_ID,
@@ -120,21 +124,21 @@ static const struct field fields[] = {
       .type = FIELD_NUMBER,
       .flags = FIELD_FILTER | FIELD_SORT | FIELD_NULLABLE | FIELD_SUM,
       .sql = "k.",
-      .only = "k.harm = 'injured'",
+      .only = OTHER_HARM("injured"),
       .unit = "people",
       .text = "People who were hurt; null: not reported, or another harm is counted." },
     { .name = "missing",
       .type = FIELD_NUMBER,
       .flags = FIELD_FILTER | FIELD_SORT | FIELD_NULLABLE | FIELD_SUM,
       .sql = "k.",
-      .only = "k.harm = 'missing'",
+      .only = OTHER_HARM("missing"),
       .unit = "people",
       .text = "People who are missing; null: not reported, or another harm is counted." },
     { .name = "displaced",
       .type = FIELD_NUMBER,
       .flags = FIELD_FILTER | FIELD_SORT | FIELD_NULLABLE | FIELD_SUM,
       .sql = "k.",
-      .only = "k.harm = 'displaced'",
+      .only = OTHER_HARM("displaced"),
       .unit = "people",
       .text = "People who had to flee; null: not reported, or another harm is counted." },
     COMMON_DEFINITION("k."),
@@ -209,6 +213,20 @@ static const struct sums sums = {
     .beside_field = "mission",
 };
 
+static const struct ways ways = {
+    .table = "casualties",
+    .row = "k.",
+    .found = " id mission place nationality perpetrators claims date known_from deaths injured"
+             " missing displaced ",
+    .is_long = "12 * substr(k.end_max, 1, 4) + substr(k.end_max, 6, 2)"
+               " - 12 * substr(k.date_min, 1, 4) - substr(k.date_min, 6, 2) > 1",
+    .most = " deaths ",
+    .ordered = " id date end deaths injured missing displaced mission nationality known_to ",
+    .groups = "casualty_groups",
+    .grouped = " series kind victim_group personnel_type cause harm definition source known_from ",
+    .group = "series",
+};
+
 /* Rows that words find, by rowid: each way is an index, and the order that is asked for never makes
  * all rows be read. */
 #define FOUND                                                                                      \
@@ -239,4 +257,5 @@ const struct resource casualties = {
     .search = "k.rowid IN (" FOUND ")",
     .fields = fields,
     .sums = &sums,
+    .ways = &ways,
 };

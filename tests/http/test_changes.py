@@ -367,6 +367,7 @@ def records(tmp_path_factory, dataset):
             put(number, 2, "illness", "2025-04-04", "2025-04-04", None)
     for number in range(4350, 4429):
         put(number, 1, "accident", "2025-04-04", "2025-04-04", None)
+    db.executescript((ROOT / "db/derive_groups.sql").read_text(encoding="utf-8"))
     db.commit()
     db.close()
     server = Server(file)

@@ -210,7 +210,7 @@ static bool plan_says(struct conn *conn, const char *text, const char *word)
     query = (struct query){ .resource = &casualties, .filter = &filter, .limit = 10 };
     query.fields[query.n_fields++] = casualties.fields;
     buffer_text(&sql, "EXPLAIN QUERY PLAN ");
-    assert_true(select_sql(&query, &sql));
+    assert_true(select_sql(&query, NULL, &sql));
     assert_true(conn_stmt(conn, sql.data, &stmt, &err));
     while (stmt_step(stmt, &is_row, &err) && is_row)
         is_said = is_said || strstr((const char *)sqlite3_column_text(stmt, 3), word) != NULL;

@@ -13,6 +13,7 @@
 #include <sqlite3.h>
 
 #include "db/conn.h"
+#include "db/schema.h"
 #include "db/dataset.h"
 #include "db/query.h"
 #include "db/select.h"
@@ -93,6 +94,7 @@ static char *crowd_sql(void)
             end != NULL ? end[2] : date[2], pick(types, 3), pick(causes, 4), pick(places_of, 2),
             harms[chance(5)], number[0], number[1], number[2]);
     }
+    sqlite3_str_appendall(sql, derive_groups_sql);
     return sqlite3_str_finish(sql);
 }
 
@@ -878,7 +880,7 @@ static bool plan_says(const struct world *world, const struct resource *resource
         (struct sort){ .field = resource_field(resource, "date"), .descending = true };
     query.keyset = (struct keyset){ .is_set = true, .n = 2, .texts = { "2019-06-13", "x" } };
     buffer_text(&sql, "EXPLAIN QUERY PLAN ");
-    assert_true(select_sql(&query, &sql));
+    assert_true(select_sql(&query, NULL, &sql));
     assert_true(conn_stmt(world_conn(world), sql.data, &stmt, &err));
     while (stmt_step(stmt, &is_row, &err) && is_row)
         is_said = is_said || strstr((const char *)sqlite3_column_text(stmt, 3), word) != NULL;
@@ -925,7 +927,7 @@ static void a_search_of_casualties_reads_none_but_those_it_finds(void **state)
     query.search = "niger";
     query.sorts[query.n_sorts++] = (struct sort){ .field = resource_field(&casualties, "id") };
     buffer_text(&sql, "EXPLAIN QUERY PLAN ");
-    assert_true(select_sql(&query, &sql));
+    assert_true(select_sql(&query, NULL, &sql));
     assert_true(conn_stmt(conn, sql.data, &stmt, &err));
     while (stmt_step(stmt, &is_row, &err) && is_row) {
         const char *step = (const char *)sqlite3_column_text(stmt, 3);
