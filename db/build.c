@@ -19,6 +19,7 @@
 #include "db/publish.h"
 #include "db/schema.h"
 #include "db/search.h"
+#include "db/sql_alike.h"
 #include "db/sql_fold.h"
 #include "db/tables.h"
 #include "server/base/buffer.h"
@@ -1371,7 +1372,7 @@ static bool write_file(struct build *build, const char *path, const char *file,
         PAGE_SIZE);
     if (pragmas.broken)
         return error_set(err, ERR_INTERNAL, NULL, "no memory for a statement");
-    if (!sql_fold_register(db) || !search_register(db))
+    if (!sql_alike_register(db) || !sql_fold_register(db) || !search_register(db))
         return fail(db, file, err);
     if (!run(db, pragmas.data, file, err) || !write_rows(build, db, file, ret, err)
         || !pack(db, path, file, err))

@@ -4,7 +4,7 @@
 
 enum {
     SCHEMA_APPLICATION_ID = 1651272805, /* 'blhe', as in db/schema.sql */
-    SCHEMA_VERSION = 3,                 /* PRAGMA user_version of db/schema.sql */
+    SCHEMA_VERSION = 4,                 /* PRAGMA user_version of db/schema.sql */
 };
 
 /** db/schema.sql, embedded when the program is built. */

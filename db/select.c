@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "db/cells.h"
 #include "db/changes.h"
 #include "db/conn.h"
 #include "server/base/buffer.h"
@@ -554,13 +555,17 @@ static void add_from(struct buffer *sql, const struct resource *resource)
         buffer_text(sql, resource->from);
 }
 
-void select_rows(struct buffer *sql, const struct query *query)
+void select_cells(struct buffer *sql, const struct query *query, const struct cells *cells)
 {
     const struct resource *resource = query->resource;
 
-    add_from(sql, resource);
+    if (cells != NULL)
+        buffer_format(sql, " FROM %s", cells->from);
+    else
+        add_from(sql, resource);
     buffer_format(sql, " WHERE %s", resource->where != NULL ? resource->where : "1");
-    add_known(sql, query);
+    if (cells == NULL) /* they are of what is known now */
+        add_known(sql, query);
     if (query->has_world && query->is_definite)
         buffer_format(sql, " AND %s_max <= :world_max AND %s_min >= :world_min", resource->start,
                       resource->end);
@@ -580,6 +585,11 @@ void select_rows(struct buffer *sql, const struct query *query)
         add_search(sql, resource->search);
     if (query->key != NULL)
         buffer_format(sql, " AND %s = :key", resource->key);
+}
+
+void select_rows(struct buffer *sql, const struct query *query)
+{
+    select_cells(sql, query, NULL);
 }
 
 /* The definite side of one condition on time. */
@@ -782,10 +792,11 @@ bool select_count(struct conn *conn, const struct query *query, int64_t *ret, st
 {
     defer(buffer_done) struct buffer sql = BUFFER_INIT(SELECT_SQL);
     defer(stmt_return) sqlite3_stmt *stmt = NULL;
+    const struct cells *cells = cells_for(query, NULL, 0);
     bool is_row;
 
-    buffer_text(&sql, "SELECT count(*)");
-    select_rows(&sql, query);
+    buffer_text(&sql, cells != NULL ? "SELECT coalesce(sum(records), 0)" : "SELECT count(*)");
+    select_cells(&sql, query, cells);
     if (!open_sql(conn, query, &sql, &stmt, err) || !stmt_step(stmt, &is_row, err))
         return false;
     *ret = sqlite3_column_int64(stmt, 0);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "db/cells.h"
 #include "db/conn.h"
 #include "server/base/buffer.h"
 #include "server/base/cleanup.h"
@@ -102,10 +103,10 @@ static void add_key(struct buffer *sql, const struct stats *stats, const struct 
     buffer_text(sql, " END");
 }
 
-/* FROM and WHERE of the rows that have the measure at all. */
-static void add_rows(struct buffer *sql, const struct stats *stats)
+/* FROM and WHERE of the rows that have the measure at all, or of the cells that stand for them. */
+static void add_rows(struct buffer *sql, const struct stats *stats, const struct cells *cells)
 {
-    select_rows(sql, stats->query);
+    select_cells(sql, stats->query, cells);
     if (stats->measure->only != NULL)
         buffer_format(sql, " AND %s", stats->measure->only);
     /* A state of a data set says all rows that held in it, whichever state first said them. */
@@ -117,14 +118,16 @@ static void add_rows(struct buffer *sql, const struct stats *stats)
                       field_of(stats, "source")->sql, field_of(stats, "series")->sql);
 }
 
-/* `picked`: every row that answers, with its keys g0, g1, ... and whether it certainly does. */
+/* `picked`: every row that answers, with its keys g0, g1, ... and whether it certainly does; a cell
+ * tells of how many rows it is (records), and a row is of one. */
 static void add_picked(struct buffer *sql, const struct stats *stats,
-                       const struct stats_choice *choice)
+                       const struct stats_choice *choice, const struct cells *cells)
 {
+    const char *plain = cells != NULL ? "" : "+";
     bool is_first = true;
 
-    buffer_format(sql, "WITH RECURSIVE picked AS NOT MATERIALIZED (SELECT %s*",
-                  stats->query->resource->sums->row);
+    buffer_format(sql, "WITH RECURSIVE picked AS NOT MATERIALIZED (SELECT %s*%s",
+                  stats->query->resource->sums->row, cells != NULL ? "" : ", 1 AS records");
     for (size_t i = 0; i < stats->n_groups; i++) {
         buffer_text(sql, ", ");
         add_key(sql, stats, &stats->groups[i]);
@@ -134,9 +137,9 @@ static void add_picked(struct buffer *sql, const struct stats *stats,
     if (!select_certain(sql, stats->query))
         buffer_byte(sql, '1');
     buffer_text(sql, " AS is_certain");
-    add_rows(sql, stats);
-    /* Without an index: most rows may be of one series, and then the table is read faster. */
-    buffer_format(sql, " AND (+%s, +%s) IN (VALUES ", field_of(stats, "series")->sql,
+    add_rows(sql, stats, cells);
+    /* Rows without an index: most may be of one series, and then the table is read faster. */
+    buffer_format(sql, " AND (%s%s, %s%s) IN (VALUES ", plain, field_of(stats, "series")->sql, plain,
                   field_of(stats, "definition")->sql);
     for (size_t i = 0; i < choice->n; i++) {
         if (choice->candidates[i].verdict != STATS_ANSWERS)
@@ -147,12 +150,48 @@ static void add_picked(struct buffer *sql, const struct stats *stats,
     buffer_format(sql, "%s))", is_first ? "(NULL, NULL)" : "");
 }
 
+/* Whether some row of a series that answers may be part of another one. */
+static bool may_have_parts(const struct stats *stats, const struct stats_choice *choice)
+{
+    for (size_t i = 0; i < choice->n && stats->query->resource->sums->part != NULL; i++) {
+        if (choice->candidates[i].verdict == STATS_ANSWERS && choice->candidates[i].may_have_parts)
+            return true;
+    }
+    return false;
+}
+
 /* FROM picked p, without what another row counts already. */
-static void add_from_picked(struct buffer *sql, const struct stats *stats)
+static void add_from_picked(struct buffer *sql, const struct stats *stats,
+                            const struct stats_choice *choice)
 {
     buffer_text(sql, " FROM picked p");
-    if (stats->query->resource->sums->part != NULL)
+    if (may_have_parts(stats, choice))
         buffer_format(sql, " WHERE NOT (%s)", stats->query->resource->sums->part);
+}
+
+/* The cells that can be grouped as asked and tell all that is told of a group; NULL: the rows must
+ * be. Which series answer does not count here: any may. */
+static const struct cells *cells_of_groups(const struct stats *stats,
+                                           const struct stats_choice *choice)
+{
+    static const char *const told[] = { "series", "definition", "source", "flags" };
+    enum { TOLD = sizeof(told) / sizeof(*told) };
+    const struct field *fields[STATS_GROUPS + TOLD];
+    const struct cells *cells;
+    size_t n = 0;
+
+    for (size_t i = 0; i < stats->n_groups; i++) {
+        if (stats->groups[i].bucket > STATS_YEAR)
+            return NULL;
+        fields[n++] = stats->groups[i].field;
+    }
+    for (size_t i = 0; i < TOLD; i++)
+        fields[n++] = field_of(stats, told[i]);
+    cells = cells_for(stats->query, fields, n);
+    while (cells != NULL && cells->from != NULL && !cells->has_parts
+           && may_have_parts(stats, choice))
+        cells++;
+    return cells != NULL && cells->from != NULL ? cells : NULL;
 }
 
 static void add_keys(struct buffer *sql, const struct stats *stats, const char *alias)
@@ -168,7 +207,8 @@ static void add_keys(struct buffer *sql, const struct stats *stats, const char *
  * has no best. A low that is not said is 0 as well where another row says one, since nobody counts
  * less than nobody; a high or best that is not said leaves the sum's open.
  */
-static void add_sums(struct buffer *sql, const struct stats *stats)
+static void add_sums(struct buffer *sql, const struct stats *stats,
+                     const struct stats_choice *choice)
 {
     buffer_text(sql, ", sums AS (SELECT ");
     add_keys(sql, stats, "");
@@ -177,15 +217,15 @@ static void add_sums(struct buffer *sql, const struct stats *stats)
         "%ssum(CASE WHEN is_certain THEN low WHEN low IS NOT NULL THEN 0 END) AS low,"
         " CASE WHEN count(CASE WHEN is_certain THEN best END) = count(*) THEN sum(best) END AS "
         "best,"
-        " CASE WHEN count(high) = count(*) THEN sum(high) END AS high, count(*) AS records,"
-        " sum(low IS NULL AND best IS NULL AND high IS NULL) AS unknown,"
+        " CASE WHEN count(high) = count(*) THEN sum(high) END AS high, sum(records) AS records,"
+        " sum(CASE WHEN coalesce(low, best, high) IS NULL THEN records ELSE 0 END) AS unknown,"
         " CASE WHEN count(coalesce(low, best, high)) = 0 THEN 'not_reported'"
         " WHEN count(CASE WHEN is_certain THEN best END) = count(*) AND sum(best) = 0"
         " AND coalesce(sum(high), 0) = 0 THEN 'zero' ELSE 'reported' END AS status,"
         " texts(series) AS series, CASE WHEN min(definition) = max(definition) THEN max(definition)"
         " END AS definition, texts(source) AS sources, texts(flags_json) AS flags",
         stats->n_groups > 0 ? ", " : "");
-    add_from_picked(sql, stats);
+    add_from_picked(sql, stats, choice);
     if (stats->n_groups > 0) {
         buffer_text(sql, " GROUP BY ");
         add_keys(sql, stats, "");
@@ -379,8 +419,8 @@ bool stats_open(struct conn *conn, const struct stats *stats, const struct stats
 {
     defer(buffer_done) struct buffer sql = BUFFER_INIT(STATS_SQL);
 
-    add_picked(&sql, stats, choice);
-    add_sums(&sql, stats);
+    add_picked(&sql, stats, choice, cells_of_groups(stats, choice));
+    add_sums(&sql, stats, choice);
     if (stats->fill != STATS_LEAVE)
         add_filled(&sql, stats);
     buffer_text(&sql, " SELECT ");
@@ -413,7 +453,7 @@ bool stats_open_rows(struct conn *conn, const struct stats *stats,
 {
     defer(buffer_done) struct buffer sql = BUFFER_INIT(STATS_SQL);
 
-    add_picked(&sql, stats, choice);
+    add_picked(&sql, stats, choice, NULL);
     buffer_text(&sql, " SELECT ");
     add_keys(&sql, stats, "p.");
     buffer_format(
@@ -421,25 +461,47 @@ bool stats_open_rows(struct conn *conn, const struct stats *stats,
         "%sp.id, p.low, p.best, p.high, p.is_certain, p.series, p.source,"
         " (SELECT name FROM labels WHERE kind = 'source' AND id = p.source), p.claims_json",
         stats->n_groups > 0 ? ", " : "");
-    add_from_picked(&sql, stats);
+    add_from_picked(&sql, stats, choice);
     buffer_text(&sql, " ORDER BY ");
     add_keys(&sql, stats, "p.");
     buffer_format(&sql, "%sp.id LIMIT %d", stats->n_groups > 0 ? ", " : "", STATS_ROWS + 1);
     return open_sql(conn, stats, choice, &sql, ret, err);
 }
 
+static bool open_parts(struct conn *conn, const struct stats *stats,
+                       const struct stats_choice *choice, const struct cells *cells,
+                       sqlite3_stmt **ret, struct error *err)
+{
+    defer(buffer_done) struct buffer sql = BUFFER_INIT(STATS_SQL);
+
+    add_picked(&sql, stats, choice, cells);
+    buffer_format(&sql, " SELECT p.id, p.series FROM picked p WHERE %s ORDER BY +p.id LIMIT %d",
+                  stats->query->resource->sums->part, STATS_CANDIDATES);
+    return open_sql(conn, stats, choice, &sql, ret, err);
+}
+
 bool stats_open_parts(struct conn *conn, const struct stats *stats,
                       const struct stats_choice *choice, sqlite3_stmt **ret, struct error *err)
 {
-    defer(buffer_done) struct buffer sql = BUFFER_INIT(STATS_SQL);
-    const char *part = stats->query->resource->sums->part;
+    const struct cells *cells = cells_of_groups(stats, choice);
+    bool is_row;
 
-    if (part == NULL)
+    if (!may_have_parts(stats, choice))
         return true;
-    add_picked(&sql, stats, choice);
-    buffer_format(&sql, " SELECT p.id, p.series FROM picked p WHERE %s ORDER BY +p.id LIMIT %d",
-                  part, STATS_CANDIDATES);
-    return open_sql(conn, stats, choice, &sql, ret, err);
+    if (!open_parts(conn, stats, choice, cells, ret, err))
+        return false;
+    if (cells == NULL)
+        return true;
+    /* A cell of several rows has no id, and comes first: then the rows themselves are to be told.
+     */
+    if (!stmt_step(*ret, &is_row, err))
+        return false;
+    if (!is_row || sqlite3_column_type(*ret, 0) != SQLITE_NULL) {
+        sqlite3_reset(*ret);
+        return true;
+    }
+    stmt_return(ret);
+    return open_parts(conn, stats, choice, NULL, ret, err);
 }
 
 /* The condition on a field by which a request names things outright. */
@@ -517,8 +579,9 @@ static void read_candidate(sqlite3_stmt *row, struct stats_candidate *ret)
     ret->is_own = sqlite3_column_int(row, 8) != 0;
     ret->records = sqlite3_column_int64(row, 9);
     ret->best = sqlite3_column_double(row, 10);
-    take_text(ret->state, sizeof(ret->state), row, 11);
-    take_text(ret->origin, sizeof(ret->origin), row, 12);
+    ret->may_have_parts = sqlite3_column_int(row, 11) != 0;
+    take_text(ret->state, sizeof(ret->state), row, 12);
+    take_text(ret->origin, sizeof(ret->origin), row, 13);
 }
 
 static bool read_candidates(struct conn *conn, const struct stats *stats, struct stats_choice *ret,
@@ -526,18 +589,24 @@ static bool read_candidates(struct conn *conn, const struct stats *stats, struct
 {
     defer(buffer_done) struct buffer sql = BUFFER_INIT(STATS_SQL);
     defer(stmt_return) sqlite3_stmt *rows = NULL;
+    /* Of one source alone rows are asked for by it. */
+    const struct field *source = field_of(stats, "source");
+    const struct cells *cells =
+        cells_for(stats->query, &source, stats->rule == STATS_SOURCE ? 1 : 0);
     bool is_row;
 
     buffer_format(
         &sql,
         "SELECT s.id, s.name, s.official, s.rank, s.frequency, s.dimensions_json, n.definition,"
         " (SELECT name FROM labels WHERE kind = 'definition' AND id = n.definition),"
-        " n.definition = s.definition, n.records, n.best, t.known_on,"
+        " n.definition = s.definition, n.records, n.best, n.may_have_parts, t.known_on,"
         " (SELECT coalesce(origin, id) FROM sources WHERE id = t.source)"
         " FROM (SELECT value ->> 0 AS series, value ->> 1 AS definition, value ->> 2 AS records,"
-        " value ->> 3 AS best FROM json_each((SELECT tally(%s, %s, %sbest)",
-        field_of(stats, "series")->sql, field_of(stats, "definition")->sql, stats->measure->sql);
-    add_rows(&sql, stats);
+        " value ->> 3 AS best, value ->> 4 AS may_have_parts FROM json_each((SELECT tally(%s, %s, "
+        "%s, %sbest)",
+        field_of(stats, "series")->sql, field_of(stats, "definition")->sql,
+        cells != NULL ? "records, may_be_part" : "1, 1", stats->measure->sql);
+    add_rows(&sql, stats, cells);
     buffer_text(
         &sql, "))) n JOIN series s ON s.id = n.series LEFT JOIN series_states t ON t.series = s.id"
               " AND t.known_on = (SELECT max(o.known_on) FROM series_states o WHERE o.series = s.id"

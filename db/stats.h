@@ -128,6 +128,7 @@ struct stats_candidate {
     int64_t rank;
     int64_t records; /* rows that meet the request */
     double best;     /* sum of their best figures, for the rules MIN and MAX */
+    bool may_have_parts; /* a row of it may be part of another one; false: none is */
     enum stats_verdict verdict;
     const char *field;                   /* COARSE: the dimension it lacks; literal */
     const struct stats_candidate *other; /* the one that it lost to; NULL: none */

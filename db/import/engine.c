@@ -22,6 +22,7 @@
 #include "db/publish.h"
 #include "db/schema.h"
 #include "db/search.h"
+#include "db/sql_alike.h"
 #include "db/sql_fold.h"
 #include "server/base/buffer.h"
 #include "server/base/cleanup.h"
@@ -1385,7 +1386,9 @@ static bool open_dataset(struct import *import, const char *path, struct error *
                          "%s: schema version %d, and this program's is %d; a dataset that it built "
                          "would be right.",
                          import->options->dataset, sqlite3_column_int(stmt, 1), SCHEMA_VERSION);
-    return (sql_fold_register(import->db) && search_register(import->db)) || fail(import, err);
+    return (sql_alike_register(import->db) && sql_fold_register(import->db)
+            && search_register(import->db))
+           || fail(import, err);
 }
 
 /* Copies the dataset: sharing its blocks where the file system can. */
