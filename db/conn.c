@@ -12,6 +12,7 @@
 #include "db/schema.h"
 #include "db/search.h"
 #include "db/sql_fold.h"
+#include "db/sql_recall.h"
 #include "db/sql_tally.h"
 #include "server/base/buffer.h"
 #include "server/base/cleanup.h"
@@ -36,6 +37,7 @@ struct conn {
     sqlite3 *db;
     const struct state *state; /* borrowed */
     struct slot slots[CONN_STATEMENTS];
+    struct recall *recall;
     uint64_t tick;
     struct timespec deadline; /* on CLOCK_MONOTONIC; both 0: never */
 };
@@ -160,6 +162,7 @@ bool conn_open(const char *file, const struct state *state, struct conn **ret, s
         return false;
     }
     if (!sql_fold_register(conn->db) || !sql_tally_register(conn->db) || !search_register(conn->db)
+        || !recall_register(conn->db, &conn->recall)
         || sqlite3_exec(conn->db, "PRAGMA query_only=1; PRAGMA temp_store=memory", NULL, NULL, NULL)
                != SQLITE_OK) {
         error_set(err, ERR_INTERNAL, NULL, "%s: %s", file, sqlite3_errmsg(conn->db));
@@ -186,6 +189,7 @@ void conn_close(struct conn *conn)
         sqlite3_finalize(conn->slots[i].stmt);
         free(conn->slots[i].sql);
     }
+    recall_free(conn->recall);
     sqlite3_close(conn->db);
     free(conn);
 }

@@ -370,11 +370,6 @@ static void add_key_columns(struct buffer *sql, const struct stats *stats)
     }
 }
 
-#define NAMED_LIST(kind, ids)                                                                      \
-    "(SELECT json_group_array(json_object('id', id, 'name', name)) FROM (SELECT id, name FROM "    \
-    "labels"                                                                                       \
-    " WHERE kind = '" kind "' AND id IN (SELECT value FROM json_each(" ids ")) ORDER BY id))"
-
 /* ---- binding and opening ---- */
 
 static void bind_integer(sqlite3_stmt *stmt, const char *name, int64_t value)
@@ -409,8 +404,6 @@ static bool open_sql(struct conn *conn, const struct stats *stats,
         snprintf(name, sizeof(name), ":c%zu", i);
         bind_integer(*ret, name, stats->conditions[i].value);
     }
-    bind_integer(*ret, ":stats_limit", (int64_t)stats->limit + 1);
-    bind_integer(*ret, ":stats_offset", stats->offset);
     return true;
 }
 
@@ -427,24 +420,12 @@ bool stats_open(struct conn *conn, const struct stats *stats, const struct stats
     add_key_columns(&sql, stats);
     buffer_format(
         &sql,
-        "low, best, high, records, unknown, status, " NAMED_LIST(
-            "series",
-            "x.series") ", definition, (SELECT name FROM labels WHERE kind = 'definition' AND id = "
-                        "definition), " NAMED_LIST("source",
-                                                   "x.sources") ", (SELECT count(DISTINCT "
-                                                                "coalesce(origin, id)) FROM "
-                                                                "sources WHERE id IN (SELECT value "
-                                                                "FROM json_each(x.sources)))"
-                                                                ", (SELECT json_group_array(flag) "
-                                                                "FROM (SELECT DISTINCT f.value AS "
-                                                                "flag FROM json_each(x.flags) l,"
-                                                                " json_each(l.value) f ORDER BY "
-                                                                "flag)), count(*) OVER () FROM %s "
-                                                                "x",
+        "low, best, high, records, unknown, status, named('series', x.series), definition,"
+        " (SELECT name FROM labels WHERE kind = 'definition' AND id = definition),"
+        " named('source', x.sources), independent(x.sources), merged(x.flags) FROM %s x",
         stats->fill != STATS_LEAVE ? "filled" : "sums");
     add_conditions(&sql, stats);
     add_order(&sql, stats);
-    buffer_text(&sql, " LIMIT :stats_limit OFFSET :stats_offset");
     return open_sql(conn, stats, choice, &sql, ret, err);
 }
 
