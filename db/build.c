@@ -21,6 +21,7 @@
 #include "db/search.h"
 #include "db/sql_alike.h"
 #include "db/sql_fold.h"
+#include "db/sql_tally.h"
 #include "db/tables.h"
 #include "server/base/buffer.h"
 #include "server/base/cleanup.h"
@@ -1372,7 +1373,8 @@ static bool write_file(struct build *build, const char *path, const char *file,
         PAGE_SIZE);
     if (pragmas.broken)
         return error_set(err, ERR_INTERNAL, NULL, "no memory for a statement");
-    if (!sql_alike_register(db) || !sql_fold_register(db) || !search_register(db))
+    if (!sql_alike_register(db) || !sql_fold_register(db) || !sql_tally_register(db)
+        || !search_register(db))
         return fail(db, file, err);
     if (!run(db, pragmas.data, file, err) || !write_rows(build, db, file, ret, err)
         || !pack(db, path, file, err))

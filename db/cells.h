@@ -12,12 +12,15 @@
 /**
  * Finds the cells that stand for the rows of a query, exactly.
  *
- * Shape: the coarsest that have each of the n fields, and those that the conditions are on. NULL:
- * there are none, and the rows must be asked: what is asked for is not what is known now, the words
- * of rows count, or a condition is on a field that rows of a cell need not share, or on days.
+ * Shape: the coarsest of a resource that have each of the n fields, and those that the conditions
+ * are on; has_parts: among those that do. NULL: there are none, and the rows must be asked: what is
+ * asked for is not what is known now, the words of rows count, or a condition is on a field that
+ * rows of a cell need not share, or on days.
  */
 const struct cells *cells_for(const struct query *query, const struct field *const *fields,
-                              size_t n);
+                              size_t n, bool has_parts);
 
-/** Whether the rows of a cell share what a field says; of a date, the years of its days. */
-bool cells_have(const struct cells *cells, const struct field *field);
+/** Finds the table of whole groups by just these n fields that stands for the rows of a query. NULL:
+ * there is none. */
+const struct cells *cells_groups_for(const struct query *query, const struct field *const *fields,
+                                     size_t n);

@@ -122,6 +122,7 @@ struct cells {
                                          date they share the years of all its days; ends with NULL */
     bool has_parts; /* a row that may be part of another by itself is a cell, with all that .part
                        compares: so .part can be asked of the cells */
+    size_t n_keys;  /* of .groups: how many fields, the first ones, rows are grouped by; else 0 */
 };
 
 /**
@@ -137,6 +138,10 @@ struct sums {
                            with the id of what counts them; NULL: none are */
     const char *beside_field; /* the field whose values are @ids */
     const struct cells *cells; /* the coarsest first, ends with an all-zero row; NULL: none */
+    const struct cells *groups; /* each row is a whole group of one series and definition, as
+                                   db/stats.c would add it up: unknown, status, sources and flags
+                                   stand in place of may_be_part. Ends with an all-zero row; NULL:
+                                   none */
 };
 
 /** The sums of a collection as lines of a chart: one row for each bucket of time and line

@@ -792,7 +792,7 @@ bool select_count(struct conn *conn, const struct query *query, int64_t *ret, st
 {
     defer(buffer_done) struct buffer sql = BUFFER_INIT(SELECT_SQL);
     defer(stmt_return) sqlite3_stmt *stmt = NULL;
-    const struct cells *cells = cells_for(query, NULL, 0);
+    const struct cells *cells = cells_for(query, NULL, 0, false);
     bool is_row;
 
     buffer_text(&sql, cells != NULL ? "SELECT coalesce(sum(records), 0)" : "SELECT count(*)");

@@ -118,14 +118,31 @@ static void add_rows(struct buffer *sql, const struct stats *stats, const struct
                       field_of(stats, "source")->sql, field_of(stats, "series")->sql);
 }
 
+/* FROM and WHERE of the rows that answer, or of the cells that stand for them. */
+static void add_answering(struct buffer *sql, const struct stats *stats,
+                          const struct stats_choice *choice, const struct cells *cells)
+{
+    /* Rows without an index: most may be of one series, and then the table is read faster. */
+    const char *plain = cells != NULL ? "" : "+";
+    bool is_first = true;
+
+    add_rows(sql, stats, cells);
+    buffer_format(sql, " AND (%s%s, %s%s) IN (VALUES ", plain, field_of(stats, "series")->sql, plain,
+                  field_of(stats, "definition")->sql);
+    for (size_t i = 0; i < choice->n; i++) {
+        if (choice->candidates[i].verdict != STATS_ANSWERS)
+            continue;
+        buffer_format(sql, "%s(:s%zu, :d%zu)", is_first ? "" : ", ", i, i);
+        is_first = false;
+    }
+    buffer_format(sql, "%s)", is_first ? "(NULL, NULL)" : "");
+}
+
 /* `picked`: every row that answers, with its keys g0, g1, ... and whether it certainly does; a cell
  * tells of how many rows it is (records), and a row is of one. */
 static void add_picked(struct buffer *sql, const struct stats *stats,
                        const struct stats_choice *choice, const struct cells *cells)
 {
-    const char *plain = cells != NULL ? "" : "+";
-    bool is_first = true;
-
     buffer_format(sql, "WITH RECURSIVE picked AS NOT MATERIALIZED (SELECT %s*%s",
                   stats->query->resource->sums->row, cells != NULL ? "" : ", 1 AS records");
     for (size_t i = 0; i < stats->n_groups; i++) {
@@ -137,17 +154,8 @@ static void add_picked(struct buffer *sql, const struct stats *stats,
     if (!select_certain(sql, stats->query))
         buffer_byte(sql, '1');
     buffer_text(sql, " AS is_certain");
-    add_rows(sql, stats, cells);
-    /* Rows without an index: most may be of one series, and then the table is read faster. */
-    buffer_format(sql, " AND (%s%s, %s%s) IN (VALUES ", plain, field_of(stats, "series")->sql, plain,
-                  field_of(stats, "definition")->sql);
-    for (size_t i = 0; i < choice->n; i++) {
-        if (choice->candidates[i].verdict != STATS_ANSWERS)
-            continue;
-        buffer_format(sql, "%s(:s%zu, :d%zu)", is_first ? "" : ", ", i, i);
-        is_first = false;
-    }
-    buffer_format(sql, "%s))", is_first ? "(NULL, NULL)" : "");
+    add_answering(sql, stats, choice, cells);
+    buffer_byte(sql, ')');
 }
 
 /* Whether some row of a series that answers may be part of another one. */
@@ -169,35 +177,85 @@ static void add_from_picked(struct buffer *sql, const struct stats *stats,
         buffer_format(sql, " WHERE NOT (%s)", stats->query->resource->sums->part);
 }
 
+/* The fields of the group keys; false: buckets are finer than years. */
+static bool take_keys(const struct stats *stats, const struct field *ret[STATS_GROUPS])
+{
+    for (size_t i = 0; i < stats->n_groups; i++) {
+        if (stats->groups[i].bucket > STATS_YEAR)
+            return false;
+        ret[i] = stats->groups[i].field;
+    }
+    return true;
+}
+
 /* The cells that can be grouped as asked and tell all that is told of a group; NULL: the rows must
- * be. Which series answer does not count here: any may. */
+ * be. */
 static const struct cells *cells_of_groups(const struct stats *stats,
                                            const struct stats_choice *choice)
 {
     static const char *const told[] = { "series", "definition", "source", "flags" };
     enum { TOLD = sizeof(told) / sizeof(*told) };
     const struct field *fields[STATS_GROUPS + TOLD];
-    const struct cells *cells;
-    size_t n = 0;
 
-    for (size_t i = 0; i < stats->n_groups; i++) {
-        if (stats->groups[i].bucket > STATS_YEAR)
-            return NULL;
-        fields[n++] = stats->groups[i].field;
-    }
+    if (!take_keys(stats, fields))
+        return NULL;
     for (size_t i = 0; i < TOLD; i++)
-        fields[n++] = field_of(stats, told[i]);
-    cells = cells_for(stats->query, fields, n);
-    while (cells != NULL && cells->from != NULL && !cells->has_parts
-           && may_have_parts(stats, choice))
-        cells++;
-    return cells != NULL && cells->from != NULL ? cells : NULL;
+        fields[stats->n_groups + i] = field_of(stats, told[i]);
+    return cells_for(stats->query, fields, stats->n_groups + TOLD, may_have_parts(stats, choice));
+}
+
+/* The one series that answers; choice->n: several do, or none. */
+static size_t only_answer(const struct stats_choice *choice)
+{
+    size_t only = choice->n, n = 0;
+
+    for (size_t i = 0; i < choice->n; i++) {
+        if (choice->candidates[i].verdict == STATS_ANSWERS) {
+            only = i;
+            n++;
+        }
+    }
+    return n == 1 ? only : choice->n;
+}
+
+static bool asks_for_time(const struct query *query)
+{
+    for (size_t i = 0; i < query->n_terms; i++) {
+        if (query->terms[i].field->type == FIELD_DATE)
+            return true;
+    }
+    return query->has_world;
+}
+
+/* The table that has the groups ready; NULL: they are to be added up. It knows of no row that counts
+ * only possibly, or not at all. */
+static const struct cells *ready_groups(const struct stats *stats,
+                                        const struct stats_choice *choice)
+{
+    const struct field *fields[STATS_GROUPS];
+
+    if (only_answer(choice) == choice->n || may_have_parts(stats, choice)
+        || stats->rule == STATS_SOURCE || asks_for_time(stats->query) || !take_keys(stats, fields))
+        return NULL;
+    return cells_groups_for(stats->query, fields, stats->n_groups);
 }
 
 static void add_keys(struct buffer *sql, const struct stats *stats, const char *alias)
 {
     for (size_t i = 0; i < stats->n_groups; i++)
         buffer_format(sql, "%s%sg%zu", i > 0 ? ", " : "", alias, i);
+}
+
+/* The series and the definition of a group. */
+static void add_series(struct buffer *sql, const struct stats_choice *choice)
+{
+    size_t only = only_answer(choice);
+
+    if (only < choice->n)
+        buffer_format(sql, "json_array(:s%zu) AS series, :d%zu AS definition", only, only);
+    else
+        buffer_text(sql, "texts(series) AS series, CASE WHEN min(definition) = max(definition)"
+                         " THEN max(definition) END AS definition");
 }
 
 /*
@@ -222,9 +280,9 @@ static void add_sums(struct buffer *sql, const struct stats *stats,
         " CASE WHEN count(coalesce(low, best, high)) = 0 THEN 'not_reported'"
         " WHEN count(CASE WHEN is_certain THEN best END) = count(*) AND sum(best) = 0"
         " AND coalesce(sum(high), 0) = 0 THEN 'zero' ELSE 'reported' END AS status,"
-        " texts(series) AS series, CASE WHEN min(definition) = max(definition) THEN max(definition)"
-        " END AS definition, texts(source) AS sources, texts(flags_json) AS flags",
+        " texts(source) AS sources, texts(flags_json) AS flags, ",
         stats->n_groups > 0 ? ", " : "");
+    add_series(sql, choice);
     add_from_picked(sql, stats, choice);
     if (stats->n_groups > 0) {
         buffer_text(sql, " GROUP BY ");
@@ -232,6 +290,21 @@ static void add_sums(struct buffer *sql, const struct stats *stats,
     } else {
         buffer_text(sql, " HAVING count(*) > 0");
     }
+    buffer_byte(sql, ')');
+}
+
+/* The same, of groups that are ready. */
+static void add_ready_sums(struct buffer *sql, const struct stats *stats,
+                           const struct stats_choice *choice, const struct cells *groups)
+{
+    buffer_text(sql, "WITH RECURSIVE sums AS (SELECT ");
+    for (size_t i = 0; i < stats->n_groups; i++) {
+        add_key(sql, stats, &stats->groups[i]);
+        buffer_format(sql, " AS g%zu, ", i);
+    }
+    buffer_text(sql, "low, best, high, records, unknown, status, sources, flags, ");
+    add_series(sql, choice);
+    add_answering(sql, stats, choice, groups);
     buffer_byte(sql, ')');
 }
 
@@ -291,7 +364,7 @@ static void add_filled(struct buffer *sql, const struct stats *stats)
     }
     buffer_format(
         sql,
-        "%s, %s, %s, 0, 0, 'not_reported', '[]', NULL, '[]', '[]' FROM others o CROSS JOIN buckets"
+        "%s, %s, %s, 0, 0, 'not_reported', '[]', '[]', '[]', NULL FROM others o CROSS JOIN buckets"
         " WHERE NOT EXISTS (SELECT 1 FROM sums WHERE g%zu = bucket",
         number, number, number, key);
     for (size_t i = 0; i < stats->n_groups; i++) {
@@ -411,9 +484,14 @@ bool stats_open(struct conn *conn, const struct stats *stats, const struct stats
                 sqlite3_stmt **ret, struct error *err)
 {
     defer(buffer_done) struct buffer sql = BUFFER_INIT(STATS_SQL);
+    const struct cells *groups = ready_groups(stats, choice);
 
-    add_picked(&sql, stats, choice, cells_of_groups(stats, choice));
-    add_sums(&sql, stats, choice);
+    if (groups != NULL) {
+        add_ready_sums(&sql, stats, choice, groups);
+    } else {
+        add_picked(&sql, stats, choice, cells_of_groups(stats, choice));
+        add_sums(&sql, stats, choice);
+    }
     if (stats->fill != STATS_LEAVE)
         add_filled(&sql, stats);
     buffer_text(&sql, " SELECT ");
@@ -573,7 +651,7 @@ static bool read_candidates(struct conn *conn, const struct stats *stats, struct
     /* Of one source alone rows are asked for by it. */
     const struct field *source = field_of(stats, "source");
     const struct cells *cells =
-        cells_for(stats->query, &source, stats->rule == STATS_SOURCE ? 1 : 0);
+        cells_for(stats->query, &source, stats->rule == STATS_SOURCE ? 1 : 0, false);
     bool is_row;
 
     buffer_format(
@@ -659,15 +737,6 @@ static const char *lacking(const struct stats *stats, const struct stats_candida
             return field->name;
     }
     return NULL;
-}
-
-static bool asks_for_time(const struct query *query)
-{
-    for (size_t i = 0; i < query->n_terms; i++) {
-        if (query->terms[i].field->type == FIELD_DATE)
-            return true;
-    }
-    return query->has_world;
 }
 
 static bool is_in_race(const struct stats_candidate *candidate)

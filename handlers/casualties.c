@@ -214,12 +214,20 @@ static const struct cells cells[] = {
     { 0 },
 };
 
+static const struct cells groups[] = {
+    { .from = "casualty_mission_years k",
+      .fields = { "mission", "date", "series", "definition", "harm" },
+      .n_keys = 2 },
+    { 0 },
+};
+
 static const struct sums sums = {
     .row = "k.",
     .part = PART,
     .beside = BESIDE,
     .beside_field = "mission",
     .cells = cells,
+    .groups = groups,
 };
 
 /* Rows that words find, by rowid: each way is an index, and the order that is asked for never makes

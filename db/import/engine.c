@@ -24,6 +24,7 @@
 #include "db/search.h"
 #include "db/sql_alike.h"
 #include "db/sql_fold.h"
+#include "db/sql_tally.h"
 #include "server/base/buffer.h"
 #include "server/base/cleanup.h"
 #include "server/base/nearest.h"
@@ -1387,7 +1388,7 @@ static bool open_dataset(struct import *import, const char *path, struct error *
                          "would be right.",
                          import->options->dataset, sqlite3_column_int(stmt, 1), SCHEMA_VERSION);
     return (sql_alike_register(import->db) && sql_fold_register(import->db)
-            && search_register(import->db))
+            && sql_tally_register(import->db) && search_register(import->db))
            || fail(import, err);
 }
 
