@@ -57,8 +57,7 @@ static bool is_plain(const struct query *query)
 {
     if (query->as_of[0] != '\0' || query->changed_since[0] != '\0' || query->is_history
         || query->filter != NULL || query->search != NULL || query->key != NULL
-        || (query->has_world
-            && (!begins_year(query->world.min) || !ends_year(query->world.max))))
+        || (query->has_world && (!begins_year(query->world.min) || !ends_year(query->world.max))))
         return false;
     for (size_t i = 0; i < query->n_terms; i++) {
         if (query->terms[i].field->type == FIELD_DATE && !is_of_years(query, &query->terms[i]))

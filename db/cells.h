@@ -20,7 +20,7 @@
 const struct cells *cells_for(const struct query *query, const struct field *const *fields,
                               size_t n, bool has_parts);
 
-/** Finds the table of whole groups by just these n fields that stands for the rows of a query. NULL:
- * there is none. */
+/** Finds the table of whole groups by just these n fields that stands for the rows of a query.
+ * NULL: there is none. */
 const struct cells *cells_groups_for(const struct query *query, const struct field *const *fields,
                                      size_t n);

@@ -194,7 +194,8 @@ DELETE FROM casualty_series;
 INSERT INTO casualty_series SELECT * FROM casualty_series_sums
 ORDER BY series, definition, harm, kind, low IS NULL, best IS NULL, high IS NULL;
 DELETE FROM casualty_mission_years;
-INSERT INTO casualty_mission_years SELECT * FROM casualty_mission_year_sums ORDER BY series, definition, harm, mission, date_min, end_max;
+INSERT INTO casualty_mission_years SELECT * FROM casualty_mission_year_sums
+ORDER BY series, definition, harm, mission IS NULL, mission, year IS NULL, year;
 
 -- What full-text search finds. The index is one segment in the end, so that the same rows give the same bytes.
 DELETE FROM documents;

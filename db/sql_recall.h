@@ -13,8 +13,8 @@ struct recall;
  * Makes them known on a connection to a dataset. LIST is a JSON array of texts.
  *
  * Shape: named(KIND, LIST): [{"id", "name"}, ...] of the things of a kind, by id, as ready JSON.
- * independent(LIST): how many of these sources do not repeat one another. merged(LIST): the texts of
- * arrays of texts, each once, as ready JSON. NULL of NULL. Errors: false, with SQLite's words in
+ * independent(LIST): how many of these sources do not repeat one another. merged(LIST): the texts
+ * of arrays of texts, each once, as ready JSON. NULL of NULL. Errors: false, with SQLite's words in
  * sqlite3_errmsg(), or without memory. Lifetime: recall_free() before the connection is closed.
  */
 bool recall_register(sqlite3 *db, struct recall **ret);

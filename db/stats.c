@@ -118,17 +118,38 @@ static void add_rows(struct buffer *sql, const struct stats *stats, const struct
                       field_of(stats, "source")->sql, field_of(stats, "series")->sql);
 }
 
+/* The one series that answers; choice->n: several do, or none. */
+static size_t only_answer(const struct stats_choice *choice)
+{
+    size_t only = choice->n, n = 0;
+
+    for (size_t i = 0; i < choice->n; i++) {
+        if (choice->candidates[i].verdict == STATS_ANSWERS) {
+            only = i;
+            n++;
+        }
+    }
+    return n == 1 ? only : choice->n;
+}
+
 /* FROM and WHERE of the rows that answer, or of the cells that stand for them. */
 static void add_answering(struct buffer *sql, const struct stats *stats,
                           const struct stats_choice *choice, const struct cells *cells)
 {
     /* Rows without an index: most may be of one series, and then the table is read faster. */
     const char *plain = cells != NULL ? "" : "+";
+    size_t only = only_answer(choice);
     bool is_first = true;
 
     add_rows(sql, stats, cells);
-    buffer_format(sql, " AND (%s%s, %s%s) IN (VALUES ", plain, field_of(stats, "series")->sql, plain,
-                  field_of(stats, "definition")->sql);
+    if (only < choice->n) {
+        buffer_format(sql, " AND %s%s = :s%zu AND %s%s = :d%zu", plain,
+                      field_of(stats, "series")->sql, only, plain,
+                      field_of(stats, "definition")->sql, only);
+        return;
+    }
+    buffer_format(sql, " AND (%s%s, %s%s) IN (VALUES ", plain, field_of(stats, "series")->sql,
+                  plain, field_of(stats, "definition")->sql);
     for (size_t i = 0; i < choice->n; i++) {
         if (choice->candidates[i].verdict != STATS_ANSWERS)
             continue;
@@ -204,20 +225,6 @@ static const struct cells *cells_of_groups(const struct stats *stats,
     return cells_for(stats->query, fields, stats->n_groups + TOLD, may_have_parts(stats, choice));
 }
 
-/* The one series that answers; choice->n: several do, or none. */
-static size_t only_answer(const struct stats_choice *choice)
-{
-    size_t only = choice->n, n = 0;
-
-    for (size_t i = 0; i < choice->n; i++) {
-        if (choice->candidates[i].verdict == STATS_ANSWERS) {
-            only = i;
-            n++;
-        }
-    }
-    return n == 1 ? only : choice->n;
-}
-
 static bool asks_for_time(const struct query *query)
 {
     for (size_t i = 0; i < query->n_terms; i++) {
@@ -227,8 +234,8 @@ static bool asks_for_time(const struct query *query)
     return query->has_world;
 }
 
-/* The table that has the groups ready; NULL: they are to be added up. It knows of no row that counts
- * only possibly, or not at all. */
+/* The table that has the groups ready; NULL: they are to be added up. It knows of no row that
+ * counts only possibly, or not at all. */
 static const struct cells *ready_groups(const struct stats *stats,
                                         const struct stats_choice *choice)
 {
@@ -252,10 +259,12 @@ static void add_series(struct buffer *sql, const struct stats_choice *choice)
     size_t only = only_answer(choice);
 
     if (only < choice->n)
-        buffer_format(sql, "json_array(:s%zu) AS series, :d%zu AS definition", only, only);
+        buffer_format(sql, "named('series', json_array(:s%zu)) AS series, :d%zu AS definition",
+                      only, only);
     else
-        buffer_text(sql, "texts(series) AS series, CASE WHEN min(definition) = max(definition)"
-                         " THEN max(definition) END AS definition");
+        buffer_text(sql, "named('series', texts(series)) AS series,"
+                         " CASE WHEN min(definition) = max(definition) THEN max(definition) END"
+                         " AS definition");
 }
 
 /*
@@ -280,7 +289,8 @@ static void add_sums(struct buffer *sql, const struct stats *stats,
         " CASE WHEN count(coalesce(low, best, high)) = 0 THEN 'not_reported'"
         " WHEN count(CASE WHEN is_certain THEN best END) = count(*) AND sum(best) = 0"
         " AND coalesce(sum(high), 0) = 0 THEN 'zero' ELSE 'reported' END AS status,"
-        " texts(source) AS sources, texts(flags_json) AS flags, ",
+        " named('source', texts(source)) AS sources, independent(texts(source)) AS independent,"
+        " merged(texts(flags_json)) AS flags, ",
         stats->n_groups > 0 ? ", " : "");
     add_series(sql, choice);
     add_from_picked(sql, stats, choice);
@@ -299,10 +309,13 @@ static void add_ready_sums(struct buffer *sql, const struct stats *stats,
 {
     buffer_text(sql, "WITH RECURSIVE sums AS (SELECT ");
     for (size_t i = 0; i < stats->n_groups; i++) {
-        add_key(sql, stats, &stats->groups[i]);
+        if (stats->groups[i].bucket == STATS_VALUE)
+            add_key(sql, stats, &stats->groups[i]);
+        else
+            buffer_text(sql, bucket_names[stats->groups[i].bucket]);
         buffer_format(sql, " AS g%zu, ", i);
     }
-    buffer_text(sql, "low, best, high, records, unknown, status, sources, flags, ");
+    buffer_text(sql, "low, best, high, records, unknown, status, sources, independent, flags, ");
     add_series(sql, choice);
     add_answering(sql, stats, choice, groups);
     buffer_byte(sql, ')');
@@ -362,11 +375,11 @@ static void add_filled(struct buffer *sql, const struct stats *stats)
         else
             buffer_format(sql, "o.g%zu, ", i);
     }
-    buffer_format(
-        sql,
-        "%s, %s, %s, 0, 0, 'not_reported', '[]', '[]', '[]', NULL FROM others o CROSS JOIN buckets"
-        " WHERE NOT EXISTS (SELECT 1 FROM sums WHERE g%zu = bucket",
-        number, number, number, key);
+    buffer_format(sql,
+                  "%s, %s, %s, 0, 0, 'not_reported', '[]', 0, '[]', '[]', NULL FROM others o CROSS "
+                  "JOIN buckets"
+                  " WHERE NOT EXISTS (SELECT 1 FROM sums WHERE g%zu = bucket",
+                  number, number, number, key);
     for (size_t i = 0; i < stats->n_groups; i++) {
         if (i != key)
             buffer_format(sql, " AND sums.g%zu IS o.g%zu", i, i);
@@ -472,6 +485,8 @@ static bool open_sql(struct conn *conn, const struct stats *stats,
         select_bind_text(*ret, name, choice->candidates[i].series);
         snprintf(name, sizeof(name), ":d%zu", i);
         select_bind_text(*ret, name, choice->candidates[i].definition);
+        snprintf(name, sizeof(name), ":n%zu", i);
+        select_bind_text(*ret, name, choice->candidates[i].definition_name);
     }
     for (size_t i = 0; i < stats->n_conditions; i++) {
         snprintf(name, sizeof(name), ":c%zu", i);
@@ -485,6 +500,7 @@ bool stats_open(struct conn *conn, const struct stats *stats, const struct stats
 {
     defer(buffer_done) struct buffer sql = BUFFER_INIT(STATS_SQL);
     const struct cells *groups = ready_groups(stats, choice);
+    size_t only = only_answer(choice);
 
     if (groups != NULL) {
         add_ready_sums(&sql, stats, choice, groups);
@@ -496,12 +512,14 @@ bool stats_open(struct conn *conn, const struct stats *stats, const struct stats
         add_filled(&sql, stats);
     buffer_text(&sql, " SELECT ");
     add_key_columns(&sql, stats);
-    buffer_format(
-        &sql,
-        "low, best, high, records, unknown, status, named('series', x.series), definition,"
-        " (SELECT name FROM labels WHERE kind = 'definition' AND id = definition),"
-        " named('source', x.sources), independent(x.sources), merged(x.flags) FROM %s x",
-        stats->fill != STATS_LEAVE ? "filled" : "sums");
+    buffer_text(&sql, "low, best, high, records, unknown, status, series, definition, ");
+    if (only < choice->n)
+        buffer_format(&sql, "CASE WHEN definition IS NOT NULL THEN :n%zu END", only);
+    else
+        buffer_text(&sql,
+                    "(SELECT name FROM labels WHERE kind = 'definition' AND id = definition)");
+    buffer_format(&sql, ", sources, independent, flags FROM %s x",
+                  stats->fill != STATS_LEAVE ? "filled" : "sums");
     add_conditions(&sql, stats);
     add_order(&sql, stats);
     return open_sql(conn, stats, choice, &sql, ret, err);

@@ -126,8 +126,8 @@ struct stats_candidate {
     bool is_official;
     bool is_own; /* the definition is the series' own */
     int64_t rank;
-    int64_t records; /* rows that meet the request */
-    double best;     /* sum of their best figures, for the rules MIN and MAX */
+    int64_t records;     /* rows that meet the request */
+    double best;         /* sum of their best figures, for the rules MIN and MAX */
     bool may_have_parts; /* a row of it may be part of another one; false: none is */
     enum stats_verdict verdict;
     const char *field;                   /* COARSE: the dimension it lacks; literal */
