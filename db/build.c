@@ -1344,8 +1344,8 @@ static bool write_rows(struct build *build, sqlite3 *db, const char *file,
     /* All of it is in the file now, and what follows wants memory of its own. */
     drop_text(build);
     return run(db, derive_states_sql, file, err) && run(db, derive_sql, file, err)
-           && build_indexes(db, &indexes, file, err) && write_digest(db, file, ret, err)
-           && run(db, "COMMIT; ANALYZE", file, err);
+           && run(db, derive_sums_sql, file, err) && build_indexes(db, &indexes, file, err)
+           && write_digest(db, file, ret, err) && run(db, "COMMIT; ANALYZE", file, err);
 }
 
 /* Fills the empty file at path; `file` is what it will be called. False as well when the schema

@@ -166,37 +166,6 @@ WHERE (sources_json = '[]' AND claims_json = '[]') OR rowid IN (
 
 DROP TABLE temp.labels_before;
 
--- What casualties add up to. A cell has the columns of its first row: its others are the same there.
-DELETE FROM casualty_cells;
-INSERT INTO casualty_cells (id, known_from, series, kind, definition, harm, victim_group, mission, place, cause, personnel_type,
-    nationality, source, flags_json, date_min, date_max, end_min, end_max, low, best, high, records, may_be_part)
-SELECT CASE WHEN kind = 'total' THEN c.id END, CASE WHEN kind = 'total' THEN known_from END,
-    series, kind, definition, harm, victim_group, mission, place, cause, personnel_type, nationality, source, flags_json,
-    CASE WHEN kind = 'total' THEN date_min ELSE substr(date_min, 1, 4) || '-01-01' END,
-    CASE WHEN kind = 'total' THEN date_max ELSE substr(date_max, 1, 4) || '-12-31' END,
-    CASE WHEN kind = 'total' THEN end_min ELSE substr(end_min, 1, 4) || '-01-01' END,
-    CASE WHEN kind = 'total' THEN end_max ELSE substr(end_max, 1, 4) || '-12-31' END,
-    value ->> 2, value ->> 3, value ->> 4, value ->> 1, kind = 'total'
-FROM json_each((SELECT alike(rowid, low, best, high, CASE WHEN kind = 'total' THEN rowid END, series, kind, definition, harm,
-    victim_group, mission, place, cause, personnel_type, nationality, source, flags_json,
-    substr(date_min, 1, 4), substr(date_max, 1, 4), substr(end_min, 1, 4), substr(end_max, 1, 4))
-    FROM casualties WHERE known_to IS NULL)) CROSS JOIN casualties c ON c.rowid = value ->> 0
-ORDER BY series, definition, harm, mission, place, date_min, date_max, end_min, end_max, source, flags_json, victim_group, kind,
-    cause, personnel_type, nationality, 1, low IS NULL, best IS NULL, high IS NULL;
-UPDATE casualty_cells SET may_be_part = 1 WHERE (series, mission) IN (
-    SELECT o.series, c.component FROM missions m JOIN mission_components c ON c.mission = m.id
-    JOIN casualty_cells o ON o.mission = m.id WHERE m.category = 'aggregate');
-DELETE FROM casualty_years;
-INSERT INTO casualty_years SELECT * FROM casualty_year_sums
-ORDER BY series, definition, harm, mission, place, date_min, date_max, end_min, end_max, source, flags_json, victim_group, kind,
-    low IS NULL, best IS NULL, high IS NULL;
-DELETE FROM casualty_series;
-INSERT INTO casualty_series SELECT * FROM casualty_series_sums
-ORDER BY series, definition, harm, kind, low IS NULL, best IS NULL, high IS NULL;
-DELETE FROM casualty_mission_years;
-INSERT INTO casualty_mission_years SELECT * FROM casualty_mission_year_sums
-ORDER BY series, definition, harm, mission IS NULL, mission, year IS NULL, year;
-
 -- What full-text search finds. The index is one segment in the end, so that the same rows give the same bytes.
 DELETE FROM documents;
 INSERT INTO documents (document, kind, id, version, known_from, known_to, title, names, text)

@@ -13,3 +13,5 @@ extern const char schema_sql[];
 extern const char derive_states_sql[];
 /** db/derive.sql, embedded when the program is built. */
 extern const char derive_sql[];
+/** db/derive_sums.sql, embedded when the program is built. */
+extern const char derive_sums_sql[];

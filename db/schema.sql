@@ -659,26 +659,6 @@ CREATE VIEW casualty_series_sums AS
 SELECT series, kind, definition, harm,
     sum(low) AS low, sum(best) AS best, sum(high) AS high, sum(records) AS records, max(may_be_part) AS may_be_part
 FROM casualty_years GROUP BY series, kind, definition, harm, low IS NULL, best IS NULL, high IS NULL;
--- As db/stats.c adds up: a best or high that some row does not say leaves the sum's open. texts() is in db/sql_tally.h.
-CREATE VIEW casualty_mission_year_sums AS
-SELECT series, definition, harm, mission, year, low, best, high, records, unknown, status,
-    (SELECT json_group_array(json_object('id', id, 'name', name)) FROM (SELECT id, name FROM labels
-        WHERE kind = 'source' AND id IN (SELECT value FROM json_each(sources)) ORDER BY id)) AS sources,
-    (SELECT count(DISTINCT coalesce(origin, id)) FROM sources s WHERE id IN (SELECT value FROM json_each(g.sources))) AS independent,
-    (SELECT json_group_array(flag) FROM (SELECT DISTINCT f.value AS flag FROM json_each(flags) l, json_each(l.value) f
-        ORDER BY flag)) AS flags
-FROM (
-    SELECT series, definition, harm, mission,
-        CASE WHEN substr(date_min, 1, 4) = substr(end_max, 1, 4) THEN CAST(substr(date_min, 1, 4) AS INTEGER) END AS year,
-        sum(low) AS low, CASE WHEN count(best) = count(*) THEN sum(best) END AS best,
-        CASE WHEN count(high) = count(*) THEN sum(high) END AS high, sum(records) AS records,
-        sum(CASE WHEN coalesce(low, best, high) IS NULL THEN records ELSE 0 END) AS unknown,
-        CASE WHEN count(coalesce(low, best, high)) = 0 THEN 'not_reported'
-            WHEN count(best) = count(*) AND sum(best) = 0 AND coalesce(sum(high), 0) = 0 THEN 'zero' ELSE 'reported' END AS status,
-        texts(source) AS sources, texts(flags_json) AS flags
-    FROM casualty_years WHERE kind <> 'total' GROUP BY series, definition, harm, mission, 5
-) g;
-
 -- Where a fact belongs: its own place, those of its claims, and where its subject is. Known as those are.
 CREATE VIEW fact_places AS
 SELECT id AS fact, place, '0001-01-01' AS known_from, NULL AS known_to FROM facts WHERE place IS NOT NULL

@@ -1543,7 +1543,7 @@ static bool finish_file(struct import *import, struct error *err)
 
     for (size_t i = 0; i < TARGET_SQL__MAX; i++)
         reset(&import->sql[i]);
-    return run(import, derive_sql, err)
+    return run(import, derive_sql, err) && run(import, derive_sums_sql, err)
            && (is_bulk ? finish_bulk(import, err) : write_digest(import, err))
            && run(import, "COMMIT", err) && check_keys(import, is_bulk, err)
            && run(import, "PRAGMA analysis_limit = 1000; ANALYZE", err);

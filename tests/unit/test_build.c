@@ -526,11 +526,11 @@ static const struct {
       "cells 2019-06-30,cells 2020-01-01,sums 2019-06-30" },
     { "the_dataset_says_its_release_and_schema",
       "SELECT group_concat(key || ' ' || value) FROM dataset WHERE key <> 'digest'",
-      "release 2021-01-01,schema 3" },
+      "release 2021-01-01,schema 4" },
     { "the_file_is_marked_as_ours",
       "SELECT application_id || ' ' || user_version FROM pragma_application_id, "
       "pragma_user_version",
-      "1651272805 3" },
+      "1651272805 4" },
 };
 
 static void check_value(void **state)
