@@ -12,9 +12,8 @@ SELECT CASE WHEN kind = 'total' THEN c.id END AS total, CASE WHEN kind = 'total'
     CASE WHEN kind = 'total' THEN end_min ELSE substr(end_min, 1, 4) || '-01-01' END AS end_min,
     CASE WHEN kind = 'total' THEN end_max ELSE substr(end_max, 1, 4) || '-12-31' END AS end_max,
     value ->> 2, value ->> 3, value ->> 4, value ->> 1, kind = 'total'
-FROM json_each((SELECT alike(rowid, low, best, high, CASE WHEN kind = 'total' THEN rowid END, series, kind, definition, harm,
-    victim_group, mission, place, cause, personnel_type, nationality, source, flags_json,
-    substr(date_min, 1, 4), substr(date_max, 1, 4), substr(end_min, 1, 4), substr(end_max, 1, 4))
+FROM json_each((SELECT alike(rowid, low, best, high, date_min, date_max, end_min, end_max, CASE WHEN kind = 'total' THEN rowid END, series, kind, definition, harm,
+    victim_group, mission, place, cause, personnel_type, nationality, source, flags_json)
     FROM casualties WHERE known_to IS NULL)) CROSS JOIN casualties c ON c.rowid = value ->> 0
 ORDER BY series, definition, harm, mission, place, date_min, date_max, end_min, end_max, source, flags_json, victim_group, kind,
     cause, personnel_type, nationality, total, low IS NULL, best IS NULL, high IS NULL;

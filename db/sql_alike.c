@@ -1,5 +1,6 @@
 #include "db/sql_alike.h"
 
+#include <limits.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,8 +10,10 @@
 
 enum {
     ARG_NUMBERS = 1,       /* argument of the first number */
-    ARG_KEYS = 4,          /* argument of the first key */
     NUMBERS = 3,           /* low, best, high */
+    ARG_DAYS = 4,          /* argument of the first day */
+    ARG_KEYS = 8,          /* argument of the first key */
+    YEAR_LEN = 4,          /* bytes of the year of a day */
     SLOTS_FIRST = 1 << 10, /* slots of the hash table at first: a power of two */
     TEXT_MOST = 1 << 30,   /* bytes of all keys, or of the answer */
 };
@@ -51,8 +54,9 @@ static uint64_t hash_bytes(const char *bytes, size_t len)
     return ret ^ ret >> 32;
 }
 
-/* Nothing else can be written the same way: a type, the length of a text, and the value. */
-static void add_key(struct buffer *key, sqlite3_value *value)
+/* Nothing else can be written the same way: a type, the length of a text, and the value, of a text
+ * at most so many bytes. */
+static void add_key(struct buffer *key, sqlite3_value *value, int most)
 {
     int type = sqlite3_value_type(value);
     sqlite3_int64 integer;
@@ -66,6 +70,7 @@ static void add_key(struct buffer *key, sqlite3_value *value)
         const char *text = (const char *)sqlite3_value_text(value);
 
         len = sqlite3_value_bytes(value);
+        len = len < most ? len : most;
         buffer_add(key, (const char *)&len, sizeof(len));
         if (text != NULL)
             buffer_add(key, text, (size_t)len);
@@ -149,8 +154,8 @@ static void step(sqlite3_context *context, int n_args, sqlite3_value **args)
     buffer_clear(&alike->key);
     for (int i = 0; i < NUMBERS; i++)
         buffer_byte(&alike->key, sqlite3_value_type(args[ARG_NUMBERS + i]) != SQLITE_NULL);
-    for (int i = ARG_KEYS; i < n_args; i++)
-        add_key(&alike->key, args[i]);
+    for (int i = ARG_DAYS; i < n_args; i++)
+        add_key(&alike->key, args[i], i < ARG_KEYS ? YEAR_LEN : INT_MAX);
     cell = alike->key.broken ? NULL : find_cell(alike);
     if (cell == NULL) {
         sqlite3_result_error_nomem(context);
