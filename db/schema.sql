@@ -409,7 +409,7 @@ CREATE TABLE casualty_cells (
     may_be_part INTEGER NOT NULL -- 1: another row of the series may count its people as well: it is a stated sum, or of a
                                  -- mission for which an acronym stands that has rows there
 );
-CREATE INDEX casualty_cells_by_series ON casualty_cells (series, definition);
+CREATE INDEX casualty_cells_by_series ON casualty_cells (series);
 CREATE INDEX casualty_cells_by_mission ON casualty_cells (mission) WHERE mission IS NOT NULL;
 CREATE INDEX casualty_cells_by_place ON casualty_cells (place) WHERE place IS NOT NULL;
 CREATE INDEX casualty_cells_by_nationality ON casualty_cells (nationality) WHERE nationality IS NOT NULL;
@@ -420,7 +420,7 @@ CREATE TABLE casualty_years (
     date_min TEXT NOT NULL, date_max TEXT NOT NULL, end_min TEXT NOT NULL, end_max TEXT NOT NULL,
     low INTEGER, best INTEGER, high INTEGER, records INTEGER NOT NULL, may_be_part INTEGER NOT NULL
 );
-CREATE INDEX casualty_years_by_series ON casualty_years (series, definition);
+CREATE INDEX casualty_years_by_series ON casualty_years (series);
 CREATE INDEX casualty_years_by_mission ON casualty_years (mission) WHERE mission IS NOT NULL;
 CREATE INDEX casualty_years_by_place ON casualty_years (place) WHERE place IS NOT NULL;
 -- Derived: and of still fewer.
