@@ -115,12 +115,12 @@ enum { CELLS_FIELDS = 16 /* most fields that cells carry, and a NULL */ };
 
 /** A table of rows that are known now, added up where they are alike: it has the columns of .row by
  * their names for its fields, low, best and high as sums, how many rows they are of (records), and
- * whether one may be part of another (may_be_part). Made by db/derive.sql. */
+ * whether one may be part of another (may_be_part). Made by db/derive_sums.sql. */
 struct cells {
     const char *from; /* as in struct resource, with the same alias */
-    const char
-        *fields[CELLS_FIELDS]; /* names of the fields that the rows of a cell share; of a
-                                  date they share the years of all its days; ends with NULL */
+    /* Names of the fields that the rows of a cell share; of a date they share the years of all its
+     * days. Ends with NULL. */
+    const char *fields[CELLS_FIELDS];
     bool has_parts; /* a row that may be part of another by itself is a cell, with all that .part
                        compares: so .part can be asked of the cells */
     size_t n_keys;  /* of .groups: how many fields, the first ones, rows are grouped by; else 0 */

@@ -6,9 +6,9 @@
 #include "db/hash.h"
 
 enum {
-    ARGS_MOST = 2,     /* arguments of a question */
-    SLOTS = 256,       /* answers that are kept of one; the next on the same place takes it */
-    KEPT_MOST = 65536, /* bytes of what is kept of one answer: longer ones are asked for again */
+    ARGS_MOST = 2,    /* arguments of a question */
+    SLOTS = 256,      /* answers that are kept of one; the next on the same place takes it */
+    KEPT_MOST = 2048, /* bytes of what is kept of one answer: longer ones are asked for again */
 };
 
 /** The questions, as functions and as statements. */

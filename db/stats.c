@@ -485,8 +485,6 @@ static bool open_sql(struct conn *conn, const struct stats *stats,
         select_bind_text(*ret, name, choice->candidates[i].series);
         snprintf(name, sizeof(name), ":d%zu", i);
         select_bind_text(*ret, name, choice->candidates[i].definition);
-        snprintf(name, sizeof(name), ":n%zu", i);
-        select_bind_text(*ret, name, choice->candidates[i].definition_name);
     }
     for (size_t i = 0; i < stats->n_conditions; i++) {
         snprintf(name, sizeof(name), ":c%zu", i);
@@ -501,6 +499,7 @@ bool stats_open(struct conn *conn, const struct stats *stats, const struct stats
     defer(buffer_done) struct buffer sql = BUFFER_INIT(STATS_SQL);
     const struct cells *groups = ready_groups(stats, choice);
     size_t only = only_answer(choice);
+    char id[24] = "definition";
 
     if (groups != NULL) {
         add_ready_sums(&sql, stats, choice, groups);
@@ -514,12 +513,12 @@ bool stats_open(struct conn *conn, const struct stats *stats, const struct stats
     add_key_columns(&sql, stats);
     buffer_text(&sql, "low, best, high, records, unknown, status, series, definition, ");
     if (only < choice->n)
-        buffer_format(&sql, "CASE WHEN definition IS NOT NULL THEN :n%zu END", only);
-    else
-        buffer_text(&sql,
-                    "(SELECT name FROM labels WHERE kind = 'definition' AND id = definition)");
-    buffer_format(&sql, ", sources, independent, flags FROM %s x",
-                  stats->fill != STATS_LEAVE ? "filled" : "sums");
+        snprintf(id, sizeof(id), ":d%zu", only); /* looked up once */
+    buffer_format(&sql,
+                  "CASE WHEN definition IS NOT NULL THEN"
+                  " (SELECT name FROM labels WHERE kind = 'definition' AND id = %s) END,"
+                  " sources, independent, flags FROM %s x",
+                  id, stats->fill != STATS_LEAVE ? "filled" : "sums");
     add_conditions(&sql, stats);
     add_order(&sql, stats);
     return open_sql(conn, stats, choice, &sql, ret, err);
