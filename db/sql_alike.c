@@ -35,7 +35,8 @@ struct alike {
     size_t *slots; /* index of a cell and 1; 0: free */
     size_t n_slots;
     struct buffer keys; /* of all cells */
-    struct buffer key;  /* of the row under way */
+    char *key;          /* of the row under way: a million of them are written */
+    size_t key_len, key_size;
 };
 
 /* A word at a time: keys have a hundred bytes and more. */
@@ -54,29 +55,69 @@ static uint64_t hash_bytes(const char *bytes, size_t len)
     return ret ^ ret >> 32;
 }
 
-/* Nothing else can be written the same way: a type, the length of a text, and the value, of a text
- * at most so many bytes. */
-static void add_key(struct buffer *key, sqlite3_value *value, int most)
+/* Room for so many more bytes of the key of the row under way; NULL without memory. */
+static char *room_for(struct alike *alike, size_t len)
 {
-    int type = sqlite3_value_type(value);
-    sqlite3_int64 integer;
-    int len;
+    if (alike->key_size - alike->key_len < len) {
+        size_t size = 2 * (alike->key_size + len);
+        char *grown = realloc(alike->key, size);
 
-    buffer_byte(key, (char)type);
+        if (grown == NULL)
+            return NULL;
+        alike->key = grown;
+        alike->key_size = size;
+    }
+    return alike->key + alike->key_len;
+}
+
+/* Nothing else can be written the same way: a type, the length of a text, and the value, of a text
+ * at most so many bytes. False without memory. */
+static bool add_key(struct alike *alike, sqlite3_value *value, int most)
+{
+    int type = sqlite3_value_type(value), len = 0;
+    const void *bytes = NULL;
+    sqlite3_int64 integer;
+    char *at;
+
     if (type == SQLITE_INTEGER) {
         integer = sqlite3_value_int64(value);
-        buffer_add(key, (const char *)&integer, sizeof(integer));
+        bytes = &integer;
+        len = sizeof(integer);
     } else if (type != SQLITE_NULL) {
-        const char *text = (const char *)sqlite3_value_text(value);
-
+        bytes = sqlite3_value_text(value);
         len = sqlite3_value_bytes(value);
         len = len < most ? len : most;
-        buffer_add(key, (const char *)&len, sizeof(len));
-        if (text != NULL)
-            buffer_add(key, text, (size_t)len);
-        else
-            key->broken = true;
+        if (bytes == NULL)
+            return false;
     }
+    at = room_for(alike, 1 + sizeof(len) + (size_t)len);
+    if (at == NULL)
+        return false;
+    *at = (char)type;
+    memcpy(at + 1, &len, sizeof(len));
+    if (len > 0)
+        memcpy(at + 1 + sizeof(len), bytes, (size_t)len);
+    alike->key_len += 1 + sizeof(len) + (size_t)len;
+    return true;
+}
+
+/* The key of a row: which numbers it says, the years of its days, and its keys. */
+static bool write_key(struct alike *alike, int n_args, sqlite3_value **args)
+{
+    char *at;
+
+    alike->key_len = 0;
+    at = room_for(alike, NUMBERS);
+    if (at == NULL)
+        return false;
+    for (int i = 0; i < NUMBERS; i++)
+        at[i] = sqlite3_value_type(args[ARG_NUMBERS + i]) != SQLITE_NULL ? 'n' : '-';
+    alike->key_len = NUMBERS;
+    for (int i = ARG_DAYS; i < n_args; i++) {
+        if (!add_key(alike, args[i], i < ARG_KEYS ? YEAR_LEN : INT_MAX))
+            return false;
+    }
+    return true;
 }
 
 /* Puts the cells into twice as many slots. */
@@ -114,8 +155,8 @@ static struct cell *add_cell(struct alike *alike, size_t slot, uint64_t hash)
         alike->size = size;
     }
     cell = &alike->cells[alike->n];
-    *cell = (struct cell){ .hash = hash, .key = alike->keys.len, .len = alike->key.len };
-    if (!buffer_add(&alike->keys, alike->key.data, alike->key.len))
+    *cell = (struct cell){ .hash = hash, .key = alike->keys.len, .len = alike->key_len };
+    if (!buffer_add(&alike->keys, alike->key, alike->key_len))
         return NULL;
     alike->slots[slot] = ++alike->n;
     return cell;
@@ -124,7 +165,7 @@ static struct cell *add_cell(struct alike *alike, size_t slot, uint64_t hash)
 /* The cell of the key of the row under way; NULL without memory. */
 static struct cell *find_cell(struct alike *alike)
 {
-    uint64_t hash = hash_bytes(alike->key.data, alike->key.len);
+    uint64_t hash = hash_bytes(alike->key, alike->key_len);
     size_t at;
 
     /* A third of the slots stays free. */
@@ -134,8 +175,8 @@ static struct cell *find_cell(struct alike *alike)
          at = (at + 1) & (alike->n_slots - 1)) {
         struct cell *cell = &alike->cells[alike->slots[at] - 1];
 
-        if (cell->hash == hash && cell->len == alike->key.len
-            && memcmp(alike->keys.data + cell->key, alike->key.data, cell->len) == 0)
+        if (cell->hash == hash && cell->len == alike->key_len
+            && memcmp(alike->keys.data + cell->key, alike->key, cell->len) == 0)
             return cell;
     }
     return add_cell(alike, at, hash);
@@ -150,13 +191,8 @@ static void step(sqlite3_context *context, int n_args, sqlite3_value **args)
         sqlite3_result_error_nomem(context);
         return;
     }
-    alike->keys.limit = alike->key.limit = TEXT_MOST;
-    buffer_clear(&alike->key);
-    for (int i = 0; i < NUMBERS; i++)
-        buffer_byte(&alike->key, sqlite3_value_type(args[ARG_NUMBERS + i]) != SQLITE_NULL);
-    for (int i = ARG_DAYS; i < n_args; i++)
-        add_key(&alike->key, args[i], i < ARG_KEYS ? YEAR_LEN : INT_MAX);
-    cell = alike->key.broken ? NULL : find_cell(alike);
+    alike->keys.limit = TEXT_MOST;
+    cell = write_key(alike, n_args, args) ? find_cell(alike) : NULL;
     if (cell == NULL) {
         sqlite3_result_error_nomem(context);
         return;
@@ -198,7 +234,7 @@ static void finish(sqlite3_context *context)
         free(alike->cells);
         free(alike->slots);
         buffer_done(&alike->keys);
-        buffer_done(&alike->key);
+        free(alike->key);
     }
     if (buffer_byte(&json, ']'))
         sqlite3_result_text(context, json.data, (int)json.len, SQLITE_TRANSIENT);
