@@ -19,7 +19,9 @@
 #include "db/publish.h"
 #include "db/schema.h"
 #include "db/search.h"
+#include "db/sql_alike.h"
 #include "db/sql_fold.h"
+#include "db/sql_tally.h"
 #include "db/tables.h"
 #include "server/base/buffer.h"
 #include "server/base/cleanup.h"
@@ -1342,8 +1344,9 @@ static bool write_rows(struct build *build, sqlite3 *db, const char *file,
     /* All of it is in the file now, and what follows wants memory of its own. */
     drop_text(build);
     return run(db, derive_states_sql, file, err) && run(db, derive_sql, file, err)
-           && run(db, derive_groups_sql, file, err) && build_indexes(db, &indexes, file, err)
-           && write_digest(db, file, ret, err) && run(db, "COMMIT; ANALYZE", file, err);
+           && run(db, derive_sums_sql, file, err) && run(db, derive_groups_sql, file, err)
+           && build_indexes(db, &indexes, file, err) && write_digest(db, file, ret, err)
+           && run(db, "COMMIT; ANALYZE", file, err);
 }
 
 /* Fills the empty file at path; `file` is what it will be called. False as well when the schema
@@ -1371,7 +1374,8 @@ static bool write_file(struct build *build, const char *path, const char *file,
         PAGE_SIZE);
     if (pragmas.broken)
         return error_set(err, ERR_INTERNAL, NULL, "no memory for a statement");
-    if (!sql_fold_register(db) || !search_register(db))
+    if (!sql_alike_register(db) || !sql_fold_register(db) || !sql_tally_register(db)
+        || !search_register(db))
         return fail(db, file, err);
     if (!run(db, pragmas.data, file, err) || !write_rows(build, db, file, ret, err)
         || !pack(db, path, file, err))

@@ -12,6 +12,7 @@
 #include "db/finalize.h"
 #include "db/schema.h"
 #include "db/search.h"
+#include "db/sql_tally.h"
 #include "db/tables.h"
 #include "server/base/buffer.h"
 #include "server/base/cleanup.h"
@@ -66,6 +67,37 @@ struct invariant {
 #define DOCUMENT "kind, id, version, known_from, known_to, title, names, text"
 
 #define NUMBER_IS_SAID "coalesce(low, best, high) IS NOT NULL"
+
+/* The series of rows of a table of sums that are not among what is made anew, or are missing. */
+#define UNLIKE(table, made)                                                                        \
+    "WITH made AS MATERIALIZED (" made ")"                                                         \
+    " SELECT series FROM (SELECT * FROM made EXCEPT SELECT * FROM " table                          \
+    ") UNION SELECT series FROM (SELECT * FROM " table " EXCEPT SELECT * FROM made)"               \
+    " UNION SELECT series FROM (SELECT series, count(*) FROM made GROUP BY series"                 \
+    " EXCEPT SELECT series, count(*) FROM " table " GROUP BY series)"
+#define OTHER_SUMS(view) "its sums are not those of " view "; the same would be right."
+
+/* Groups by mission and year, from the finest cells: a list of ids or flags is what its rows say.
+ */
+#define MISSION_YEARS                                                                              \
+    "SELECT series, definition, harm, mission, year, low, best, high, records, unknown,"           \
+    " CASE WHEN records = unknown THEN 'not_reported'"                                             \
+    " WHEN best = 0 AND most = 0 THEN 'zero' ELSE 'reported' END,"                                 \
+    " (SELECT json_group_array(json_object('id', id, 'name', title)) FROM (SELECT s.id, s.title"   \
+    " FROM json_each(c.sources) l JOIN sources s ON s.id = l.value ORDER BY s.id)),"               \
+    " (SELECT count(DISTINCT coalesce(s.origin, s.id)) FROM json_each(c.sources) l"                \
+    " JOIN sources s ON s.id = l.value),"                                                          \
+    " (SELECT json_group_array(flag) FROM (SELECT DISTINCT f.value AS flag FROM"                   \
+    " json_each(c.flags) l, json_each(l.value) f ORDER BY flag))"                                  \
+    " FROM (SELECT series, definition, harm, mission,"                                             \
+    " CASE WHEN substr(date_min, 1, 4) = substr(end_max, 1, 4)"                                    \
+    " THEN CAST(substr(date_min, 1, 4) AS INTEGER) END AS year, sum(low) AS low,"                  \
+    " CASE WHEN max(best IS NULL) = 0 THEN sum(best) END AS best,"                                 \
+    " CASE WHEN max(high IS NULL) = 0 THEN sum(high) END AS high, total(high) AS most,"            \
+    " sum(records) AS records,"                                                                    \
+    " total(CASE WHEN coalesce(low, best, high) IS NULL THEN records END) AS unknown,"             \
+    " texts(source) AS sources, texts(flags_json) AS flags FROM casualty_cells"                    \
+    " WHERE kind <> 'total' GROUP BY series, definition, harm, mission, 5) c"
 
 static const struct invariant invariants[] = {
     /* Every number has its source and keeps its words and bounds. */
@@ -277,14 +309,26 @@ static const struct invariant invariants[] = {
       .text = "it is not the newest release; its id would be right." },
 };
 
-/* What follows from rows that are right. */
-static const struct invariant searched = {
-    .table = "documents",
-    .query = "SELECT kind || '-' || id FROM (SELECT " DOCUMENT " FROM documents EXCEPT SELECT"
-             " " DOCUMENT " FROM document_texts) UNION SELECT kind || '-' || id FROM (SELECT"
-             " " DOCUMENT " FROM document_texts EXCEPT SELECT " DOCUMENT " FROM documents)",
-    .text = "it is not what document_texts says that full-text search finds; the same would be "
-            "right."
+/* What follows from rows that are right, each after what it is made of. */
+static const struct invariant derived[] = {
+    { .table = "casualty_cells",
+      .query = UNLIKE("casualty_cells", "SELECT * FROM casualty_cell_sums"),
+      .text = OTHER_SUMS("casualty_cell_sums") },
+    { .table = "casualty_years",
+      .query = UNLIKE("casualty_years", "SELECT * FROM casualty_year_sums"),
+      .text = OTHER_SUMS("casualty_year_sums") },
+    { .table = "casualty_series",
+      .query = UNLIKE("casualty_series", "SELECT * FROM casualty_series_sums"),
+      .text = OTHER_SUMS("casualty_series_sums") },
+    { .table = "casualty_mission_years",
+      .query = UNLIKE("casualty_mission_years", MISSION_YEARS),
+      .text = OTHER_SUMS("casualty_cells by mission and year") },
+    { .table = "documents",
+      .query = "SELECT kind || '-' || id FROM (SELECT " DOCUMENT " FROM documents EXCEPT SELECT"
+               " " DOCUMENT " FROM document_texts) UNION SELECT kind || '-' || id FROM (SELECT"
+               " " DOCUMENT " FROM document_texts EXCEPT SELECT " DOCUMENT " FROM documents)",
+      .text = "it is not what document_texts says that full-text search finds; the same would be "
+              "right." },
 };
 
 static void close_database(sqlite3 **db)
@@ -385,7 +429,9 @@ static bool open_file(struct check *check, struct error *err)
     sqlite3_extended_result_codes(check->db, 1);
     sqlite3_db_config(check->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     sqlite3_db_config(check->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
-    return sqlite3_exec(check->db, "PRAGMA cell_size_check = ON", NULL, NULL, NULL) == SQLITE_OK
+    return (sql_tally_register(check->db)
+            && sqlite3_exec(check->db, "PRAGMA cell_size_check = ON", NULL, NULL, NULL)
+                   == SQLITE_OK)
            || fail(check, err);
 }
 
@@ -723,7 +769,13 @@ bool check_dataset(const char *file, FILE *faults, struct check_summary *ret, st
     }
     if (check.faults.n > 0)
         return refuse(&check, err);
-    if (!check_rule_everywhere(&check, &searched, err) || !check_index(&check, err))
+    for (size_t i = 0; i < sizeof(derived) / sizeof(derived[0]); i++) {
+        if (!check_rule_everywhere(&check, &derived[i], err))
+            return false;
+        if (check.faults.n > 0)
+            return refuse(&check, err);
+    }
+    if (!check_index(&check, err))
         return false;
     if (check.faults.n > 0)
         return refuse(&check, err);

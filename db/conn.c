@@ -14,6 +14,7 @@
 #include "db/search.h"
 #include "db/sql_fold.h"
 #include "db/sql_label.h"
+#include "db/sql_recall.h"
 #include "db/sql_tally.h"
 #include "server/base/buffer.h"
 #include "server/base/cleanup.h"
@@ -41,6 +42,7 @@ struct conn {
     const struct state *state; /* borrowed */
     struct slot slots[CONN_STATEMENTS];
     struct sql_labels *labels;
+    struct recall *recall;
     uint64_t tick;
     struct timespec deadline; /* on CLOCK_MONOTONIC; both 0: never */
 };
@@ -169,7 +171,7 @@ bool conn_open(const char *file, const struct state *state, struct conn **ret, s
         return false;
     }
     if (!sql_fold_register(conn->db) || !sql_tally_register(conn->db) || !search_register(conn->db)
-        || !sql_label_register(conn->db, &conn->labels)
+        || !sql_label_register(conn->db, &conn->labels) || !recall_register(conn->db, &conn->recall)
         || sqlite3_exec(conn->db, "PRAGMA query_only=1; PRAGMA temp_store=memory", NULL, NULL, NULL)
                != SQLITE_OK) {
         error_set(err, ERR_INTERNAL, NULL, "%s: %s", file, sqlite3_errmsg(conn->db));
@@ -197,6 +199,7 @@ void conn_close(struct conn *conn)
         free(conn->slots[i].key);
     }
     sql_label_free(conn->labels);
+    recall_free(conn->recall);
     sqlite3_close(conn->db);
     free(conn);
 }

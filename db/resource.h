@@ -111,6 +111,21 @@ struct child {
                                       catalogue */
 };
 
+enum { CELLS_FIELDS = 16 /* most fields that cells carry, and a NULL */ };
+
+/** A table of rows that are known now, added up where they are alike: it has the columns of .row by
+ * their names for its fields, low, best and high as sums, how many rows they are of (records), and
+ * whether one may be part of another (may_be_part). Made by db/derive_sums.sql. */
+struct cells {
+    const char *from; /* as in struct resource, with the same alias */
+    /* Names of the fields that the rows of a cell share; of a date they share the years of all its
+     * days. Ends with NULL. */
+    const char *fields[CELLS_FIELDS];
+    bool has_parts; /* a row that may be part of another by itself is a cell, with all that .part
+                       compares: so .part can be asked of the cells */
+    size_t n_keys;  /* of .groups: how many fields, the first ones, rows are grouped by; else 0 */
+};
+
 /**
  * How rows of a resource are added up without counting anything twice. Its fields `series`,
  * `definition` and `source` say which rows go together; the tables series, series_overlaps,
@@ -122,7 +137,12 @@ struct sums {
                          what another one of its series counts already; NULL: never */
     const char *beside; /* query of the things in @ids that are counted together with others, each
                            with the id of what counts them; NULL: none are */
-    const char *beside_field; /* the field whose values are @ids */
+    const char *beside_field;   /* the field whose values are @ids */
+    const struct cells *cells;  /* the coarsest first, ends with an all-zero row; NULL: none */
+    const struct cells *groups; /* each row is a whole group of one series and definition, as
+                                   db/stats.c would add it up, with unknown, status, sources,
+                                   independent and flags, and of a date that is a key the column
+                                   year. Ends with an all-zero row; NULL: none */
 };
 
 /**

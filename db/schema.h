@@ -19,6 +19,8 @@ extern const char schema_sql[];
 extern const char derive_states_sql[];
 /** db/derive.sql, embedded when the program is built. */
 extern const char derive_sql[];
+/** db/derive_sums.sql, embedded when the program is built. */
+extern const char derive_sums_sql[];
 /** db/derive_groups.sql, embedded when the program is built. */
 extern const char derive_groups_sql[];
 

@@ -411,6 +411,55 @@ CREATE TABLE casualty_groups (
     series TEXT NOT NULL, kind TEXT NOT NULL, victim_group TEXT NOT NULL, personnel_type TEXT, cause TEXT, harm TEXT NOT NULL,
     definition TEXT NOT NULL, source TEXT NOT NULL, known_from TEXT NOT NULL
 );
+-- Derived: the casualties that are known now, added up where they are alike: what most sums are made of, and counts. Each
+-- row of a series is in one cell. The columns are named as in casualties, and hold what all rows of the cell share; where
+-- their dates differ, it is the first and the last day of the year in which all of them lie. So whatever asks for no more
+-- than the columns, and of dates for no more than years, is told by the cells as by the rows. Rows that say a number are never in one
+-- cell with rows that do not say it: a sum is NULL where no row says the number, and else every row does.
+CREATE TABLE casualty_cells (
+    id TEXT, known_from TEXT,    -- of a stated sum, which is a cell by itself; NULL: of other rows
+    series TEXT NOT NULL, kind TEXT NOT NULL, definition TEXT NOT NULL, harm TEXT NOT NULL, victim_group TEXT NOT NULL,
+    mission TEXT, place TEXT, cause TEXT, personnel_type TEXT, nationality TEXT,
+    source TEXT NOT NULL, flags_json TEXT NOT NULL,
+    date_min TEXT NOT NULL, date_max TEXT NOT NULL, end_min TEXT NOT NULL, end_max TEXT NOT NULL, -- of a stated sum its own days
+    low INTEGER, best INTEGER, high INTEGER, -- sums
+    records INTEGER NOT NULL,    -- rows
+    may_be_part INTEGER NOT NULL -- 1: another row of the series may count its people as well: it is a stated sum, or of a
+                                 -- mission for which an acronym stands that has rows there
+);
+CREATE INDEX casualty_cells_by_series ON casualty_cells (series);
+CREATE INDEX casualty_cells_by_mission ON casualty_cells (mission) WHERE mission IS NOT NULL;
+CREATE INDEX casualty_cells_by_place ON casualty_cells (place) WHERE place IS NOT NULL;
+CREATE INDEX casualty_cells_by_nationality ON casualty_cells (nationality) WHERE nationality IS NOT NULL;
+-- Derived: cells of fewer columns, added up again.
+CREATE TABLE casualty_years (
+    series TEXT NOT NULL, kind TEXT NOT NULL, definition TEXT NOT NULL, harm TEXT NOT NULL, victim_group TEXT NOT NULL,
+    mission TEXT, place TEXT, source TEXT NOT NULL, flags_json TEXT NOT NULL,
+    date_min TEXT NOT NULL, date_max TEXT NOT NULL, end_min TEXT NOT NULL, end_max TEXT NOT NULL,
+    low INTEGER, best INTEGER, high INTEGER, records INTEGER NOT NULL, may_be_part INTEGER NOT NULL
+);
+CREATE INDEX casualty_years_by_series ON casualty_years (series);
+CREATE INDEX casualty_years_by_mission ON casualty_years (mission) WHERE mission IS NOT NULL;
+CREATE INDEX casualty_years_by_place ON casualty_years (place) WHERE place IS NOT NULL;
+-- Derived: and of still fewer.
+CREATE TABLE casualty_series (
+    series TEXT NOT NULL, kind TEXT NOT NULL, definition TEXT NOT NULL, harm TEXT NOT NULL,
+    low INTEGER, best INTEGER, high INTEGER, records INTEGER NOT NULL, may_be_part INTEGER NOT NULL
+);
+-- Derived: the groups that are asked for most, each as an answer tells it: of one series and definition, by mission and
+-- year. Stated sums are not among them.
+CREATE TABLE casualty_mission_years (
+    series TEXT NOT NULL, definition TEXT NOT NULL, harm TEXT NOT NULL,
+    mission TEXT, year INTEGER,  -- NULL: not said; no one year holds all days of the rows
+    low INTEGER, best INTEGER, high INTEGER, records INTEGER NOT NULL, unknown INTEGER NOT NULL,
+    status TEXT NOT NULL,        -- code list sum_status
+    sources TEXT NOT NULL,       -- ready to send, as flags
+    independent INTEGER NOT NULL, -- sources that do not repeat one another
+    flags TEXT NOT NULL
+);
+-- In the order in which groups are told.
+CREATE INDEX casualty_mission_years_by_series ON casualty_mission_years
+    (series, definition, harm, mission IS NULL, mission, year IS NULL, year);
 
 -- A dated, typed, signed edge between two actors.
 CREATE TABLE relationships (
@@ -599,6 +648,35 @@ FROM (
     )
 );
 
+-- What each table of sums over casualties must hold. The cells are made by alike() of db/sql_alike.h, which is five times as
+-- fast; `bluehelm check` compares.
+CREATE VIEW casualty_cell_sums AS
+SELECT id, known_from, series, kind, definition, harm, victim_group, mission, place, cause, personnel_type, nationality, source,
+    flags_json, date_min, date_max, end_min, end_max, sum(low) AS low, sum(best) AS best, sum(high) AS high, count(*) AS records,
+    kind = 'total' OR coalesce((series, mission) IN (SELECT o.series, c.component FROM missions m
+        JOIN mission_components c ON c.mission = m.id JOIN casualties o ON o.mission = m.id
+        WHERE m.category = 'aggregate' AND o.known_to IS NULL), 0) AS may_be_part
+FROM (
+    SELECT CASE WHEN kind = 'total' THEN id END AS id, CASE WHEN kind = 'total' THEN known_from END AS known_from,
+        series, kind, definition, harm, victim_group, mission, place, cause, personnel_type, nationality, source, flags_json,
+        CASE WHEN kind = 'total' THEN date_min ELSE substr(date_min, 1, 4) || '-01-01' END AS date_min,
+        CASE WHEN kind = 'total' THEN date_max ELSE substr(date_max, 1, 4) || '-12-31' END AS date_max,
+        CASE WHEN kind = 'total' THEN end_min ELSE substr(end_min, 1, 4) || '-01-01' END AS end_min,
+        CASE WHEN kind = 'total' THEN end_max ELSE substr(end_max, 1, 4) || '-12-31' END AS end_max,
+        low, best, high
+    FROM casualties WHERE known_to IS NULL
+) GROUP BY id, series, kind, definition, harm, victim_group, mission, place, cause, personnel_type, nationality, source, flags_json,
+    date_min, date_max, end_min, end_max, low IS NULL, best IS NULL, high IS NULL;
+CREATE VIEW casualty_year_sums AS
+SELECT series, kind, definition, harm, victim_group, mission, place, source, flags_json, date_min, date_max, end_min, end_max,
+    sum(low) AS low, sum(best) AS best, sum(high) AS high, sum(records) AS records, max(may_be_part) AS may_be_part
+FROM casualty_cells
+GROUP BY series, kind, definition, harm, victim_group, mission, place, source, flags_json, date_min, date_max, end_min, end_max,
+    low IS NULL, best IS NULL, high IS NULL;
+CREATE VIEW casualty_series_sums AS
+SELECT series, kind, definition, harm,
+    sum(low) AS low, sum(best) AS best, sum(high) AS high, sum(records) AS records, max(may_be_part) AS may_be_part
+FROM casualty_years GROUP BY series, kind, definition, harm, low IS NULL, best IS NULL, high IS NULL;
 -- Where a fact belongs: its own place, those of its claims, and where its subject is. Known as those are.
 CREATE VIEW fact_places AS
 SELECT id AS fact, place, '0001-01-01' AS known_from, NULL AS known_to FROM facts WHERE place IS NOT NULL

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "db/cells.h"
 #include "db/changes.h"
 #include "db/conn.h"
 #include "db/way.h"
@@ -801,14 +802,19 @@ static void add_found(struct buffer *sql, const struct query *query, const struc
 }
 
 /* FROM and WHERE of the rows, by a way. */
-static void add_rows(struct buffer *sql, const struct query *query, const struct way *way)
+static void add_rows(struct buffer *sql, const struct query *query, const struct way *way,
+                     const struct cells *cells)
 {
     const struct resource *resource = query->resource;
     char rowid[64];
 
-    add_from(sql, resource);
+    if (cells != NULL)
+        buffer_format(sql, " FROM %s", cells->from);
+    else
+        add_from(sql, resource);
     buffer_format(sql, " WHERE %s", resource->where != NULL ? resource->where : "1");
-    add_known(sql, query);
+    if (cells == NULL) /* they are of what is known now */
+        add_known(sql, query);
     if (query->has_world)
         add_world(sql, query, way->kind == WAY_PLAIN ? "" : "+");
     /* A walk by the first day ends there, or begins there, unless it begins behind a row. */
@@ -836,9 +842,14 @@ static void add_rows(struct buffer *sql, const struct query *query, const struct
         buffer_format(sql, " AND %s = :key", resource->key);
 }
 
+void select_cells(struct buffer *sql, const struct query *query, const struct cells *cells)
+{
+    add_rows(sql, query, &(struct way){ .kind = WAY_PLAIN }, cells);
+}
+
 void select_rows(struct buffer *sql, const struct query *query)
 {
-    add_rows(sql, query, &(struct way){ .kind = WAY_PLAIN });
+    select_cells(sql, query, NULL);
 }
 
 /* Months, counted on, of a day. */
@@ -961,7 +972,7 @@ static void add_of_group(struct buffer *sql, const struct query *query, const st
     bool descending = is_id_descending(query);
 
     buffer_format(sql, "SELECT %srowid", ways->row);
-    add_rows(sql, query, way);
+    add_rows(sql, query, way, NULL);
     buffer_format(sql, " AND %s%s = g.id", ways->row, ways->group);
     if (way_sorts_groups(query)) {
         buffer_format(sql, " AND +%s IS g.value", query->sorts[0].field->sql);
@@ -1019,7 +1030,7 @@ static void add_part_rows(struct buffer *sql, const struct query *query, const s
     const char *sign = query->sorts[0].descending ? "<" : ">";
 
     buffer_format(sql, "SELECT * FROM (SELECT %srowid", query->resource->ways->row);
-    add_rows(sql, query, way);
+    add_rows(sql, query, way, NULL);
     if (part != PART_NULL)
         add_has_value(sql, query);
     buffer_text(sql, " AND ");
@@ -1080,7 +1091,7 @@ static void add_rest(struct buffer *sql, const struct query *query, const struct
         add_page(sql, query, "");
         return;
     }
-    add_rows(sql, query, way);
+    add_rows(sql, query, way, NULL);
     if (query->keyset.is_set)
         add_keyset(sql, query, way->kind == WAY_SEARCH ? "+" : "");
     if (query->is_history)
@@ -1323,10 +1334,11 @@ bool select_count(struct conn *conn, const struct query *query, int64_t *ret, st
 {
     defer(buffer_done) struct buffer sql = BUFFER_INIT(SELECT_SQL);
     defer(stmt_return) sqlite3_stmt *stmt = NULL;
+    const struct cells *cells = cells_for(query, NULL, 0, false);
     bool is_row;
 
-    buffer_text(&sql, "SELECT count(*)");
-    select_rows(&sql, query);
+    buffer_text(&sql, cells != NULL ? "SELECT coalesce(sum(records), 0)" : "SELECT count(*)");
+    select_cells(&sql, query, cells);
     if (!open_sql(conn, query, &sql, &stmt, err) || !stmt_step(stmt, &is_row, err))
         return false;
     *ret = sqlite3_column_int64(stmt, 0);

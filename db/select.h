@@ -116,6 +116,9 @@ void select_lead(struct buffer *sql, const struct query *query, const struct way
 /** Writes FROM and WHERE of the query's rows, all pages together. */
 void select_rows(struct buffer *sql, const struct query *query);
 
+/** The same of the cells that stand for them (db/cells.h); NULL: of the rows. */
+void select_cells(struct buffer *sql, const struct query *query, const struct cells *cells);
+
 /** Writes the condition under which a row that possibly meets the query's conditions on time meets
  * them certainly; false when there are none, and nothing is written. */
 bool select_certain(struct buffer *sql, const struct query *query);

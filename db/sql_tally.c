@@ -14,6 +14,7 @@ struct pair {
     char *a, *b;
     sqlite3_int64 n;
     double sum;
+    bool is_marked;
 };
 
 /** What SQLite keeps between rows; zeroed at first. */
@@ -74,9 +75,10 @@ static void step(sqlite3_context *context, int n_args, sqlite3_value **args)
         sqlite3_result_error_nomem(context);
         return;
     }
-    pair->n++;
-    if (sqlite3_value_type(args[2]) != SQLITE_NULL)
-        pair->sum += sqlite3_value_double(args[2]);
+    pair->n += sqlite3_value_int64(args[2]);
+    pair->is_marked = pair->is_marked || sqlite3_value_int(args[3]) != 0;
+    if (sqlite3_value_type(args[4]) != SQLITE_NULL)
+        pair->sum += sqlite3_value_double(args[4]);
 }
 
 static void finish(sqlite3_context *context)
@@ -88,8 +90,8 @@ static void finish(sqlite3_context *context)
     for (size_t i = 0; tally != NULL && i < tally->n; i++) {
         struct pair *pair = &tally->pairs[i];
 
-        buffer_format(&json, "%s[\"%s\",\"%s\",%lld,%.17g]", i > 0 ? "," : "", pair->a, pair->b,
-                      (long long)pair->n, pair->sum);
+        buffer_format(&json, "%s[\"%s\",\"%s\",%lld,%.17g,%d]", i > 0 ? "," : "", pair->a, pair->b,
+                      (long long)pair->n, pair->sum, pair->is_marked);
         free(pair->a);
         free(pair->b);
     }
@@ -173,7 +175,7 @@ static void finish_texts(sqlite3_context *context)
 
 bool sql_tally_register(sqlite3 *db)
 {
-    return sqlite3_create_function(db, "tally", 3,
+    return sqlite3_create_function(db, "tally", 5,
                                    SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS, NULL,
                                    NULL, step, finish)
                == SQLITE_OK

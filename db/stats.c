@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "db/cells.h"
 #include "db/conn.h"
 #include "server/base/buffer.h"
 #include "server/base/cleanup.h"
@@ -102,10 +103,10 @@ static void add_key(struct buffer *sql, const struct stats *stats, const struct 
     buffer_text(sql, " END");
 }
 
-/* FROM and WHERE of the rows that have the measure at all. */
-static void add_rows(struct buffer *sql, const struct stats *stats)
+/* FROM and WHERE of the rows that have the measure at all, or of the cells that stand for them. */
+static void add_rows(struct buffer *sql, const struct stats *stats, const struct cells *cells)
 {
-    select_rows(sql, stats->query);
+    select_cells(sql, stats->query, cells);
     if (stats->measure->only != NULL)
         buffer_format(sql, " AND %s", stats->measure->only);
     /* A state of a data set says all rows that held in it, whichever state first said them. */
@@ -117,14 +118,54 @@ static void add_rows(struct buffer *sql, const struct stats *stats)
                       field_of(stats, "source")->sql, field_of(stats, "series")->sql);
 }
 
-/* `picked`: every row that answers, with its keys g0, g1, ... and whether it certainly does. */
-static void add_picked(struct buffer *sql, const struct stats *stats,
-                       const struct stats_choice *choice)
+/* The one series that answers; choice->n: several do, or none. */
+static size_t only_answer(const struct stats_choice *choice)
 {
+    size_t only = choice->n, n = 0;
+
+    for (size_t i = 0; i < choice->n; i++) {
+        if (choice->candidates[i].verdict == STATS_ANSWERS) {
+            only = i;
+            n++;
+        }
+    }
+    return n == 1 ? only : choice->n;
+}
+
+/* FROM and WHERE of the rows that answer, or of the cells that stand for them. */
+static void add_answering(struct buffer *sql, const struct stats *stats,
+                          const struct stats_choice *choice, const struct cells *cells)
+{
+    /* Rows without an index: most may be of one series, and then the table is read faster. */
+    const char *plain = cells != NULL ? "" : "+";
+    size_t only = only_answer(choice);
     bool is_first = true;
 
-    buffer_format(sql, "WITH RECURSIVE picked AS NOT MATERIALIZED (SELECT %s*",
-                  stats->query->resource->sums->row);
+    add_rows(sql, stats, cells);
+    if (only < choice->n) {
+        buffer_format(sql, " AND %s%s = :s%zu AND %s%s = :d%zu", plain,
+                      field_of(stats, "series")->sql, only, plain,
+                      field_of(stats, "definition")->sql, only);
+        return;
+    }
+    buffer_format(sql, " AND (%s%s, %s%s) IN (VALUES ", plain, field_of(stats, "series")->sql,
+                  plain, field_of(stats, "definition")->sql);
+    for (size_t i = 0; i < choice->n; i++) {
+        if (choice->candidates[i].verdict != STATS_ANSWERS)
+            continue;
+        buffer_format(sql, "%s(:s%zu, :d%zu)", is_first ? "" : ", ", i, i);
+        is_first = false;
+    }
+    buffer_format(sql, "%s)", is_first ? "(NULL, NULL)" : "");
+}
+
+/* `picked`: every row that answers, with its keys g0, g1, ... and whether it certainly does; a cell
+ * tells of how many rows it is (records), and a row is of one. */
+static void add_picked(struct buffer *sql, const struct stats *stats,
+                       const struct stats_choice *choice, const struct cells *cells)
+{
+    buffer_format(sql, "WITH RECURSIVE picked AS NOT MATERIALIZED (SELECT %s*%s",
+                  stats->query->resource->sums->row, cells != NULL ? "" : ", 1 AS records");
     for (size_t i = 0; i < stats->n_groups; i++) {
         buffer_text(sql, ", ");
         add_key(sql, stats, &stats->groups[i]);
@@ -134,31 +175,96 @@ static void add_picked(struct buffer *sql, const struct stats *stats,
     if (!select_certain(sql, stats->query))
         buffer_byte(sql, '1');
     buffer_text(sql, " AS is_certain");
-    add_rows(sql, stats);
-    /* Without an index: most rows may be of one series, and then the table is read faster. */
-    buffer_format(sql, " AND (+%s, +%s) IN (VALUES ", field_of(stats, "series")->sql,
-                  field_of(stats, "definition")->sql);
-    for (size_t i = 0; i < choice->n; i++) {
-        if (choice->candidates[i].verdict != STATS_ANSWERS)
-            continue;
-        buffer_format(sql, "%s(:s%zu, :d%zu)", is_first ? "" : ", ", i, i);
-        is_first = false;
+    add_answering(sql, stats, choice, cells);
+    buffer_byte(sql, ')');
+}
+
+/* Whether some row of a series that answers may be part of another one. */
+static bool may_have_parts(const struct stats *stats, const struct stats_choice *choice)
+{
+    for (size_t i = 0; i < choice->n && stats->query->resource->sums->part != NULL; i++) {
+        if (choice->candidates[i].verdict == STATS_ANSWERS && choice->candidates[i].may_have_parts)
+            return true;
     }
-    buffer_format(sql, "%s))", is_first ? "(NULL, NULL)" : "");
+    return false;
 }
 
 /* FROM picked p, without what another row counts already. */
-static void add_from_picked(struct buffer *sql, const struct stats *stats)
+static void add_from_picked(struct buffer *sql, const struct stats *stats,
+                            const struct stats_choice *choice)
 {
     buffer_text(sql, " FROM picked p");
-    if (stats->query->resource->sums->part != NULL)
+    if (may_have_parts(stats, choice))
         buffer_format(sql, " WHERE NOT (%s)", stats->query->resource->sums->part);
+}
+
+/* The fields of the group keys; false: buckets are finer than years. */
+static bool take_keys(const struct stats *stats, const struct field *ret[STATS_GROUPS])
+{
+    for (size_t i = 0; i < stats->n_groups; i++) {
+        if (stats->groups[i].bucket > STATS_YEAR)
+            return false;
+        ret[i] = stats->groups[i].field;
+    }
+    return true;
+}
+
+/* The cells that can be grouped as asked and tell all that is told of a group; NULL: the rows must
+ * be. */
+static const struct cells *cells_of_groups(const struct stats *stats,
+                                           const struct stats_choice *choice)
+{
+    static const char *const told[] = { "series", "definition", "source", "flags" };
+    enum { TOLD = sizeof(told) / sizeof(*told) };
+    const struct field *fields[STATS_GROUPS + TOLD];
+
+    if (!take_keys(stats, fields))
+        return NULL;
+    for (size_t i = 0; i < TOLD; i++)
+        fields[stats->n_groups + i] = field_of(stats, told[i]);
+    return cells_for(stats->query, fields, stats->n_groups + TOLD, may_have_parts(stats, choice));
+}
+
+static bool asks_for_time(const struct query *query)
+{
+    for (size_t i = 0; i < query->n_terms; i++) {
+        if (query->terms[i].field->type == FIELD_DATE)
+            return true;
+    }
+    return query->has_world;
+}
+
+/* The table that has the groups ready; NULL: they are to be added up. It knows of no row that
+ * counts only possibly, or not at all. */
+static const struct cells *ready_groups(const struct stats *stats,
+                                        const struct stats_choice *choice)
+{
+    const struct field *fields[STATS_GROUPS];
+
+    if (only_answer(choice) == choice->n || may_have_parts(stats, choice)
+        || stats->rule == STATS_SOURCE || asks_for_time(stats->query) || !take_keys(stats, fields))
+        return NULL;
+    return cells_groups_for(stats->query, fields, stats->n_groups);
 }
 
 static void add_keys(struct buffer *sql, const struct stats *stats, const char *alias)
 {
     for (size_t i = 0; i < stats->n_groups; i++)
         buffer_format(sql, "%s%sg%zu", i > 0 ? ", " : "", alias, i);
+}
+
+/* The series and the definition of a group. */
+static void add_series(struct buffer *sql, const struct stats_choice *choice)
+{
+    size_t only = only_answer(choice);
+
+    if (only < choice->n)
+        buffer_format(sql, "named('series', json_array(:s%zu)) AS series, :d%zu AS definition",
+                      only, only);
+    else
+        buffer_text(sql, "named('series', texts(series)) AS series,"
+                         " CASE WHEN min(definition) = max(definition) THEN max(definition) END"
+                         " AS definition");
 }
 
 /*
@@ -168,7 +274,8 @@ static void add_keys(struct buffer *sql, const struct stats *stats, const char *
  * has no best. A low that is not said is 0 as well where another row says one, since nobody counts
  * less than nobody; a high or best that is not said leaves the sum's open.
  */
-static void add_sums(struct buffer *sql, const struct stats *stats)
+static void add_sums(struct buffer *sql, const struct stats *stats,
+                     const struct stats_choice *choice)
 {
     buffer_text(sql, ", sums AS (SELECT ");
     add_keys(sql, stats, "");
@@ -177,21 +284,40 @@ static void add_sums(struct buffer *sql, const struct stats *stats)
         "%ssum(CASE WHEN is_certain THEN low WHEN low IS NOT NULL THEN 0 END) AS low,"
         " CASE WHEN count(CASE WHEN is_certain THEN best END) = count(*) THEN sum(best) END AS "
         "best,"
-        " CASE WHEN count(high) = count(*) THEN sum(high) END AS high, count(*) AS records,"
-        " sum(low IS NULL AND best IS NULL AND high IS NULL) AS unknown,"
+        " CASE WHEN count(high) = count(*) THEN sum(high) END AS high, sum(records) AS records,"
+        " sum(CASE WHEN coalesce(low, best, high) IS NULL THEN records ELSE 0 END) AS unknown,"
         " CASE WHEN count(coalesce(low, best, high)) = 0 THEN 'not_reported'"
         " WHEN count(CASE WHEN is_certain THEN best END) = count(*) AND sum(best) = 0"
         " AND coalesce(sum(high), 0) = 0 THEN 'zero' ELSE 'reported' END AS status,"
-        " texts(series) AS series, CASE WHEN min(definition) = max(definition) THEN max(definition)"
-        " END AS definition, texts(source) AS sources, texts(flags_json) AS flags",
+        " named('source', texts(source)) AS sources, independent(texts(source)) AS independent,"
+        " merged(texts(flags_json)) AS flags, ",
         stats->n_groups > 0 ? ", " : "");
-    add_from_picked(sql, stats);
+    add_series(sql, choice);
+    add_from_picked(sql, stats, choice);
     if (stats->n_groups > 0) {
         buffer_text(sql, " GROUP BY ");
         add_keys(sql, stats, "");
     } else {
         buffer_text(sql, " HAVING count(*) > 0");
     }
+    buffer_byte(sql, ')');
+}
+
+/* The same, of groups that are ready. */
+static void add_ready_sums(struct buffer *sql, const struct stats *stats,
+                           const struct stats_choice *choice, const struct cells *groups)
+{
+    buffer_text(sql, "WITH RECURSIVE sums AS (SELECT ");
+    for (size_t i = 0; i < stats->n_groups; i++) {
+        if (stats->groups[i].bucket == STATS_VALUE)
+            add_key(sql, stats, &stats->groups[i]);
+        else
+            buffer_text(sql, bucket_names[stats->groups[i].bucket]);
+        buffer_format(sql, " AS g%zu, ", i);
+    }
+    buffer_text(sql, "low, best, high, records, unknown, status, sources, independent, flags, ");
+    add_series(sql, choice);
+    add_answering(sql, stats, choice, groups);
     buffer_byte(sql, ')');
 }
 
@@ -249,11 +375,11 @@ static void add_filled(struct buffer *sql, const struct stats *stats)
         else
             buffer_format(sql, "o.g%zu, ", i);
     }
-    buffer_format(
-        sql,
-        "%s, %s, %s, 0, 0, 'not_reported', '[]', NULL, '[]', '[]' FROM others o CROSS JOIN buckets"
-        " WHERE NOT EXISTS (SELECT 1 FROM sums WHERE g%zu = bucket",
-        number, number, number, key);
+    buffer_format(sql,
+                  "%s, %s, %s, 0, 0, 'not_reported', '[]', 0, '[]', '[]', NULL FROM others o CROSS "
+                  "JOIN buckets"
+                  " WHERE NOT EXISTS (SELECT 1 FROM sums WHERE g%zu = bucket",
+                  number, number, number, key);
     for (size_t i = 0; i < stats->n_groups; i++) {
         if (i != key)
             buffer_format(sql, " AND sums.g%zu IS o.g%zu", i, i);
@@ -330,11 +456,6 @@ static void add_key_columns(struct buffer *sql, const struct stats *stats)
     }
 }
 
-#define NAMED_LIST(kind, ids)                                                                      \
-    "(SELECT json_group_array(json_object('id', id, 'name', name)) FROM (SELECT id, name FROM "    \
-    "labels"                                                                                       \
-    " WHERE kind = '" kind "' AND id IN (SELECT value FROM json_each(" ids ")) ORDER BY id))"
-
 /* ---- binding and opening ---- */
 
 static void bind_integer(sqlite3_stmt *stmt, const char *name, int64_t value)
@@ -369,8 +490,6 @@ static bool open_sql(struct conn *conn, const struct stats *stats,
         snprintf(name, sizeof(name), ":c%zu", i);
         bind_integer(*ret, name, stats->conditions[i].value);
     }
-    bind_integer(*ret, ":stats_limit", (int64_t)stats->limit + 1);
-    bind_integer(*ret, ":stats_offset", stats->offset);
     return true;
 }
 
@@ -378,33 +497,30 @@ bool stats_open(struct conn *conn, const struct stats *stats, const struct stats
                 sqlite3_stmt **ret, struct error *err)
 {
     defer(buffer_done) struct buffer sql = BUFFER_INIT(STATS_SQL);
+    const struct cells *groups = ready_groups(stats, choice);
+    size_t only = only_answer(choice);
+    char id[24] = "definition";
 
-    add_picked(&sql, stats, choice);
-    add_sums(&sql, stats);
+    if (groups != NULL) {
+        add_ready_sums(&sql, stats, choice, groups);
+    } else {
+        add_picked(&sql, stats, choice, cells_of_groups(stats, choice));
+        add_sums(&sql, stats, choice);
+    }
     if (stats->fill != STATS_LEAVE)
         add_filled(&sql, stats);
     buffer_text(&sql, " SELECT ");
     add_key_columns(&sql, stats);
-    buffer_format(
-        &sql,
-        "low, best, high, records, unknown, status, " NAMED_LIST(
-            "series",
-            "x.series") ", definition, (SELECT name FROM labels WHERE kind = 'definition' AND id = "
-                        "definition), " NAMED_LIST("source",
-                                                   "x.sources") ", (SELECT count(DISTINCT "
-                                                                "coalesce(origin, id)) FROM "
-                                                                "sources WHERE id IN (SELECT value "
-                                                                "FROM json_each(x.sources)))"
-                                                                ", (SELECT json_group_array(flag) "
-                                                                "FROM (SELECT DISTINCT f.value AS "
-                                                                "flag FROM json_each(x.flags) l,"
-                                                                " json_each(l.value) f ORDER BY "
-                                                                "flag)), count(*) OVER () FROM %s "
-                                                                "x",
-        stats->fill != STATS_LEAVE ? "filled" : "sums");
+    buffer_text(&sql, "low, best, high, records, unknown, status, series, definition, ");
+    if (only < choice->n)
+        snprintf(id, sizeof(id), ":d%zu", only); /* looked up once */
+    buffer_format(&sql,
+                  "CASE WHEN definition IS NOT NULL THEN"
+                  " (SELECT name FROM labels WHERE kind = 'definition' AND id = %s) END,"
+                  " sources, independent, flags FROM %s x",
+                  id, stats->fill != STATS_LEAVE ? "filled" : "sums");
     add_conditions(&sql, stats);
     add_order(&sql, stats);
-    buffer_text(&sql, " LIMIT :stats_limit OFFSET :stats_offset");
     return open_sql(conn, stats, choice, &sql, ret, err);
 }
 
@@ -413,7 +529,7 @@ bool stats_open_rows(struct conn *conn, const struct stats *stats,
 {
     defer(buffer_done) struct buffer sql = BUFFER_INIT(STATS_SQL);
 
-    add_picked(&sql, stats, choice);
+    add_picked(&sql, stats, choice, NULL);
     buffer_text(&sql, " SELECT ");
     add_keys(&sql, stats, "p.");
     buffer_format(
@@ -421,25 +537,47 @@ bool stats_open_rows(struct conn *conn, const struct stats *stats,
         "%sp.id, p.low, p.best, p.high, p.is_certain, p.series, p.source,"
         " (SELECT name FROM labels WHERE kind = 'source' AND id = p.source), p.claims_json",
         stats->n_groups > 0 ? ", " : "");
-    add_from_picked(&sql, stats);
+    add_from_picked(&sql, stats, choice);
     buffer_text(&sql, " ORDER BY ");
     add_keys(&sql, stats, "p.");
     buffer_format(&sql, "%sp.id LIMIT %d", stats->n_groups > 0 ? ", " : "", STATS_ROWS + 1);
     return open_sql(conn, stats, choice, &sql, ret, err);
 }
 
+static bool open_parts(struct conn *conn, const struct stats *stats,
+                       const struct stats_choice *choice, const struct cells *cells,
+                       sqlite3_stmt **ret, struct error *err)
+{
+    defer(buffer_done) struct buffer sql = BUFFER_INIT(STATS_SQL);
+
+    add_picked(&sql, stats, choice, cells);
+    buffer_format(&sql, " SELECT p.id, p.series FROM picked p WHERE %s ORDER BY +p.id LIMIT %d",
+                  stats->query->resource->sums->part, STATS_CANDIDATES);
+    return open_sql(conn, stats, choice, &sql, ret, err);
+}
+
 bool stats_open_parts(struct conn *conn, const struct stats *stats,
                       const struct stats_choice *choice, sqlite3_stmt **ret, struct error *err)
 {
-    defer(buffer_done) struct buffer sql = BUFFER_INIT(STATS_SQL);
-    const char *part = stats->query->resource->sums->part;
+    const struct cells *cells = cells_of_groups(stats, choice);
+    bool is_row;
 
-    if (part == NULL)
+    if (!may_have_parts(stats, choice))
         return true;
-    add_picked(&sql, stats, choice);
-    buffer_format(&sql, " SELECT p.id, p.series FROM picked p WHERE %s ORDER BY +p.id LIMIT %d",
-                  part, STATS_CANDIDATES);
-    return open_sql(conn, stats, choice, &sql, ret, err);
+    if (!open_parts(conn, stats, choice, cells, ret, err))
+        return false;
+    if (cells == NULL)
+        return true;
+    /* A cell of several rows has no id, and comes first: then the rows themselves are to be told.
+     */
+    if (!stmt_step(*ret, &is_row, err))
+        return false;
+    if (!is_row || sqlite3_column_type(*ret, 0) != SQLITE_NULL) {
+        sqlite3_reset(*ret);
+        return true;
+    }
+    stmt_return(ret);
+    return open_parts(conn, stats, choice, NULL, ret, err);
 }
 
 /* The condition on a field by which a request names things outright. */
@@ -517,8 +655,9 @@ static void read_candidate(sqlite3_stmt *row, struct stats_candidate *ret)
     ret->is_own = sqlite3_column_int(row, 8) != 0;
     ret->records = sqlite3_column_int64(row, 9);
     ret->best = sqlite3_column_double(row, 10);
-    take_text(ret->state, sizeof(ret->state), row, 11);
-    take_text(ret->origin, sizeof(ret->origin), row, 12);
+    ret->may_have_parts = sqlite3_column_int(row, 11) != 0;
+    take_text(ret->state, sizeof(ret->state), row, 12);
+    take_text(ret->origin, sizeof(ret->origin), row, 13);
 }
 
 static bool read_candidates(struct conn *conn, const struct stats *stats, struct stats_choice *ret,
@@ -526,18 +665,24 @@ static bool read_candidates(struct conn *conn, const struct stats *stats, struct
 {
     defer(buffer_done) struct buffer sql = BUFFER_INIT(STATS_SQL);
     defer(stmt_return) sqlite3_stmt *rows = NULL;
+    /* Of one source alone rows are asked for by it. */
+    const struct field *source = field_of(stats, "source");
+    const struct cells *cells =
+        cells_for(stats->query, &source, stats->rule == STATS_SOURCE ? 1 : 0, false);
     bool is_row;
 
     buffer_format(
         &sql,
         "SELECT s.id, s.name, s.official, s.rank, s.frequency, s.dimensions_json, n.definition,"
         " (SELECT name FROM labels WHERE kind = 'definition' AND id = n.definition),"
-        " n.definition = s.definition, n.records, n.best, t.known_on,"
+        " n.definition = s.definition, n.records, n.best, n.may_have_parts, t.known_on,"
         " (SELECT coalesce(origin, id) FROM sources WHERE id = t.source)"
         " FROM (SELECT value ->> 0 AS series, value ->> 1 AS definition, value ->> 2 AS records,"
-        " value ->> 3 AS best FROM json_each((SELECT tally(%s, %s, %sbest)",
-        field_of(stats, "series")->sql, field_of(stats, "definition")->sql, stats->measure->sql);
-    add_rows(&sql, stats);
+        " value ->> 3 AS best, value ->> 4 AS may_have_parts FROM json_each((SELECT tally(%s, %s, "
+        "%s, %sbest)",
+        field_of(stats, "series")->sql, field_of(stats, "definition")->sql,
+        cells != NULL ? "records, may_be_part" : "1, 1", stats->measure->sql);
+    add_rows(&sql, stats, cells);
     buffer_text(
         &sql, "))) n JOIN series s ON s.id = n.series LEFT JOIN series_states t ON t.series = s.id"
               " AND t.known_on = (SELECT max(o.known_on) FROM series_states o WHERE o.series = s.id"
@@ -609,15 +754,6 @@ static const char *lacking(const struct stats *stats, const struct stats_candida
             return field->name;
     }
     return NULL;
-}
-
-static bool asks_for_time(const struct query *query)
-{
-    for (size_t i = 0; i < query->n_terms; i++) {
-        if (query->terms[i].field->type == FIELD_DATE)
-            return true;
-    }
-    return query->has_world;
 }
 
 static bool is_in_race(const struct stats_candidate *candidate)

@@ -126,8 +126,9 @@ struct stats_candidate {
     bool is_official;
     bool is_own; /* the definition is the series' own */
     int64_t rank;
-    int64_t records; /* rows that meet the request */
-    double best;     /* sum of their best figures, for the rules MIN and MAX */
+    int64_t records;     /* rows that meet the request */
+    double best;         /* sum of their best figures, for the rules MIN and MAX */
+    bool may_have_parts; /* a row of it may be part of another one; false: none is */
     enum stats_verdict verdict;
     const char *field;                   /* COARSE: the dimension it lacks; literal */
     const struct stats_candidate *other; /* the one that it lost to; NULL: none */
@@ -150,13 +151,12 @@ bool stats_choose(struct conn *conn, const struct stats *stats, struct stats_cho
                   struct error *err);
 
 /**
- * Opens the groups.
+ * Opens the groups, those of all pages.
  *
  * Shape: for each of stats->groups its value, its name and its iso3 code (the last two NULL where
  * it is no reference; a bucket of time is a whole number, stats_bucket_text() writes it), then low,
  * best, high, records, unknown (each a whole number or NULL), status, series, definition,
- * definition name, sources, independent sources, flags (lists as ready JSON), and the number of
- * groups on all pages. One group more than stats->limit, where there is one. Errors: ERR_TIMEOUT,
+ * definition name, sources, independent sources, flags (lists as ready JSON). Errors: ERR_TIMEOUT,
  * ERR_INTERNAL. Lifetime: stmt_return(); borrows stats and choice until then.
  */
 bool stats_open(struct conn *conn, const struct stats *stats, const struct stats_choice *choice,
@@ -184,7 +184,6 @@ enum stats_place {
     STATS_AT_SOURCES,
     STATS_AT_INDEPENDENT,
     STATS_AT_FLAGS,
-    STATS_AT_TOTAL,
 };
 
 /**

@@ -206,11 +206,32 @@ static const struct field fields[] = {
     " AND NOT EXISTS (SELECT 1 FROM casualties k WHERE k.mission = c.component)"                   \
     " ORDER BY c.component, c.mission"
 
+static const struct cells cells[] = {
+    { .from = "casualty_series k", .fields = { "series", "kind", "definition", "harm" } },
+    { .from = "casualty_years k",
+      .fields = { "series", "kind", "definition", "harm", "victim_group", "mission", "place",
+                  "source", "flags", "date" } },
+    { .from = "casualty_cells k",
+      .fields = { "series", "kind", "definition", "harm", "victim_group", "mission", "place",
+                  "source", "flags", "date", "cause", "personnel_type", "nationality" },
+      .has_parts = true },
+    { 0 },
+};
+
+static const struct cells groups[] = {
+    { .from = "casualty_mission_years k",
+      .fields = { "mission", "date", "series", "definition", "harm" },
+      .n_keys = 2 },
+    { 0 },
+};
+
 static const struct sums sums = {
     .row = "k.",
     .part = PART,
     .beside = BESIDE,
     .beside_field = "mission",
+    .cells = cells,
+    .groups = groups,
 };
 
 static const struct ways ways = {

@@ -666,6 +666,29 @@ static void add_key(const struct stats_group *group, sqlite3_stmt *row, int colu
     }
 }
 
+/* JSON that the database made. */
+static void add_ready(sqlite3_stmt *row, int column, struct buffer *body)
+{
+    const char *text = text_of(row, column, body);
+
+    buffer_add(body, text, (size_t)sqlite3_column_bytes(row, column));
+}
+
+/* The sums and their status, behind what they begin with. */
+static void add_sums(sqlite3_stmt *row, int at, struct buffer *body)
+{
+    for (int column = 0; column < STATS_COLUMN__MAX; column++) {
+        buffer_byte(body, '"');
+        buffer_text(body, stats_column_name((enum stats_column)column));
+        buffer_text(body, "\":");
+        render_json_integer(row, at + column, body); /* they come first, in this order */
+        buffer_byte(body, ',');
+    }
+    buffer_text(body, "\"status\":\"");
+    add_ready(row, at + STATS_AT_STATUS, body); /* a code: nothing in it is to be escaped */
+    buffer_byte(body, '"');
+}
+
 static void add_group(const struct stats *stats, sqlite3_stmt *row, struct buffer *body)
 {
     int at = (int)stats->n_groups * STATS_KEY_WIDTH;
@@ -683,23 +706,21 @@ static void add_group(const struct stats *stats, sqlite3_stmt *row, struct buffe
         add_key(&stats->groups[i], row, (int)i * STATS_KEY_WIDTH, body);
         buffer_byte(body, ',');
     }
-    for (int column = 0; column < STATS_COLUMN__MAX; column++) {
-        buffer_format(body, "\"%s\":", stats_column_name((enum stats_column)column));
-        render_json_integer(row, at + column, body); /* they come first, in this order */
-        buffer_byte(body, ',');
-    }
-    buffer_format(body, "\"status\":\"%s\",\"series\":%s,\"definition\":",
-                  text_of(row, at + STATS_AT_STATUS, body),
-                  text_of(row, at + STATS_AT_SERIES, body));
+    add_sums(row, at, body);
+    buffer_text(body, ",\"series\":");
+    add_ready(row, at + STATS_AT_SERIES, body);
+    buffer_text(body, ",\"definition\":");
     if (render_json_is_null(row, at + STATS_AT_DEFINITION))
         buffer_text(body, "null");
     else
         add_ref(text_of(row, at + STATS_AT_DEFINITION, body),
                 text_of(row, at + STATS_AT_DEFINITION_NAME, body), body);
-    buffer_format(body, ",\"sources\":%s,\"independent_sources\":%lld,\"flags\":%s",
-                  text_of(row, at + STATS_AT_SOURCES, body),
-                  (long long)sqlite3_column_int64(row, at + STATS_AT_INDEPENDENT),
-                  text_of(row, at + STATS_AT_FLAGS, body));
+    buffer_text(body, ",\"sources\":");
+    add_ready(row, at + STATS_AT_SOURCES, body);
+    buffer_text(body, ",\"independent_sources\":");
+    render_json_integer(row, at + STATS_AT_INDEPENDENT, body);
+    buffer_text(body, ",\"flags\":");
+    add_ready(row, at + STATS_AT_FLAGS, body);
 }
 
 /* ---- lines ---- */
@@ -782,11 +803,8 @@ static void add_line(const struct state *state, const struct stats *stats, sqlit
         buffer_literal_of(body, &label);
     else
         buffer_text(body, "null");
-    for (int column = 0; column < STATS_COLUMN__MAX; column++) {
-        buffer_format(body, ",\"%s\":", stats_column_name((enum stats_column)column));
-        render_json_integer(row, at + column, body);
-    }
-    buffer_format(body, ",\"status\":\"%s\"", text_of(row, at + STATS_AT_STATUS, body));
+    buffer_byte(body, ',');
+    add_sums(row, at, body);
 }
 
 /* The values of a group's keys as one text. step: columns from key to key. */
@@ -863,21 +881,20 @@ static bool read_derivation(struct conn *conn, const struct stats *stats,
     }
 }
 
-/* The number of groups, where a page lies behind the last of them and so no row tells it. */
-static bool count_groups(struct conn *conn, const struct stats *stats,
-                         const struct stats_choice *choice, int64_t *ret, struct error *err)
+/* Steps to the next group of the page. Behind its last one there is none, and all are counted. */
+static bool next_group(const struct stats *stats, sqlite3_stmt *rows, struct stats_result *result,
+                       bool *ret_is_group, struct error *err)
 {
-    defer(stmt_return) sqlite3_stmt *rows = NULL;
-    struct stats first = *stats;
-    bool is_row;
-
-    first.offset = 0;
-    first.limit = 1;
-    if (!stats_open(conn, &first, choice, &rows, err) || !stmt_step(rows, &is_row, err))
-        return false;
-    if (is_row)
-        *ret = sqlite3_column_int64(rows, (int)stats->n_groups * STATS_KEY_WIDTH + STATS_AT_TOTAL);
-    return true;
+    for (;;) {
+        if (!stmt_step(rows, ret_is_group, err))
+            return false;
+        if (!*ret_is_group)
+            return true;
+        if (result->total++ < stats->offset || result->n == stats->limit || result->is_truncated)
+            continue;
+        result->n++;
+        return true;
+    }
 }
 
 bool stats_render(struct conn *conn, const struct stats_request *request, size_t most,
@@ -887,7 +904,7 @@ bool stats_render(struct conn *conn, const struct stats_request *request, size_t
     defer(stmt_return) sqlite3_stmt *rows = NULL;
     defer(buffer_done) struct buffer key = BUFFER_INIT(4096);
     json_auto_t *derivation = json_object();
-    bool is_row;
+    bool is_group;
 
     ret->total = 0;
     ret->n = 0;
@@ -900,21 +917,16 @@ bool stats_render(struct conn *conn, const struct stats_request *request, size_t
         || !stats_open(conn, stats, &ret->choice, &rows, err))
         return false;
     for (;;) {
-        if (!stmt_step(rows, &is_row, err))
+        if (!next_group(stats, rows, ret, &is_group, err))
             return false;
-        if (!is_row && ret->n == 0 && stats->offset > 0) {
-            stmt_return(&rows); /* the same statement counts */
-            return count_groups(conn, stats, &ret->choice, &ret->total, err);
-        }
-        if (!is_row || ret->n == stats->limit)
+        if (!is_group)
             return true;
         if (body->len > most) {
             ret->is_truncated = true;
-            return true;
+            ret->n--;
+            continue;
         }
-        ret->total =
-            sqlite3_column_int64(rows, (int)stats->n_groups * STATS_KEY_WIDTH + STATS_AT_TOTAL);
-        buffer_text(body, ret->n++ > 0 ? "," : "");
+        buffer_text(body, ret->n > 1 ? "," : "");
         if (request->lines != NULL)
             add_line(conn_state(conn), stats, rows, &ret->choice, body);
         else
@@ -1146,7 +1158,7 @@ bool stats_render_flat(struct conn *conn, const struct stats_request *request, e
     defer(flat_writer_done) struct flat_writer writer;
     defer(given_done) struct given given = { .id = BUFFER_INIT(LABEL_MOST),
                                              .label = BUFFER_INIT(LABEL_MOST) };
-    bool is_row;
+    bool is_group;
 
     ret->total = 0;
     ret->n = 0;
@@ -1157,22 +1169,16 @@ bool stats_render_flat(struct conn *conn, const struct stats_request *request, e
     if (!stats_choose(conn, stats, &ret->choice, err)
         || !stats_open(conn, stats, &ret->choice, &rows, err))
         return false;
-    while (ret->n < stats->limit && !body->broken) {
-        if (!stmt_step(rows, &is_row, err))
+    for (;;) {
+        if (!next_group(stats, rows, ret, &is_group, err))
             return false;
-        if (!is_row)
+        if (!is_group || body->broken)
             break;
-        ret->total =
-            sqlite3_column_int64(rows, (int)stats->n_groups * STATS_KEY_WIDTH + STATS_AT_TOTAL);
         give_texts(conn_state(conn), request, &ret->choice, rows, &given, &writer.flat, body);
         flat_writer_row(&writer, rows, body);
-        ret->n++;
     }
     flat_writer_end(&writer, body);
-    if (ret->n > 0 || stats->offset == 0)
-        return true;
-    stmt_return(&rows); /* the same statement counts */
-    return count_groups(conn, stats, &ret->choice, &ret->total, err);
+    return true;
 }
 
 /* ---- what was added, and what was not ---- */

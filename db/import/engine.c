@@ -22,7 +22,9 @@
 #include "db/publish.h"
 #include "db/schema.h"
 #include "db/search.h"
+#include "db/sql_alike.h"
 #include "db/sql_fold.h"
+#include "db/sql_tally.h"
 #include "server/base/buffer.h"
 #include "server/base/cleanup.h"
 #include "server/base/nearest.h"
@@ -1385,7 +1387,9 @@ static bool open_dataset(struct import *import, const char *path, struct error *
                          "%s: schema version %d, and this program's is %d; a dataset that it built "
                          "would be right.",
                          import->options->dataset, sqlite3_column_int(stmt, 1), SCHEMA_VERSION);
-    return (sql_fold_register(import->db) && search_register(import->db)) || fail(import, err);
+    return (sql_alike_register(import->db) && sql_fold_register(import->db)
+            && sql_tally_register(import->db) && search_register(import->db))
+           || fail(import, err);
 }
 
 /* Copies the dataset: sharing its blocks where the file system can. */
@@ -1539,7 +1543,8 @@ static bool finish_file(struct import *import, struct error *err)
 
     for (size_t i = 0; i < TARGET_SQL__MAX; i++)
         reset(&import->sql[i]);
-    return run(import, derive_sql, err) && run(import, derive_groups_sql, err)
+    return run(import, derive_sql, err) && run(import, derive_sums_sql, err)
+           && run(import, derive_groups_sql, err)
            && (is_bulk ? finish_bulk(import, err) : write_digest(import, err))
            && run(import, "COMMIT", err) && check_keys(import, is_bulk, err)
            && run(import, "PRAGMA analysis_limit = 1000; ANALYZE", err);

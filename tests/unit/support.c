@@ -15,6 +15,9 @@
 
 #include "db/build.h"
 #include "db/dataset.h"
+#include "db/schema.h"
+#include "db/sql_alike.h"
+#include "db/sql_tally.h"
 #include "handlers/catalogue.h"
 #include "server/base/cleanup.h"
 
@@ -92,7 +95,9 @@ void world_variant(const struct world *world, const char *name, const char *sql,
     if (*sql == '\0')
         return;
     assert_int_equal(sqlite3_open(ret, &db), SQLITE_OK);
-    if (sqlite3_exec(db, sql, NULL, NULL, &message) != SQLITE_OK)
+    assert_true(sql_alike_register(db) && sql_tally_register(db));
+    if (sqlite3_exec(db, sql, NULL, NULL, &message) != SQLITE_OK
+        || sqlite3_exec(db, derive_sums_sql, NULL, NULL, &message) != SQLITE_OK)
         fail_msg("%s", message);
     sqlite3_close(db);
 }

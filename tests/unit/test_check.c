@@ -111,6 +111,17 @@ static const struct tamper_case cases[] = {
     { "pairs_of_claims_that_are_not_compared_are_found", "DELETE FROM claim_pairs", true,
       "claims raid-paper: claim_pairs does not say how it stands\nclaims raid-wire: claim_pairs "
       "does not say how it stands" },
+    { "a_cell_of_another_sum_is_found", "UPDATE casualty_cells SET best = best + 1 WHERE rowid = 1",
+      true, "casualty_cells cells: its sums are not those of casualty_cell_sums" },
+    { "a_cell_that_stands_twice_is_found",
+      "INSERT INTO casualty_series SELECT * FROM casualty_series", true,
+      "casualty_series cells: its sums are not those of casualty_series_sums\n"
+      "casualty_series sums: its sums are not those of casualty_series_sums" },
+    { "a_missing_year_is_found", "DELETE FROM casualty_years", true,
+      "casualty_years cells: its sums are not those of casualty_year_sums\n"
+      "casualty_years sums: its sums are not those of casualty_year_sums" },
+    { "a_group_with_another_source_is_found", "UPDATE casualty_mission_years SET sources = '[]'",
+      true, "casualty_mission_years cells: its sums are not those of casualty_cells" },
     { "known_from_after_the_newest_release_is_found",
       "UPDATE actors SET known_from = '2022-01-01' WHERE id = 'band'", true,
       "actors band: known_from is later" },

@@ -33,15 +33,15 @@ static void pairs_are_counted_and_their_numbers_added(void **state)
 {
     (void)state;
     assert_answer(
-        "SELECT tally(column1, column2, column3) FROM (VALUES ('a', 'x', 1), ('b', 'x', 2), "
-        "('a', 'x', 4), ('a', 'y', NULL))",
-        "[[\"a\",\"x\",2,5],[\"b\",\"x\",1,2],[\"a\",\"y\",1,0]]");
+        "SELECT tally(column1, column2, column3, column4, column5) FROM (VALUES"
+        " ('a', 'x', 1, 0, 1), ('b', 'x', 10, 0, 2), ('a', 'x', 7, 1, 4), ('a', 'y', 1, 0, NULL))",
+        "[[\"a\",\"x\",8,5,1],[\"b\",\"x\",10,2,0],[\"a\",\"y\",1,0,0]]");
 }
 
 static void no_rows_are_an_empty_list(void **state)
 {
     (void)state;
-    assert_answer("SELECT tally('a', 'b', 1) WHERE 0", "[]");
+    assert_answer("SELECT tally('a', 'b', 1, 0, 1) WHERE 0", "[]");
     assert_answer("SELECT texts('a') WHERE 0", "[]");
 }
 
@@ -49,7 +49,7 @@ static void more_pairs_than_there_is_room_for_fail_the_query(void **state)
 {
     (void)state;
     assert_answer("WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300)"
-                  " SELECT tally(i, 'x', 1) FROM n",
+                  " SELECT tally(i, 'x', 1, 0, 1) FROM n",
                   NULL);
 }
 
@@ -67,7 +67,7 @@ static void a_text_that_is_null_fails_the_query(void **state)
 {
     (void)state;
     assert_answer("SELECT texts(NULL)", NULL);
-    assert_answer("SELECT tally('a', NULL, 1)", NULL);
+    assert_answer("SELECT tally('a', NULL, 1, 0, 1)", NULL);
 }
 
 int main(void)
