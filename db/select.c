@@ -1108,6 +1108,13 @@ bool select_sql(const struct query *query, const struct way *way, struct buffer 
     return !sql->broken;
 }
 
+static void add_pointer(struct buffer *key, const void *pointer)
+{
+    uintptr_t number = (uintptr_t)pointer;
+
+    buffer_add(key, (const char *)&number, sizeof(number));
+}
+
 /*
  * What the text of select_sql() follows from: all that add_fields() reads, and the rest as it is.
  * Some hundred bytes, where the fields take up thousands to write and to compare for each request.
@@ -1122,8 +1129,9 @@ static void add_key(struct buffer *key, const struct query *query, const struct 
     };
 
     buffer_add(key, head, sizeof(head));
-    buffer_add(key, (const char *)&query->resource, sizeof(query->resource));
-    buffer_add(key, (const char *)query->fields, query->n_fields * sizeof(*query->fields));
+    add_pointer(key, query->resource);
+    for (size_t i = 0; i < query->n_fields; i++)
+        add_pointer(key, query->fields[i]);
     add_rest(key, query, way);
 }
 

@@ -35,7 +35,7 @@ bool buffer_reserve(struct buffer *buffer, size_t more)
         buffer->broken = buffer->overflow = true;
         return false;
     }
-    if (more < buffer->size - buffer->len)
+    if (buffer->data != NULL && more < buffer->size - buffer->len)
         return true;
     while (size <= buffer->len + more)
         size *= 2;

@@ -37,7 +37,8 @@ void buffer_expect(struct buffer *buffer, size_t size);
 /** Appends len bytes. False when the buffer is broken. */
 static inline bool buffer_add(struct buffer *buffer, const char *bytes, size_t len)
 {
-    if ((buffer->broken || len >= buffer->size - buffer->len) && !buffer_reserve(buffer, len))
+    if ((buffer->data == NULL || buffer->broken || len >= buffer->size - buffer->len)
+        && !buffer_reserve(buffer, len))
         return false;
     if (len > 0)
         memcpy(buffer->data + buffer->len, bytes, len);
