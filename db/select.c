@@ -853,12 +853,10 @@ void select_rows(struct buffer *sql, const struct query *query)
 }
 
 /* Months, counted on, of a day. */
-static int month_of(const char *day)
+static long month_of(const char *day)
 {
-    int year = 0, month = 0;
-
-    sscanf(day, "%4d-%2d", &year, &month);
-    return 12 * year + month;
+    return strlen(day) < strlen("YYYY-MM") ? 0
+                                           : 12 * strtol(day, NULL, 10) + strtol(day + 5, NULL, 10);
 }
 
 void select_lead(struct buffer *sql, const struct query *query, const struct way *way)

@@ -93,7 +93,8 @@ static bool count_all(struct conn *conn, const struct ways *ways, int64_t *ret, 
     defer(stmt_return) sqlite3_stmt *stmt = NULL;
     bool is_row;
 
-    if (!buffer_format(&sql, "SELECT max(rowid) FROM %s", ways->table))
+    buffer_text(&sql, "SELECT max(rowid) FROM ");
+    if (!buffer_text(&sql, ways->table))
         return error_set(err, ERR_INTERNAL, NULL, "no room for the SQL of a count");
     if (!conn_stmt(conn, sql.data, &stmt, err) || !stmt_step(stmt, &is_row, err))
         return false;

@@ -239,7 +239,7 @@ static const struct ways ways = {
     .row = "k.",
     .found = " id mission place nationality perpetrators claims date known_from deaths injured"
              " missing displaced ",
-    .is_long = "12 * substr(k.end_max, 1, 4) + substr(k.end_max, 6, 2)"
+    .is_long = "k.end_max <> k.date_min AND 12 * substr(k.end_max, 1, 4) + substr(k.end_max, 6, 2)"
                " - 12 * substr(k.date_min, 1, 4) - substr(k.date_min, 6, 2) > 1",
     .most = " deaths ",
     .ordered = " id date end deaths injured missing displaced mission nationality known_to ",
