@@ -85,7 +85,7 @@ static void keep(struct answer *answer, const char *const *texts, const size_t *
         len += lens[i];
     if (len + (size_t)sqlite3_value_bytes(value) > KEPT_MOST)
         return;
-    answer->args = malloc(len);
+    answer->args = malloc(len + 1);
     answer->value = sqlite3_value_dup(value);
     if (answer->args == NULL || answer->value == NULL) {
         forget(answer);
