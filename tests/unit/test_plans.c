@@ -341,8 +341,8 @@ static void ask_by_field(const struct resource *resource, const struct field *fi
     query.sorts[query.n_sorts++] = (struct sort){ .field = resource_field(resource, "id") };
     value->text = "x";
     value->integer = 70;
-    strcpy(value->span.min, is_before ? "1931-01-01" : "2031-01-01");
-    strcpy(value->span.max, is_before ? "1931-12-31" : "2031-12-31");
+    value->span = is_before ? (struct date_span){ "1931-01-01", "1931-12-31" }
+                            : (struct date_span){ "2031-01-01", "2031-12-31" };
     query.terms[query.n_terms++] = (struct term){ .field = field, .op = op, .n_values = 1 };
     query.n_values = 1;
     read_plan();
