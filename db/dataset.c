@@ -28,7 +28,6 @@ struct file {
 };
 
 struct dataset {
-    const struct resource *const *catalogue;
     pthread_mutex_t lock; /* guards file */
     struct file *file;    /* NULL: nothing was published */
     atomic_ulong serial;  /* grows with each publication; what a request looks at */
@@ -76,13 +75,12 @@ static void local_free(void *data)
     free(local);
 }
 
-struct dataset *dataset_new(const struct resource *const *catalogue)
+struct dataset *dataset_new(void)
 {
     struct dataset *dataset = calloc(1, sizeof(*dataset));
 
     if (dataset == NULL)
         return NULL;
-    dataset->catalogue = catalogue;
     if (pthread_key_create(&dataset->thread, local_free) != 0) {
         free(dataset);
         return NULL;

@@ -9,7 +9,6 @@
 #include "server/base/error.h"
 
 struct conn;
-struct resource;
 
 /** One code of a closed list. Texts live as long as the dataset's state. */
 struct code {
@@ -36,11 +35,9 @@ struct dataset;
 /**
  * Makes the holder of the current dataset; nothing is open yet.
  *
- * Shape: catalogue is NULL-terminated; a file is only published if each of its resources can be
- * prepared on it. Errors: NULL without memory. Lifetime: borrows catalogue; dataset_free() when no
- * thread uses it any more.
+ * Errors: NULL without memory. Lifetime: dataset_free() when no thread uses it any more.
  */
-struct dataset *dataset_new(const struct resource *const *catalogue);
+struct dataset *dataset_new(void);
 
 /** Closes everything. Takes NULL. Connections of other threads must have been closed (their threads
  * ended). */

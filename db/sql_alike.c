@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "db/hash.h"
 #include "server/base/buffer.h"
 #include "server/base/cleanup.h"
 
@@ -38,22 +39,6 @@ struct alike {
     char *key;          /* of the row under way: a million of them are written */
     size_t key_len, key_size;
 };
-
-/* A word at a time: keys have a hundred bytes and more. */
-static uint64_t hash_bytes(const char *bytes, size_t len)
-{
-    uint64_t ret = UINT64_C(14695981039346656037) ^ len, word;
-
-    for (; len >= sizeof(word); bytes += sizeof(word), len -= sizeof(word)) {
-        memcpy(&word, bytes, sizeof(word));
-        ret = (ret ^ word) * UINT64_C(0x9E3779B97F4A7C15);
-        ret ^= ret >> 32;
-    }
-    word = 0;
-    memcpy(&word, bytes, len);
-    ret = (ret ^ word) * UINT64_C(0x9E3779B97F4A7C15);
-    return ret ^ ret >> 32;
-}
 
 /* Room for so many more bytes of the key of the row under way; NULL without memory. */
 static char *room_for(struct alike *alike, size_t len)
@@ -165,7 +150,7 @@ static struct cell *add_cell(struct alike *alike, size_t slot, uint64_t hash)
 /* The cell of the key of the row under way; NULL without memory. */
 static struct cell *find_cell(struct alike *alike)
 {
-    uint64_t hash = hash_bytes(alike->key, alike->key_len);
+    uint64_t hash = hash_bytes(alike->key, alike->key_len, 0);
     size_t at;
 
     /* A third of the slots stays free. */

@@ -1,6 +1,7 @@
 #define _GNU_SOURCE /* getrandom */
 #include "server/cache.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -66,6 +67,7 @@ struct cache *cache_new(size_t bytes, void (*free_value)(void *value))
     cache->free_value = free_value;
     cache->most = bytes;
     cache->mask = slots - 1;
+    /* NOLINTNEXTLINE(bugprone-sizeof-expression): pointers are what is meant */
     cache->slots = calloc(slots, sizeof(*cache->slots));
     cache->ghosts = calloc(slots, sizeof(*cache->ghosts));
     if (cache->slots == NULL || cache->ghosts == NULL) {
@@ -145,6 +147,7 @@ static void drop_one(struct cache *cache)
                                                                                     : &cache->kept;
     struct cache_entry *entry = queue->oldest;
 
+    assert(entry != NULL); /* one of the two queues holds some */
     if (entry->uses > 0) {
         leave(entry);
         entry->uses = queue == &cache->kept ? entry->uses - 1 : 0;

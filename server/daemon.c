@@ -711,42 +711,6 @@ struct head {
     int64_t len;       /* bytes of the head, request line included */
 };
 
-/* What bytes may stand where (RFC 9110, 5.6.2; RFC 3986, 3.2.2). In a Host: letters, digits and
- * marks of names, addresses and ports; whatever else could be read in two ways. */
-enum { IN_TOKEN = 1, IN_HOST = 2, IN_BOTH = IN_TOKEN | IN_HOST };
-#define FOUR(c) [c] = IN_BOTH, [(c) + 1] = IN_BOTH, [(c) + 2] = IN_BOTH, [(c) + 3] = IN_BOTH
-static const unsigned char uses[256] = {
-    FOUR('0'),        FOUR('4'),        ['8'] = IN_BOTH,  ['9'] = IN_BOTH,  FOUR('A'),
-    FOUR('E'),        FOUR('I'),        FOUR('M'),        FOUR('Q'),        FOUR('U'),
-    ['Y'] = IN_BOTH,  ['Z'] = IN_BOTH,  FOUR('a'),        FOUR('e'),        FOUR('i'),
-    FOUR('m'),        FOUR('q'),        FOUR('u'),        ['y'] = IN_BOTH,  ['z'] = IN_BOTH,
-    ['-'] = IN_BOTH,  ['.'] = IN_BOTH,  ['_'] = IN_BOTH,  ['~'] = IN_BOTH,  ['%'] = IN_BOTH,
-    ['!'] = IN_TOKEN, ['#'] = IN_TOKEN, ['$'] = IN_TOKEN, ['&'] = IN_TOKEN, ['\''] = IN_TOKEN,
-    ['*'] = IN_TOKEN, ['+'] = IN_TOKEN, ['^'] = IN_TOKEN, ['`'] = IN_TOKEN, ['|'] = IN_TOKEN,
-    [':'] = IN_HOST,  ['['] = IN_HOST,  [']'] = IN_HOST,
-};
-#undef FOUR
-
-static bool is_made_of(const char *text, size_t len, unsigned char use)
-{
-    size_t i = 0;
-
-    while (i < len && (uses[(unsigned char)text[i]] & use))
-        i++;
-    return i == len && len > 0;
-}
-
-static bool is_field_value(const char *text, size_t len)
-{
-    for (size_t i = 0; i < len; i++) {
-        unsigned char c = (unsigned char)text[i];
-
-        if ((c < ' ' && c != '\t') || c == 0x7f)
-            return false;
-    }
-    return true;
-}
-
 /* Most names differ in length: few are compared. */
 static bool is_field(const char *name, size_t len, const char *other, size_t other_len)
 {
@@ -764,7 +728,7 @@ static enum MHD_Result on_field(void *cls, enum MHD_ValueKind kind, const char *
         value = "";
         value_len = 0;
     }
-    if (!is_made_of(name, name_len, IN_TOKEN) || !is_field_value(value, value_len)) {
+    if (!gate_is_token(name, name_len) || !gate_is_value(value, value_len)) {
         head->is_malformed = true;
         return MHD_YES;
     }
@@ -882,7 +846,7 @@ static bool check_head(const struct head *head, struct client *client, const cha
     if (!is_old && strcmp(version, MHD_HTTP_VERSION_1_1) != 0)
         return error_set(err, ERR_REQUEST_MALFORMED, NULL,
                          "HTTP/1.1 and HTTP/1.0 are spoken here.");
-    if (!is_made_of(method, strlen(method), IN_TOKEN))
+    if (!gate_is_token(method, strlen(method)))
         return error_set(err, ERR_REQUEST_MALFORMED, NULL, "The method is not a token.");
     if (!check_target(client, method, settings, err) || !check_room(head, client, settings, err))
         return false;
@@ -894,7 +858,7 @@ static bool check_head(const struct head *head, struct client *client, const cha
                          "The request has %d Host headers; one must stand.", head->n_host);
     if (head->n_host == 0 && !is_old)
         return error_set(err, ERR_REQUEST_MALFORMED, NULL, "The Host header is missing.");
-    if (head->n_host == 1 && !is_made_of(head->host, strlen(head->host), IN_HOST))
+    if (head->n_host == 1 && !gate_is_host(head->host, strlen(head->host)))
         return error_set(err, ERR_REQUEST_MALFORMED, NULL,
                          "The Host header takes a name or address, and a port.");
     return check_body(head, err);

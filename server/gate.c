@@ -89,6 +89,27 @@ static size_t span(const char *text, size_t len, unsigned char use)
     return i;
 }
 
+bool gate_is_token(const char *text, size_t len)
+{
+    return len > 0 && span(text, len, IN_TOKEN) == len;
+}
+
+bool gate_is_host(const char *text, size_t len)
+{
+    return len > 0 && span(text, len, IN_HOST) == len;
+}
+
+bool gate_is_value(const char *text, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        unsigned char c = (unsigned char)text[i];
+
+        if ((c < ' ' && c != '\t') || c == 0x7f)
+            return false;
+    }
+    return true;
+}
+
 /* Writes bytes anew, never behind those that were read. */
 static void put(struct head *head, const char *text, size_t len)
 {
@@ -207,17 +228,6 @@ static enum gate_verdict read_length(struct head *head, const char *value, size_
     return GATE_HEAD;
 }
 
-static enum gate_verdict check_value(const struct head *head, const char *value, size_t len)
-{
-    for (size_t i = 0; i < len; i++) {
-        unsigned char c = (unsigned char)value[i];
-
-        if ((c < ' ' && c != '\t') || c == 0x7f)
-            return malformed(head, "A header holds a control character.");
-    }
-    return GATE_HEAD;
-}
-
 static enum gate_verdict read_field(struct head *head, const char *line, size_t len)
 {
     size_t name = span(line, len, IN_TOKEN);
@@ -238,12 +248,12 @@ static enum gate_verdict read_field(struct head *head, const char *line, size_t 
         value++, len--;
     while (len > 0 && (value[len - 1] == ' ' || value[len - 1] == '\t'))
         len--;
-    if (check_value(head, value, len) == GATE_REFUSE)
-        return GATE_REFUSE;
+    if (!gate_is_value(value, len))
+        return malformed(head, "A header holds a control character.");
     field = find_field(line, name);
     switch (field) {
     case FIELD_HOST:
-        if (len == 0 || span(value, len, IN_HOST) != len)
+        if (!gate_is_host(value, len))
             return malformed(head, "The Host header takes a name or address, and a port.");
         head->n_host++;
         break;

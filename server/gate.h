@@ -59,3 +59,9 @@ size_t gate_refuse(const struct error *err, const char *bytes, size_t len, char 
 
 /** Reads what the field GATE_REFUSED tells. */
 void gate_refused(const char *value, struct error *ret);
+
+/** What may stand as a method or the name of a field (RFC 9110, 5.6.2), as a Host, and as the value
+ * of a field. */
+bool gate_is_token(const char *text, size_t len);
+bool gate_is_host(const char *text, size_t len);
+bool gate_is_value(const char *text, size_t len);

@@ -188,7 +188,7 @@ static int run_serve(const struct settings *settings)
         fprintf(stderr, "bluehelm: Signals cannot be waited for: %s.\n", strerror(errno));
         return STATUS_FAILED;
     }
-    dataset = dataset_new(catalogue);
+    dataset = dataset_new();
     if (dataset == NULL) {
         close(signal_fd);
         return out_of_memory();
@@ -306,7 +306,7 @@ static int answer_path(const struct settings *settings, struct dataset *dataset,
 /* Answers one path from the dataset of the settings, without a socket. */
 static int print_path(const struct settings *settings, const char *path)
 {
-    struct dataset *dataset = dataset_new(catalogue);
+    struct dataset *dataset = dataset_new();
     int status;
 
     if (dataset == NULL)
@@ -432,7 +432,7 @@ static int run_export(const struct settings *settings)
         fprintf(stderr, "bluehelm: %s: %s.\n", settings->directory, strerror(errno));
         return STATUS_FAILED;
     }
-    dataset = dataset_new(catalogue);
+    dataset = dataset_new();
     if (dataset == NULL)
         return out_of_memory();
     status = export_all(settings, dataset);

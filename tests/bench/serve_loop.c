@@ -62,7 +62,7 @@ int main(int argc, char **argv)
     }
     request.target = argv[3];
     request.accept_encoding = argv[4];
-    service.dataset = dataset_new(catalogue);
+    service.dataset = dataset_new();
     if (service.dataset == NULL || !dataset_publish(service.dataset, argv[1], &err)) {
         fprintf(stderr, "serve_loop: %s\n", err.detail);
         return 1;

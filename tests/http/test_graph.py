@@ -79,7 +79,7 @@ def test_a_cut_network_says_so_and_is_a_part_of_the_whole(api):
 def test_a_name_leads_to_the_one_path_of_the_actor(api):
     answer = api.raw("/v1/actors/Wagner/network?depth=2&at=2022-06-01")
     assert answer.status == 308
-    assert answer.headers["Location"] == "/v1/actors/wagner-group/network?depth=2&at=2022-06-01"
+    assert answer.headers["Location"] == "/v1/actors/wagner-group/network?at=2022-06-01&depth=2"
     api.problem("/v1/actors/nobody-at-all/network", 404)
 
 

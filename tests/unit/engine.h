@@ -41,7 +41,7 @@ static inline void open_fixture(void)
         fprintf(stderr, "%s\n", err.detail);
         abort();
     }
-    dataset = dataset_new(catalogue);
+    dataset = dataset_new();
     if (dataset == NULL || !dataset_publish(dataset, fixture, &err)) {
         fprintf(stderr, "%s\n", err.detail);
         abort();

@@ -40,7 +40,7 @@ int world_open(void **state)
     world_path(world, "world.db", world->file);
     if (!build_dataset("tests/fixture", world->file, stderr, &summary, &err))
         fail_msg("tests/fixture: %s", err.detail);
-    world->dataset = dataset_new(catalogue);
+    world->dataset = dataset_new();
     assert_non_null(world->dataset);
     if (!dataset_publish(world->dataset, world->file, &err))
         fail_msg("%s", err.detail);

@@ -279,7 +279,7 @@ static void a_dataset_is_published_whole_or_not_at_all(void **state)
         plan.n_failed = 0;
         plan.is_for_good = false;
         plan.is_on = true;
-        dataset = dataset_new(catalogue);
+        dataset = dataset_new();
         is_published = dataset != NULL && dataset_publish(dataset, world->file, &err);
         plan.is_on = false;
         if (is_published) {

@@ -48,7 +48,7 @@ static struct conn *draw(const struct edge *edges, size_t n)
     drawn = *fixture;
     world_variant(fixture, "drawn.db", text, drawn.file);
     sqlite3_free(text);
-    drawn.dataset = drawn.service.dataset = dataset_new(catalogue);
+    drawn.dataset = drawn.service.dataset = dataset_new();
     if (!dataset_publish(drawn.dataset, drawn.file, &err))
         fail_msg("%s", err.detail);
     return world_conn(&drawn);

@@ -64,7 +64,7 @@ static int open_wide(void **state)
     buffer_text(&sql, derive_groups_sql);
     assert_true(buffer_text(&sql, "; ANALYZE"));
     world_variant(fixture, "wide.db", sql.data, wide.file);
-    wide.dataset = wide.service.dataset = dataset_new(catalogue);
+    wide.dataset = wide.service.dataset = dataset_new();
     if (!dataset_publish(wide.dataset, wide.file, &err))
         fail_msg("%s", err.detail);
     return 0;

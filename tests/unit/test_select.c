@@ -110,7 +110,7 @@ static int open_both(void **state)
     assert_non_null(sql);
     world_variant(fixture, "crowd.db", sql, crowd.file);
     sqlite3_free(sql);
-    crowd.dataset = crowd.service.dataset = dataset_new(catalogue);
+    crowd.dataset = crowd.service.dataset = dataset_new();
     if (!dataset_publish(crowd.dataset, crowd.file, &err))
         fail_msg("%s", err.detail);
     return 0;
@@ -802,7 +802,7 @@ static void open_variant(const char *name, const char *sql, struct world *ret)
 
     *ret = *fixture;
     world_variant(fixture, name, sql, ret->file);
-    ret->dataset = ret->service.dataset = dataset_new(catalogue);
+    ret->dataset = ret->service.dataset = dataset_new();
     if (!dataset_publish(ret->dataset, ret->file, &err))
         fail_msg("%s", err.detail);
 }

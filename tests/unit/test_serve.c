@@ -128,7 +128,7 @@ static void without_a_dataset_only_health_and_metrics_answer(void **state)
     struct reply reply;
 
     (void)state;
-    dataset = dataset_new(catalogue);
+    dataset = dataset_new();
     reply = ask("/readyz");
     assert_int_equal(reply.status, 503);
     assert_non_null(header_of(&reply, "Retry-After"));
