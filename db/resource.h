@@ -159,6 +159,8 @@ struct ways {
                             their first days */
     const char *most; /* as .found: of these numbers an index has the most that each may be, so that
                          only those from a value on are found */
+    const char *along;   /* the same: references by which an index has the rows of one thing in the
+                            order of their ids */
     const char *ordered; /* the same: an index has all rows in the order of the field and the id */
     const char *groups;  /* table of every combination of values that rows have in the columns of
                             .grouped, each once */

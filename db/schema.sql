@@ -374,7 +374,9 @@ CREATE UNIQUE INDEX casualties_by_id ON casualties (id, version);
 CREATE INDEX casualties_by_mission ON casualties (mission, series, date_min) WHERE mission IS NOT NULL;
 CREATE INDEX casualties_by_series ON casualties (series, id);
 CREATE INDEX casualties_by_place ON casualties (place, date_min);
-CREATE INDEX casualties_by_nationality ON casualties (nationality, series) WHERE nationality IS NOT NULL;
+-- In the order of ids: a page of one mission or nationality is read from where it begins.
+CREATE INDEX casualties_of_mission ON casualties (mission, id) WHERE mission IS NOT NULL;
+CREATE INDEX casualties_by_nationality ON casualties (nationality, id) WHERE nationality IS NOT NULL;
 CREATE INDEX casualties_by_date ON casualties (date_min, id);
 CREATE INDEX casualties_by_end ON casualties (end_min, id) WHERE end IS NOT NULL;
 -- As sort=deaths orders them, and as deaths__gte= finds them: the most that a number may be.

@@ -823,6 +823,10 @@ static void add_rows(struct buffer *sql, const struct query *query, const struct
         && strcmp(query->sorts[0].field->sql, resource->start) == 0
         && (!query->keyset.is_set || !query->sorts[0].descending))
         buffer_format(sql, " AND %s_min <= :world_max", resource->start);
+    if (way->kind == WAY_ALONG) {
+        buffer_format(sql, " AND %s = ", way->lead->field->sql);
+        select_named(sql, way->lead);
+    }
     /* By their rowids: SQLite weighs no index against reading all rows then. */
     if (way->kind == WAY_SEARCH) {
         buffer_format(sql, " AND %srowid IN (", resource->ways->row);

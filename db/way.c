@@ -161,6 +161,32 @@ static size_t list_leads(const struct query *query, struct way leads[WAY_LEADS])
     return n;
 }
 
+/* Whether the rows of a condition stand in the order that is asked for: it names one thing, and by
+ * no name that several have. */
+static bool check_along(struct conn *conn, const struct query *query, const struct term *term,
+                        bool *ret, struct error *err)
+{
+    defer(buffer_done) struct buffer sql = BUFFER_INIT(WAY_SQL);
+    defer(stmt_return) sqlite3_stmt *stmt = NULL;
+    bool is_row;
+
+    *ret = term != NULL && is_equality(term->op) && term->n_values == 1 && sorts_by_id(query)
+           && way_lists(query->resource->ways->along, term->field->name);
+    if (!*ret)
+        return true;
+    buffer_text(&sql, "SELECT count(*) FROM ");
+    select_named(&sql, term);
+    if (sql.broken)
+        return error_set(err, ERR_INTERNAL, NULL, "no room for the SQL of a count");
+    if (!conn_stmt(conn, sql.data, &stmt, err))
+        return false;
+    select_bind(stmt, query);
+    if (!stmt_step(stmt, &is_row, err))
+        return false;
+    *ret = sqlite3_column_int64(stmt, 0) == 1;
+    return true;
+}
+
 /* The way in the order that is asked for, where an index has one. */
 static enum way_kind walk_of(const struct query *query, bool has_group)
 {
@@ -172,11 +198,12 @@ static enum way_kind walk_of(const struct query *query, bool has_group)
     return is_walkable(query) ? WAY_WALK : WAY_PLAIN;
 }
 
-bool way_choose(struct conn *conn, const struct query *query, struct way *ret, struct error *err)
+/* The way that costs the least, but that it is not seen yet whether it has an order. */
+static bool choose(struct conn *conn, const struct query *query, struct way *ret, struct error *err)
 {
     const struct ways *ways = query->resource->ways;
     struct way leads[WAY_LEADS];
-    bool has_group = false;
+    bool has_group = false, is_along = false;
     int64_t all = 0, least;
     size_t n;
 
@@ -190,7 +217,9 @@ bool way_choose(struct conn *conn, const struct query *query, struct way *ret, s
     ret->kind = walk_of(query, has_group);
     if (n == 0)
         return true;
-    if (n == 1 && ret->kind == WAY_PLAIN) {
+    if (n == 1 && !check_along(conn, query, leads[0].lead, &is_along, err))
+        return false;
+    if (n == 1 && (ret->kind == WAY_PLAIN || is_along)) {
         *ret = leads[0];
         return true;
     }
@@ -209,5 +238,16 @@ bool way_choose(struct conn *conn, const struct query *query, struct way *ret, s
             *ret = leads[i];
         }
     }
+    return true;
+}
+
+bool way_choose(struct conn *conn, const struct query *query, struct way *ret, struct error *err)
+{
+    bool is_along;
+
+    if (!choose(conn, query, ret, err) || !check_along(conn, query, ret->lead, &is_along, err))
+        return false;
+    if (is_along)
+        ret->kind = WAY_ALONG;
     return true;
 }

@@ -13,6 +13,7 @@ struct conn;
 enum way_kind {
     WAY_PLAIN,  /* as SQLite finds them */
     WAY_SEARCH, /* those that one condition finds by its index, then sorted unless they come so */
+    WAY_ALONG,  /* those of one thing, by an index that has them in the order that is asked for */
     WAY_WALK,   /* in the order that is asked for, by its index, until the page is full */
     WAY_GROUPS, /* as WAY_WALK, for each group that may have such rows, and the first of all these
                  */
@@ -21,7 +22,7 @@ enum way_kind {
 /** A way. Zeroed: WAY_PLAIN. Borrows from the query. */
 struct way {
     enum way_kind kind;
-    const struct term *lead; /* WAY_SEARCH: the condition; NULL: one of the others */
+    const struct term *lead; /* WAY_SEARCH, WAY_ALONG: the condition; NULL: one of the others */
     bool is_world;           /* WAY_SEARCH: the condition on world time */
     bool is_changed;         /* WAY_SEARCH: changed_since */
     bool is_known;           /* WAY_SEARCH: as_of */
