@@ -137,6 +137,49 @@ static bool check_header(sqlite3 *db, const char *file, struct error *err)
     return true;
 }
 
+/*
+ * What a statement may do: read, by the functions that there are. Statements are ours alone; this
+ * is for the day on which one of them is not what it seems, and for views and triggers that a
+ * forged file may hold.
+ */
+static int authorize(void *data, int action, const char *first, const char *second,
+                     const char *database, const char *source)
+{
+    (void)data;
+    (void)second;
+    (void)database;
+    (void)source;
+    switch (action) {
+    case SQLITE_SELECT:
+    case SQLITE_READ:
+    case SQLITE_FUNCTION:
+    case SQLITE_RECURSIVE:
+        return SQLITE_OK;
+    case SQLITE_PRAGMA: /* what full-text search asks of itself */
+        return strcmp(first, "data_version") == 0 ? SQLITE_OK : SQLITE_DENY;
+    default:
+        return SQLITE_DENY;
+    }
+}
+
+/* Ceilings on what a statement may come to; no statement of ours is near them. */
+static void set_limits(sqlite3 *db)
+{
+    static const struct {
+        int id, most;
+    } limits[] = {
+        { SQLITE_LIMIT_LENGTH, 64 << 20 },         /* bytes of a text, a blob or a row */
+        { SQLITE_LIMIT_SQL_LENGTH, 1 << 20 },      /* bytes of a statement */
+        { SQLITE_LIMIT_ATTACHED, 0 },              /* other files */
+        { SQLITE_LIMIT_TRIGGER_DEPTH, 1 },         /* there are no triggers */
+        { SQLITE_LIMIT_WORKER_THREADS, 0 },        /* a query is its worker's alone */
+        { SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 256 }, /* bytes; GLOB stands in views alone */
+    };
+
+    for (size_t i = 0; i < sizeof(limits) / sizeof(*limits); i++)
+        sqlite3_limit(db, limits[i].id, limits[i].most);
+}
+
 bool conn_open(const char *file, const struct state *state, struct conn **ret, struct error *err)
 {
     defer(buffer_done) struct buffer uri = BUFFER_INIT(8192);
@@ -165,6 +208,7 @@ bool conn_open(const char *file, const struct state *state, struct conn **ret, s
     sqlite3_extended_result_codes(conn->db, 1);
     sqlite3_db_config(conn->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     sqlite3_db_config(conn->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+    sqlite3_db_config(conn->db, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0, NULL);
     sqlite3_progress_handler(conn->db, CONN_STEPS, is_past_deadline, conn);
     if (!check_header(conn->db, file, err)) {
         conn_close(conn);
@@ -186,6 +230,15 @@ bool conn_open(const char *file, const struct state *state, struct conn **ret, s
         sqlite3_exec(conn->db, pragmas, NULL, NULL,
                      NULL); /* hints: without them it is slower, not wrong */
     }
+    set_limits(conn->db);
+    /* Virtual tables declare themselves when they are met first, which would look like CREATE. */
+    if (sqlite3_exec(conn->db, "SELECT 1 FROM json_each('[]'), search LIMIT 0", NULL, NULL, NULL)
+        != SQLITE_OK) {
+        error_set(err, ERR_INPUT, NULL, "%s: %s", file, sqlite3_errmsg(conn->db));
+        conn_close(conn);
+        return false;
+    }
+    sqlite3_set_authorizer(conn->db, authorize, NULL);
     *ret = conn;
     return true;
 }
@@ -320,5 +373,8 @@ void conn_deadline(struct conn *conn, unsigned ms)
 
 void conn_unmap(struct conn *conn)
 {
-    sqlite3_exec(conn->db, "PRAGMA mmap_size=0", NULL, NULL, NULL); /* a hint, as mapping was */
+    sqlite3_int64 none = 0;
+
+    sqlite3_file_control(conn->db, NULL, SQLITE_FCNTL_MMAP_SIZE,
+                         &none); /* a hint, as mapping was */
 }

@@ -181,7 +181,7 @@ static void wrong_sql_is_our_own_failure(void **state)
     assert_int_equal(err.code, ERR_INTERNAL);
 }
 
-static void nothing_can_be_written(void **state)
+static void nothing_can_be_done_but_reading(void **state)
 {
     static const char *const sqls[] = {
         "DELETE FROM missions",
@@ -189,6 +189,16 @@ static void nothing_can_be_written(void **state)
         "UPDATE names SET name = 'x'",
         "CREATE TABLE t (a)",
         "DROP TABLE names",
+        "CREATE TEMP TABLE t (a)",
+        "ATTACH ':memory:' AS other",
+        "PRAGMA query_only = 0",
+        "PRAGMA writable_schema = 1",
+        "SELECT load_extension('x')",
+        "VACUUM INTO 'x'",
+        "REINDEX",
+        "ANALYZE",
+        "BEGIN",
+        "SAVEPOINT s",
     };
     struct conn *conn = world_conn(*state);
 
@@ -268,7 +278,7 @@ int main(void)
         cmocka_unit_test(a_statement_is_found_under_its_key_unless_it_is_busy),
         cmocka_unit_test(a_cache_full_of_busy_statements_says_so_and_recovers),
         cmocka_unit_test(wrong_sql_is_our_own_failure),
-        cmocka_unit_test(nothing_can_be_written),
+        cmocka_unit_test(nothing_can_be_done_but_reading),
         cmocka_unit_test(folding_in_sql_is_the_folding_of_names),
         cmocka_unit_test(odd_characters_in_a_file_name_are_only_characters),
         cmocka_unit_test(what_is_no_dataset_of_this_schema_is_not_opened),

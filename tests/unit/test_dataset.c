@@ -315,20 +315,6 @@ static void more_statements_than_the_cache_holds_are_all_answered(void **state)
     }
 }
 
-static void nothing_can_be_written_through_a_connection(void **state)
-{
-    sqlite3_stmt *stmt = NULL;
-    struct error err = { 0 };
-    struct conn *conn;
-    bool is_row;
-
-    (void)state;
-    assert_true(dataset_conn(dataset, &conn, &err));
-    assert_true(conn_stmt(conn, "DELETE FROM claims", &stmt, &err));
-    assert_false(stmt_step(stmt, &is_row, &err));
-    stmt_return(&stmt);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -342,7 +328,6 @@ int main(void)
         cmocka_unit_test(threads_see_a_swap_whole_and_leave_nothing_open),
         cmocka_unit_test(a_query_past_its_deadline_is_stopped_and_the_next_one_runs),
         cmocka_unit_test(more_statements_than_the_cache_holds_are_all_answered),
-        cmocka_unit_test(nothing_can_be_written_through_a_connection),
     };
     int failed;
 
