@@ -57,11 +57,9 @@
 
 enum {
     STREAM_BLOCK = 64 << 10,  /* bytes of a stream that are handed over at once */
-    TARGET_NEAR = 256,        /* bytes of a target that need no allocation: nearly all */
     TARGET_LOGGED = 256,      /* bytes of a target in the log */
     SEND_BUFFER = 262144,     /* bytes of a socket: with more, slow readers stall others */
-    REPLY_ROOM = 2048,        /* bytes of a connection's memory that a reply head must find free */
-    FIELD_COST = 64,          /* bytes that a header or parameter takes of it, beside its text */
+    REPLY_ROOM = 1024,        /* bytes of a connection's memory that a refusal must find free */
     FILES_BESIDE = 64,        /* descriptors that are no connections: dataset files, epoll, log */
     REFUSALS_EVERY = 1000000, /* microseconds between log lines about refused connections */
     DEAF_FOR = 250000,        /* microseconds without accept() when descriptors or memory are out */
@@ -143,12 +141,11 @@ struct client {
     struct peer peer;
     char address[INET6_ADDRSTRLEN]; /* for the log; "": not written yet */
     enum phase phase;
-    int64_t began;     /* microseconds: when the request line was whole */
-    char *target;      /* near, or allocated; NULL: no memory for it */
-    size_t target_len; /* bytes that the client sent, even where we kept fewer */
-    size_t used;       /* bytes of the connection's memory that the head takes */
-    char near[TARGET_NEAR];
-    char method[16];           /* for the log, cut */
+    int64_t began; /* microseconds: when the request line was whole */
+    const char
+        *target;     /* as the client sent it; borrowed until the request is done; "": none yet */
+    size_t used;     /* bytes of the connection's memory that the head takes */
+    char method[16]; /* for the log, cut */
     const char *if_none_match; /* borrowed until the request is done; NULL: not sent */
     const char *accept;        /* the same */
     const char *prefer;        /* the same */
@@ -192,6 +189,7 @@ struct worker {
     struct metrics_block *metrics; /* borrowed; NULL: nothing is counted */
     struct error err;              /* zeroed, but while a request is refused: that takes time */
     char *scratch; /* bytes of the client that is just read: a head, and what is read at once */
+    char *anew;    /* a head of it that the gate wrote anew */
     struct gate_limits heads;
     struct log_batch lines; /* of requests of this turn */
     struct cache *replies;  /* of struct ready; NULL: none is kept */
@@ -414,17 +412,9 @@ static struct client *client_of(struct MHD_Connection *conn)
     return info != NULL ? info->socket_context : NULL;
 }
 
-static void client_forget_target(struct client *client)
-{
-    if (client->target != client->near)
-        free(client->target);
-    client->target = client->near;
-    client->near[0] = '\0';
-    client->target_len = 0;
-}
-
 static void forget_head(struct client *client)
 {
+    client->target = "";
     client->if_none_match = client->preflight = client->accept = NULL;
     client->accept_encoding = client->range = client->if_range = client->prefer = NULL;
 }
@@ -445,7 +435,7 @@ static void on_connect(struct worker *worker, struct MHD_Connection *conn, void 
     worker->has_arriving = false; /* from here on on_close() counts */
     worker->n_clients++;
     metrics_connected(worker->metrics, METRICS_ADMITTED);
-    client->target = client->near;
+    client->target = "";
     if (client->fd >= 0)
         atomic_store(&worker->daemon->clients[client->fd], client);
     queue_enter(&worker->fresh, client, now_us());
@@ -500,7 +490,6 @@ static void on_close(struct worker *worker, void **socket_context)
     if (client->fd >= 0)
         atomic_store(&worker->daemon->clients[client->fd], NULL);
     queue_leave(client);
-    client_forget_target(client);
     free(client->held);
     free(client);
     *socket_context = NULL;
@@ -597,9 +586,10 @@ static ssize_t read_heads(struct worker *worker, struct client *client, char *to
         if (n_given == size)
             break;
         if (n_raw > 0)
-            verdict = gate_look(&worker->heads, raw, n_raw, &used, &n_good, &worker->err);
+            verdict =
+                gate_look(&worker->heads, raw, n_raw, worker->anew, &used, &n_good, &worker->err);
         if (verdict == GATE_HEAD) {
-            good = raw;
+            good = worker->anew;
             raw += used;
             n_raw -= used;
             continue;
@@ -653,18 +643,16 @@ ssize_t recv(int fd, void *to, size_t size, int flags)
 
 /* The head of a request. */
 
-/* The raw target, before libmicrohttpd decodes it in place. What is returned becomes *con_cls of
- * on_request(). */
-static void *on_target(void *cls, const char *uri, struct MHD_Connection *conn)
+/* A request line is there. What is returned becomes *con_cls of on_request(). The target is none of
+ * the client's: that comes in a field (server/gate.h). */
+static void *on_request_line(void *cls, const char *uri, struct MHD_Connection *conn)
 {
     struct worker *worker = cls;
     struct client *client = client_of(conn);
-    size_t most = (size_t)worker->daemon->settings.target_limit;
-    size_t kept;
 
+    (void)uri;
     if (client == NULL)
         return NULL;
-    client_forget_target(client);
     metrics_began(worker->metrics);
     client->phase = PHASE_LINE;
     client->began = worker->now;
@@ -675,17 +663,6 @@ static void *on_target(void *cls, const char *uri, struct MHD_Connection *conn)
     client->route[0] = '\0';
     client->detail[0] = '\0';
     client->id[0] = '\0';
-
-    client->target_len = strlen(uri);
-    kept = client->target_len;
-    if (kept > most)
-        kept = sizeof(client->near) - 1; /* it is going to be refused: the log's share is enough */
-    if (kept >= sizeof(client->near))
-        client->target = malloc(kept + 1);
-    if (client->target != NULL) {
-        memcpy(client->target, uri, kept);
-        client->target[kept] = '\0';
-    }
     return client;
 }
 
@@ -701,6 +678,7 @@ struct head {
     const char *accept_encoding;
     const char *range;
     const char *if_range;
+    const char *target;  /* as the gate let it through */
     const char *refusal; /* why the gate refused it; NULL: it did not */
     int n_range;
     int n_host;
@@ -756,6 +734,8 @@ static enum MHD_Result on_field(void *cls, enum MHD_ValueKind kind, const char *
         head->prefer = value;
     } else if (is_field(name, name_len, "X-Request-Id", 12)) {
         head->id = value;
+    } else if (is_field(name, name_len, GATE_TARGET, sizeof(GATE_TARGET) - 1)) {
+        head->target = value;
     } else if (is_field(name, name_len, GATE_REFUSED, sizeof(GATE_REFUSED) - 1)) {
         head->refusal = value;
     }
@@ -765,28 +745,17 @@ static enum MHD_Result on_field(void *cls, enum MHD_ValueKind kind, const char *
 static bool check_target(const struct client *client, const char *method,
                          const struct settings *settings, struct error *err)
 {
-    if (client->target_len > (size_t)settings->target_limit)
+    size_t len = strlen(client->target);
+
+    if (len > (size_t)settings->target_limit)
         return error_set(err, ERR_TARGET_TOO_LONG, NULL,
-                         "The request target has %zu bytes; %" PRId64 " are the most.",
-                         client->target_len, settings->target_limit);
-    if (client->target == NULL)
-        return error_set(err, ERR_OVERLOAD, NULL, "No memory for the request target.");
+                         "The request target has %zu bytes; %" PRId64 " are the most.", len,
+                         settings->target_limit);
     if (strcmp(client->target, "*") == 0 && strcmp(method, "OPTIONS") == 0)
         return true;
-    if (client->target[0] != '/')
-        return error_set(err, ERR_REQUEST_MALFORMED, NULL,
-                         "The request target must begin with '/'.");
-    for (const char *c = client->target; *c != '\0'; c++) {
-        if ((unsigned char)*c <= ' ' || (unsigned char)*c >= 0x7f)
-            return error_set(
-                err, ERR_REQUEST_MALFORMED, NULL,
-                "The request target holds the byte 0x%02x; it must be percent-encoded.",
-                (unsigned char)*c);
-        if (*c == '#')
-            return error_set(err, ERR_REQUEST_MALFORMED, NULL,
-                             "The request target holds a fragment ('#').");
-    }
-    return true;
+    return client->target[0] == '/'
+           || error_set(err, ERR_REQUEST_MALFORMED, NULL,
+                        "The request target must begin with '/'.");
 }
 
 /*
@@ -798,10 +767,8 @@ static bool check_room(const struct head *head, struct client *client,
                        const struct settings *settings, struct error *err)
 {
     int64_t most = settings->connection_memory - REPLY_ROOM;
-    int64_t used = head->len + head->n * FIELD_COST;
+    int64_t used = head->len + head->n * GATE_FIELD;
 
-    for (const char *c = strchr(client->target, '?'); c != NULL; c = strchr(c + 1, '&'))
-        used += FIELD_COST;
     client->used = (size_t)used;
     if (head->n > settings->header_limit)
         return error_set(err, ERR_HEADERS_TOO_LARGE, NULL,
@@ -810,9 +777,9 @@ static bool check_room(const struct head *head, struct client *client,
     if (used > most)
         return error_set(err, ERR_HEADERS_TOO_LARGE, NULL,
                          "The request head takes %" PRId64
-                         " bytes, %d of them for each header and parameter; "
+                         " bytes, %d of them for each header that is looked at; "
                          "%" PRId64 " are the most.",
-                         used, FIELD_COST, most);
+                         used, GATE_FIELD, most);
     return true;
 }
 
@@ -976,7 +943,7 @@ static struct request request_of(const struct client *client, const char *method
 {
     return (struct request){
         .method = method,
-        .target = client->target != NULL ? client->target : "/",
+        .target = client->target,
         .if_none_match = client->if_none_match,
         .accept = client->accept,
         .prefer = client->prefer,
@@ -1247,6 +1214,7 @@ static enum MHD_Result begin(struct worker *worker, struct MHD_Connection *conn,
     queue_move(&worker->busy, client, client->began);
     MHD_get_connection_values_n(conn, MHD_HEADER_KIND, on_field, &head);
     copy_cut(client->method, method, sizeof(client->method));
+    client->target = head.target != NULL ? head.target : "";
     client->if_none_match = head.if_none_match;
     client->accept = head.accept;
     client->prefer = head.prefer;
@@ -1374,7 +1342,6 @@ static void on_done(void *cls, struct MHD_Connection *conn, void **con_cls,
     metrics_ended(worker->metrics,
                   &(struct metrics_request){ client->route, client->method, client->status,
                                              client->len, now - client->began });
-    client_forget_target(client);
     forget_head(client);
     client->phase = PHASE_QUIET;
     if (client->queue != &worker->doomed)
@@ -1700,15 +1667,15 @@ static bool worker_init(struct worker *worker, struct daemon *daemon, struct err
     worker->heads = (struct gate_limits){
         .head = (size_t)settings->head_limit,
         .target = (size_t)settings->target_limit,
-        /* libmicrohttpd takes memory of the connection for each; where that ends it hangs. */
-        .parameters = (size_t)settings->connection_memory / 2 / FIELD_COST,
         .fields = (size_t)settings->header_limit,
+        .anew = (size_t)settings->connection_memory - REPLY_ROOM,
     };
     worker->scratch = malloc((size_t)settings->head_limit + 2 * READ_MOST);
+    worker->anew = malloc((size_t)settings->head_limit + GATE_ROOM);
     worker->exhausted = exhausted_new();
     if (settings->cache_size > 0)
         worker->replies = cache_new((size_t)settings->cache_size / daemon->n_workers, ready_free);
-    if (worker->scratch == NULL || worker->exhausted == NULL
+    if (worker->scratch == NULL || worker->anew == NULL || worker->exhausted == NULL
         || (settings->cache_size > 0 && worker->replies == NULL))
         return error_set(err, ERR_INTERNAL, NULL, "No memory for a worker.");
     /*
@@ -1725,7 +1692,7 @@ static bool worker_init(struct worker *worker, struct daemon *daemon, struct err
         MHD_OPTION_CONNECTION_LIMIT, (unsigned)settings->connections + 1,
         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)settings->idle_timeout,
         MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1,
-        MHD_OPTION_URI_LOG_CALLBACK, on_target, worker,
+        MHD_OPTION_URI_LOG_CALLBACK, on_request_line, worker,
         MHD_OPTION_NOTIFY_COMPLETED, on_done, worker,
         MHD_OPTION_NOTIFY_CONNECTION, on_connection, worker,
         MHD_OPTION_END);
@@ -1746,6 +1713,7 @@ static void worker_done(struct worker *worker)
         MHD_destroy_response(worker->exhausted);
     cache_free(worker->replies);
     free(worker->scratch);
+    free(worker->anew);
     if (worker->wake_fd >= 0)
         close(worker->wake_fd);
 }

@@ -59,11 +59,12 @@ static const struct {
     [FIELD_REQUEST_ID] = { "X-Request-Id", 12, true },
 };
 
-/** A head as it is read, line by line, and written anew into the bytes that were read already. */
+/** A head as it is read, line by line, and written anew. */
 struct head {
     const struct gate_limits *limits;
-    char *at; /* where what was written anew ends; NULL: nothing is written yet */
-    size_t n; /* fields */
+    char *at;      /* where what was written anew ends; NULL: nothing is written yet */
+    size_t n;      /* fields */
+    size_t n_anew; /* of them, those that are written anew */
     size_t n_host;
     size_t n_length; /* Content-Length */
     bool has_body;   /* a Content-Length that is not 0 */
@@ -110,12 +111,11 @@ bool gate_is_value(const char *text, size_t len)
     return true;
 }
 
-/* Writes bytes anew, never behind those that were read. */
 static void put(struct head *head, const char *text, size_t len)
 {
     if (head->at == NULL)
         return;
-    memmove(head->at, text, len);
+    memcpy(head->at, text, len);
     head->at += len;
 }
 
@@ -142,8 +142,6 @@ static enum gate_verdict check_version(struct head *head, const char *text, size
 static enum gate_verdict check_target(struct head *head, const char *text, size_t len,
                                       bool is_options)
 {
-    size_t n = 1; /* parameters */
-
     if (len > head->limits->target) {
         error_set(head->err, ERR_TARGET_TOO_LONG, NULL,
                   "The request target has %zu bytes; %zu are the most.", len, head->limits->target);
@@ -154,7 +152,6 @@ static enum gate_verdict check_target(struct head *head, const char *text, size_
     if (len == 0 || text[0] != '/')
         return malformed(head, "The request target must begin with '/'.");
     for (size_t i = 0; i < len; i++) {
-        n += text[i] == '&';
         if ((unsigned char)text[i] <= ' ' || (unsigned char)text[i] >= 0x7f || text[i] == '#') {
             error_set(head->err, ERR_REQUEST_MALFORMED, NULL,
                       "The request target holds the byte 0x%02x; it must be percent-encoded.",
@@ -162,9 +159,7 @@ static enum gate_verdict check_target(struct head *head, const char *text, size_
             return GATE_REFUSE;
         }
     }
-    return n <= head->limits->parameters
-               ? GATE_HEAD
-               : malformed(head, "The request target has too many parameters.");
+    return GATE_HEAD;
 }
 
 static enum gate_verdict read_request_line(struct head *head, const char *line, size_t len)
@@ -183,7 +178,11 @@ static enum gate_verdict read_request_line(struct head *head, const char *line, 
     if (verdict == GATE_HEAD)
         verdict = check_version(head, end + 1, len - (size_t)(end + 1 - line));
     if (verdict == GATE_HEAD) {
-        put(head, line, len);
+        put(head, line, method);
+        put(head, " / ", 3);
+        put(head, end + 1, len - (size_t)(end + 1 - line));
+        put(head, "\r\n" GATE_TARGET ":", sizeof("\r\n" GATE_TARGET ":") - 1);
+        put(head, target, (size_t)(end - target));
         put(head, "\r\n", 2);
     }
     return verdict;
@@ -271,7 +270,7 @@ static enum gate_verdict read_field(struct head *head, const char *line, size_t 
     default:
         break;
     }
-    /* Shorter than what it stands for, or as long: "name:value" may lack the blank. */
+    head->n_anew++;
     put(head, known[field].name, known[field].len);
     put(head, ":", 1);
     put(head, value, len);
@@ -331,16 +330,16 @@ static void end_head(struct head *head)
     put(head, "\r\n", 2);
 }
 
-enum gate_verdict gate_look(const struct gate_limits *limits, char *bytes, size_t len,
-                            size_t *ret_used, size_t *ret_len, struct error *err)
+enum gate_verdict gate_look(const struct gate_limits *limits, const char *bytes, size_t len,
+                            char *ret, size_t *ret_used, size_t *ret_len, struct error *err)
 {
     struct head head = { .limits = limits, .err = err };
     const char *at = bytes, *end = bytes + len;
     bool is_first = true, is_bad;
 
-    /* Nothing is written before all of it is there: it has to be read again. */
+    /* Nothing is written before all of it is there, and so not more than the most of a head. */
     if (memmem(bytes, len, "\n\r\n", 3) != NULL)
-        head.at = bytes;
+        head.at = ret;
     for (;;) {
         const char *feed = line_end(at, end, &is_bad);
         size_t line = feed != NULL ? (size_t)(feed - 1 - at) : 0;
@@ -369,8 +368,14 @@ enum gate_verdict gate_look(const struct gate_limits *limits, char *bytes, size_
         return GATE_REFUSE;
     *ret_used = (size_t)(at + 2 - bytes);
     end_head(&head);
-    *ret_len = (size_t)(head.at - bytes);
-    return GATE_HEAD;
+    *ret_len = (size_t)(head.at - ret);
+    if (*ret_len + head.n_anew * GATE_FIELD <= limits->anew)
+        return GATE_HEAD;
+    error_set(err, ERR_HEADERS_TOO_LARGE, NULL,
+              "Target and headers that an answer depends on take %zu bytes, %d of them for each "
+              "header; %zu are the most.",
+              *ret_len + head.n_anew * GATE_FIELD, GATE_FIELD, limits->anew);
+    return GATE_REFUSE;
 }
 
 /* Method and target of a refused head, for the log and for HEAD; 0: they are not fit to be told. */
@@ -387,12 +392,18 @@ static size_t first_words(const char *bytes, size_t len)
 
 size_t gate_refuse(const struct error *err, const char *bytes, size_t len, char ret[GATE_REFUSAL])
 {
-    size_t told = first_words(bytes, len);
+    size_t told = first_words(bytes, len), method = span(bytes, told, IN_TOKEN);
 
-    return (size_t)snprintf(
-        ret, GATE_REFUSAL,
-        "%.*s HTTP/1.1\r\nHost:x\r\n" GATE_REFUSED ":%d %s\r\nConnection:close\r\n\r\n",
-        told > 0 ? (int)told : 5, told > 0 ? bytes : "GET /", (int)err->code, err->detail);
+    if (told == 0) {
+        bytes = "GET /";
+        method = 3;
+        told = 5;
+    }
+    return (size_t)snprintf(ret, GATE_REFUSAL,
+                            "%.*s / HTTP/1.1\r\nHost:x\r\n" GATE_TARGET ":%.*s\r\n" GATE_REFUSED
+                            ":%d %s\r\nConnection:close\r\n\r\n",
+                            (int)method, bytes, (int)(told - method - 1), bytes + method + 1,
+                            (int)err->code, err->detail);
 }
 
 void gate_refused(const char *value, struct error *ret)

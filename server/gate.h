@@ -5,9 +5,10 @@
  * request heads and lets through only heads that every parser would read in the same way (RFC
  * 9112).
  *
- * A good head is written anew: the request line, and of the fields those that an answer can depend
- * on, each once and with one blank. So what stands behind the gate sees a short head, whatever
- * cookies came with it; and it never sees a body, since none is taken.
+ * A good head is written anew: a request line without the target, which stands in a field
+ * (GATE_TARGET), and of the other fields those that an answer can depend on. So what stands behind
+ * the gate sees a short head, whatever cookies came with it, takes no target apart, and never sees
+ * a body, since none is taken.
  *
  * Knows nothing of sockets, allocates nothing, keeps nothing.
  */
@@ -19,10 +20,10 @@
 
 /** How much a head may hold. */
 struct gate_limits {
-    size_t head;       /* bytes, the empty line at its end included */
-    size_t target;     /* bytes of the request target */
-    size_t parameters; /* of its query */
-    size_t fields;     /* header fields */
+    size_t head;   /* bytes, the empty line at its end included */
+    size_t target; /* bytes of the request target */
+    size_t fields; /* header fields */
+    size_t anew;   /* bytes that it may come to anew, GATE_FIELD for each field besides */
 };
 
 enum gate_verdict {
@@ -34,17 +35,21 @@ enum gate_verdict {
 /**
  * Looks at what a connection has sent, from where a request begins.
  *
- * Shape: GATE_HEAD: the first *ret_used bytes were the head, and the first *ret_len of them are now
- * the head written anew. bytes may hold anything.
+ * Shape: GATE_HEAD: the first *ret_used bytes were the head, and *ret_len bytes of it anew are in
+ * ret, which has room for limits->head and GATE_ROOM more. bytes may hold anything.
  * Errors: GATE_REFUSE sets err: ERR_REQUEST_MALFORMED, ERR_TARGET_TOO_LONG, ERR_HEADERS_TOO_LARGE,
  * ERR_BODY_REFUSED, ERR_VERSION.
  */
-enum gate_verdict gate_look(const struct gate_limits *limits, char *bytes, size_t len,
-                            size_t *ret_used, size_t *ret_len, struct error *err);
+enum gate_verdict gate_look(const struct gate_limits *limits, const char *bytes, size_t len,
+                            char *ret, size_t *ret_used, size_t *ret_len, struct error *err);
 
+/* Fields of ours in a head written anew; no client's field of that name comes through. */
+#define GATE_TARGET "Target"
 #define GATE_REFUSED "Refused"
 
 enum {
+    GATE_FIELD = 64,     /* bytes that libmicrohttpd takes for a field beside its text */
+    GATE_ROOM = 64,      /* bytes that a head may be longer anew */
     GATE_TOLD = 256,     /* most bytes of method and target that are told of a refused head */
     GATE_REFUSAL = 1024, /* bytes of what gate_refuse() writes, at most */
 };

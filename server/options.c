@@ -140,7 +140,7 @@ const struct option options[] = {
       .type = OPTION_INTEGER,
       .commands = SERVE,
       MEMBER(connection_memory),
-      .initial = "8192",
+      .initial = "4096",
       .low = 4096,
       .high = 1048576,
       .unit = "bytes",

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from harness import PATIENCE, Client, Server
+from harness import IS_SANITIZED, PATIENCE, Client, Server
 
 GOOD = b"GET /healthz HTTP/1.1\r\nHost: x\r\n"
 END = b"Connection: close\r\n\r\n"
@@ -81,7 +81,6 @@ REFUSED = {
     "many-fields": (GOOD + b"".join(b"X-%d: a\r\n" % i for i in range(65)) + END, 431), "large-head": (GOOD + b"X-A: " + b"a" * 16384 + b"\r\n" + END, 431),
     "huge-name": (GOOD + b"a" * 100000, 431), "endless-fields": (GOOD + b"X-A: aaaaaaaa\r\n" * 10000, 431), "only-line-feeds": (b"\n" * 1000, 400),
     "only-line-ends": (b"\r\n" * 1000, 400), "digits": (b"1" * 20000, 431), "random": (bytes(range(256)) * 8, 400),
-    "many-parameters": line(b"GET /v1/missions?" + b"&".join(b"a=%d" % i for i in range(70)) + b" HTTP/1.1"),
 }
 
 # What is odd and has one reading all the same: (bytes, statuses).
@@ -97,7 +96,8 @@ TAKEN = {
     "method-unknown": (b"BREW /healthz HTTP/1.1\r\nHost: x\r\n" + END, [405]), "method-small": (b"get /healthz HTTP/1.1\r\nHost: x\r\n" + END, [405]),
     "method-long": (b"M" * 300 + b" /healthz HTTP/1.1\r\nHost: x\r\n" + END, [405]), "trace": (b"TRACE /healthz HTTP/1.1\r\nHost: x\r\n" + END, [405]),
     "options-star": (b"OPTIONS * HTTP/1.1\r\nHost: x\r\n" + END, [204]), "long-target": (b"GET /healthz?" + b"a" * 2035 + b" HTTP/1.1\r\nHost: x\r\n" + END, [400]),
-    "refused-field-of-a-client": (GOOD + b"Refused: 3 no\r\n" + END, [200]), "pipeline": (GOOD + b"\r\n" + GOOD + b"\r\n" + GOOD + END, [200] * 3),
+    "many-parameters": (b"GET /v1/missions?" + b"&".join(b"a=%d" % i for i in range(300)) + b" HTTP/1.1\r\nHost: x\r\n" + END, [400]),
+    "target-field-of-a-client": (GOOD + b"Target: /v1/nothing\r\n" + END, [200]), "refused-field-of-a-client": (GOOD + b"Refused: 3 no\r\n" + END, [200]), "pipeline": (GOOD + b"\r\n" + GOOD + b"\r\n" + GOOD + END, [200] * 3),
     "pipeline-then-bad": (GOOD + b"\r\n" + GOOD + b"\r\n" + GOOD + b"Content-Length: 5\r\n\r\nhello" + SMUGGLED, [200, 200, 413]),
     "long-pipeline": (b"".join(b"GET /v1/missions?limit=%d&fields=id HTTP/1.1\r\nHost: x\r\nX-Junk: %s\r\n\r\n" % (1 + i % 9, b"j" * (i * 37 % 900)) for i in range(300)) + GOOD + END, [200] * 301),
     **{name: (b"GET " + target + b" HTTP/1.1\r\nHost: x\r\n" + END, [status]) for name, target, status in [
@@ -230,7 +230,7 @@ def test_a_reply_whose_head_finds_no_room_is_a_problem_and_not_lost(edge, size):
             status, headers, _ = split(edge.send(target + b" HTTP/1.1\r\nHost: x\r\n" + more + END))[0]
             assert status == 200 if size == 300 and not more else status in (200, 431)
             assert status != 200 or "rel=\"next\"" in headers["link"]
-            assert status != 431 or size > 500
+            assert status != 431 or size > 500 or more
 
 
 def test_after_all_that_memory_and_descriptors_are_back(fixture_dataset):
@@ -253,5 +253,5 @@ def test_after_all_that_memory_and_descriptors_are_back(fixture_dataset):
     time.sleep(0.5 * PATIENCE)
     after_memory, after_files = state()
     assert after_files <= files
-    assert after_memory < memory + 1024  # KiB
+    assert IS_SANITIZED or after_memory < memory + 1024  # KiB; a sanitizer keeps what was freed
     server.stop()

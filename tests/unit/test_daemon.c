@@ -460,24 +460,6 @@ static void a_head_that_leaves_no_room_for_a_reply_is_431(void **state)
     assert_true(has(reply, "application/problem+json"));
 }
 
-static void more_parameters_than_memory_is_400_at_once(void **state)
-{
-    struct edge *edge = start_edge(*state);
-    char request[4096] = "GET /a?";
-    char reply[TEXT_SIZE];
-    int64_t began = now_us();
-    size_t len = strlen(request);
-
-    for (int i = 0; i < 120; i++)
-        len += (size_t)snprintf(request + len, sizeof(request) - len, "p%d=1&", i);
-    snprintf(request + len, sizeof(request) - len, " HTTP/1.1\r\n" HEAD "\r\n");
-    ask(edge, request, reply);
-    assert_true(has(reply, "HTTP/1.1 400 "));
-    assert_true(has(reply, "too many parameters"));
-    assert_null(strstr(reply + 1, "HTTP/1.1 "));
-    assert_true(ms_since(began) < 1000);
-}
-
 static void a_header_that_cannot_be_sent_makes_a_bare_503(void **state)
 {
     struct edge *edge = start_edge(*state);
@@ -1011,7 +993,6 @@ int main(void)
         FACT(a_target_of_the_limit_is_taken_and_one_byte_more_is_414),
         FACT(too_many_headers_are_431),
         FACT(a_head_that_leaves_no_room_for_a_reply_is_431),
-        FACT(more_parameters_than_memory_is_400_at_once),
         FACT(a_header_that_cannot_be_sent_makes_a_bare_503),
         FACT(more_than_128_connections_do_not_stall_a_worker),
         FACT(a_connection_past_the_limit_is_503_until_another_leaves),

@@ -12,33 +12,29 @@
 
 #include "server/gate.h"
 
-static const struct gate_limits limits = {
-    .head = 1000, .target = 100, .parameters = 5, .fields = 8
-};
+static const struct gate_limits limits = { .head = 1000, .target = 100, .fields = 8, .anew = 600 };
 
 static struct error err;
 
-/* Looks at bytes that stand at the very end of their memory, so that a sanitizer sees every step
- * too far; what was written anew is kept. */
+/* Looks at bytes that stand at the very end of their memory, and has them written anew into as much
+ * as is asked for, so that a sanitizer sees every step too far. */
 static enum gate_verdict look(const char *text, size_t len, size_t *ret_used, char *ret_anew)
 {
-    char *bytes = malloc(len > 0 ? len : 1);
-    size_t anew = 0;
+    char *bytes = malloc(len > 0 ? len : 1), *anew = malloc(limits.head + GATE_ROOM);
+    size_t anew_len = 0;
     enum gate_verdict verdict;
 
-    assert_non_null(bytes);
+    assert_true(bytes != NULL && anew != NULL);
     memcpy(bytes, text, len);
     err = (struct error){ .code = ERR_NONE };
     *ret_used = 0;
-    verdict = gate_look(&limits, bytes, len, ret_used, &anew, &err);
+    verdict = gate_look(&limits, bytes, len, anew, ret_used, &anew_len, &err);
     assert_int_equal(err.code != ERR_NONE, verdict == GATE_REFUSE);
-    assert_true(anew <= *ret_used && *ret_used <= len);
-    if (verdict == GATE_HEAD)
-        memcpy(ret_anew, bytes, anew);
-    else if (verdict == GATE_MORE)
-        assert_memory_equal(bytes, text, len); /* it has to be read again */
-    ret_anew[anew] = '\0';
+    assert_true(anew_len <= limits.head + GATE_ROOM && *ret_used <= len);
+    memcpy(ret_anew, anew, anew_len);
+    ret_anew[anew_len] = '\0';
     free(bytes);
+    free(anew);
     return verdict;
 }
 
@@ -49,9 +45,6 @@ static void assert_anew(const char *text, const char *anew)
 
     assert_int_equal(look(text, strlen(text), &used, written), GATE_HEAD);
     assert_int_equal(used, strlen(text));
-    assert_string_equal(written, anew);
-    /* What is written anew is read as the same. */
-    assert_int_equal(look(anew, strlen(anew), &used, written), GATE_HEAD);
     assert_string_equal(written, anew);
 }
 
@@ -68,22 +61,28 @@ static void assert_refused(const char *text, enum error_code code, const char *w
 static void a_good_head_is_written_anew_with_what_counts(void **state)
 {
     (void)state;
-    assert_anew("GET / HTTP/1.1\r\nHost: x\r\n\r\n", "GET / HTTP/1.1\r\nHost:x\r\n\r\n");
+    assert_anew("GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+                "GET / HTTP/1.1\r\nTarget:/\r\nHost:x\r\n\r\n");
     assert_anew(
         "GET /a?b=c&d HTTP/1.1\r\nCookie: secret\r\nhOST: \t a.b:80 \r\nUser-Agent: \xff\r\n\r\n",
-        "GET /a?b=c&d HTTP/1.1\r\nHost:a.b:80\r\n\r\n");
-    assert_anew("HEAD /a HTTP/1.1\r\nHost:x\r\naccept:a/b\r\nIf-None-Match: \"a\", W/\"b\"\r\n"
-                "Content-Length: 00\r\nConnection: x, CLOSE\r\n\r\n",
-                "HEAD /a HTTP/1.1\r\nHost:x\r\nAccept:a/b\r\nIf-None-Match:\"a\", W/\"b\"\r\n"
-                "Connection:close\r\n\r\n");
+        "GET / HTTP/1.1\r\nTarget:/a?b=c&d\r\nHost:a.b:80\r\n\r\n");
+    assert_anew(
+        "HEAD /a HTTP/1.1\r\nHost:x\r\naccept:a/b\r\nIf-None-Match: \"a\", W/\"b\"\r\n"
+        "Content-Length: 00\r\nConnection: x, CLOSE\r\n\r\n",
+        "HEAD / HTTP/1.1\r\nTarget:/a\r\nHost:x\r\nAccept:a/b\r\nIf-None-Match:\"a\", W/\"b\"\r\n"
+        "Connection:close\r\n\r\n");
     assert_anew("GET /a HTTP/1.0\r\nConnection:Keep-Alive\r\n\r\n",
-                "GET /a HTTP/1.0\r\nConnection:keep-alive\r\n\r\n");
+                "GET / HTTP/1.0\r\nTarget:/a\r\nConnection:keep-alive\r\n\r\n");
     assert_anew("GET /a HTTP/1.1\r\nHost: x\r\nConnection: keep-alive\r\n\r\n",
-                "GET /a HTTP/1.1\r\nHost:x\r\n\r\n");
-    assert_anew("OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", "OPTIONS * HTTP/1.1\r\nHost:x\r\n\r\n");
-    assert_anew("\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n", "GET / HTTP/1.1\r\nHost:x\r\n\r\n");
+                "GET / HTTP/1.1\r\nTarget:/a\r\nHost:x\r\n\r\n");
+    assert_anew("OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n",
+                "OPTIONS / HTTP/1.1\r\nTarget:*\r\nHost:x\r\n\r\n");
+    assert_anew("\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n",
+                "GET / HTTP/1.1\r\nTarget:/\r\nHost:x\r\n\r\n");
     assert_anew("GET / HTTP/1.1\r\nHost: x\r\nRefused: 1\r\n\r\n",
-                "GET / HTTP/1.1\r\nHost:x\r\n\r\n");
+                "GET / HTTP/1.1\r\nTarget:/\r\nHost:x\r\n\r\n");
+    assert_anew("GET /a HTTP/1.1\r\nHost: x\r\nTarget: /b\r\n\r\n",
+                "GET / HTTP/1.1\r\nTarget:/a\r\nHost:x\r\n\r\n");
 }
 
 static void what_comes_behind_a_head_is_left_alone(void **state)
@@ -126,8 +125,6 @@ static void each_refusal_says_why(void **state)
     assert_refused("GET a HTTP/1.1\r\nHost: x\r\n\r\n", ERR_REQUEST_MALFORMED, "begin with '/'");
     assert_refused("GET * HTTP/1.1\r\nHost: x\r\n\r\n", ERR_REQUEST_MALFORMED, "begin with '/'");
     assert_refused("GET /\x7f HTTP/1.1\r\nHost: x\r\n\r\n", ERR_REQUEST_MALFORMED, "0x7f");
-    assert_refused("GET /a&b&c&d&e&f HTTP/1.1\r\nHost: x\r\n\r\n", ERR_REQUEST_MALFORMED,
-                   "too many parameters");
     assert_refused("GET "
                    "/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
                    "aaaaaaaaaaaaaaaaaaaaaa"
@@ -135,6 +132,10 @@ static void each_refusal_says_why(void **state)
                    ERR_TARGET_TOO_LONG, "100 are the most");
     assert_refused("GET / HTTP/1.1\r\nA:\r\nA:\r\nA:\r\nA:\r\nA:\r\nA:\r\nA:\r\nA:\r\nA:\r\n\r\n",
                    ERR_HEADERS_TOO_LARGE, "more than 8");
+    assert_refused(
+        "GET / HTTP/1.1\r\nHost: x\r\nAccept:\r\nAccept:\r\nAccept:\r\nAccept:\r\nAccept:\r\n"
+        "Accept:\r\nAccept:\r\n\r\n",
+        ERR_HEADERS_TOO_LARGE, "600 are the most");
     assert_refused("\r\n\r\nGET / HTTP/1.1\r\n", ERR_REQUEST_MALFORMED, "no request line");
 }
 
@@ -251,10 +252,10 @@ static void what_is_let_through_is_unambiguous(void **state)
 static void a_refusal_is_told_in_the_place_of_the_head(void **state)
 {
     static const char *const cases[][2] = {
-        { "HEAD /a?b HTTP/9", "HEAD /a?b HTTP/1.1\r\n" },
-        { "GET /a", "GET /a HTTP/1.1\r\n" },
-        { "GET /a\r\nb", "GET /a HTTP/1.1\r\n" },
-        { "GET a HTTP/1.1", "GET / HTTP/1.1\r\n" },
+        { "HEAD /a?b HTTP/9", "HEAD / HTTP/1.1\r\nHost:x\r\nTarget:/a?b\r\n" },
+        { "GET /a", "GET / HTTP/1.1\r\nHost:x\r\nTarget:/a\r\n" },
+        { "GET /a\r\nb", "GET / HTTP/1.1\r\nHost:x\r\nTarget:/a\r\n" },
+        { "GET a HTTP/1.1", "GET / HTTP/1.1\r\nHost:x\r\nTarget:/\r\n" },
         { "\x16\x03", "GET / HTTP/1.1\r\n" },
         { "GET", "GET / HTTP/1.1\r\n" },
         { "", "GET / HTTP/1.1\r\n" },
