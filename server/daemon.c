@@ -1148,7 +1148,7 @@ static enum MHD_Result send_ready(struct worker *worker, struct MHD_Connection *
     client->phase = PHASE_ANSWERED;
     client->status = ready->status;
     client->len = strcmp(client->method, MHD_HTTP_METHOD_HEAD) == 0 ? 0 : ready->len;
-    memcpy(client->route, ready->route, sizeof(client->route));
+    copy_cut(client->route, ready->route, sizeof(client->route));
     if (!set_id(ready, client->id))
         return send_exhausted(worker, conn, client);
     return MHD_queue_response(conn, (unsigned)ready->status, ready->response);
