@@ -764,7 +764,7 @@ static void add_condition(struct buffer *sql, const struct query *query, const s
 {
     bool is_free = way->kind == WAY_PLAIN;
 
-    if (way->lead == term && is_exact_lead(query, term))
+    if (way->lead == term && (way->kind == WAY_ALONG || is_exact_lead(query, term)))
         return;
     buffer_text(sql, is_free ? " AND " : " AND +(");
     add_term(sql, term, query->is_definite, term->field != query->unindexed);

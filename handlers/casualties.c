@@ -242,7 +242,7 @@ static const struct ways ways = {
     .is_long = "k.end_max <> k.date_min AND 12 * substr(k.end_max, 1, 4) + substr(k.end_max, 6, 2)"
                " - 12 * substr(k.date_min, 1, 4) - substr(k.date_min, 6, 2) > 1",
     .most = " deaths ",
-    .along = " mission nationality ",
+    .along = " series mission nationality ",
     .ordered = " id date end deaths injured missing displaced mission nationality known_to ",
     .groups = "casualty_groups",
     .grouped = " series kind victim_group personnel_type cause harm definition source known_from ",
