@@ -4,7 +4,6 @@
 #define _GNU_SOURCE /* sigset_t, signalfd */
 
 #include <errno.h>
-#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -150,7 +149,6 @@ static int run_daemon(const struct settings *settings, const struct service *ser
     metrics_published(service->metrics, true);
     if (!daemon_new(settings, service, &daemon, &err))
         return complain(&err, STATUS_FAILED);
-    malloc_trim(0); /* what checking the dataset took is wanted by nobody now */
     log_dataset(service->dataset, "started", daemon_address(daemon), daemon_workers(daemon));
     follow_signals(daemon, service, settings->dataset, signal_fd);
     if (!daemon_free(daemon)) {
