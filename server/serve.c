@@ -370,7 +370,7 @@ static void add_permalink(const struct work *work, struct buffer *link)
 /* Appends again what stands in the buffer from `start` on and is `len` bytes long. */
 static void add_again(struct buffer *buffer, size_t start, size_t len)
 {
-    if (buffer_reserve(buffer, len) && len > 0)
+    if (buffer_reserve(buffer, len) && buffer->data != NULL)
         buffer_add(buffer, buffer->data + start, len);
 }
 
