@@ -666,7 +666,9 @@ static void *on_request_line(void *cls, const char *uri, struct MHD_Connection *
     return client;
 }
 
-/* What counts in the header fields of a request. Borrows from libmicrohttpd. */
+/* What counts in the header fields of a request: of the client's, those that the gate lets through
+ * (known[] of server/gate.c); another one has to stand there as well. Borrows from libmicrohttpd.
+ */
 struct head {
     const char *host;
     const char *content_length;
