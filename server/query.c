@@ -1063,15 +1063,22 @@ static bool is_default(const struct route *route, const struct target_param *giv
     return false;
 }
 
-void query_drop_defaults(const struct route *route, struct target *target)
+/* Copies the parameters that say more than what holds anyway; gives their number. */
+static size_t copy_asked(const struct route *route, const struct target *target,
+                         struct target_param *to)
 {
     size_t n = 0;
 
     for (size_t i = 0; i < target->n_params; i++) {
         if (!is_default(route, &target->params[i]))
-            target->params[n++] = target->params[i];
+            to[n++] = target->params[i];
     }
-    target->n_params = n;
+    return n;
+}
+
+void query_drop_defaults(const struct route *route, struct target *target)
+{
+    target->n_params = copy_asked(route, target, target->params);
 }
 
 bool query_owner(const struct route *route, const struct target *target, char ret[33])
@@ -1086,10 +1093,7 @@ bool query_owner(const struct route *route, const struct target *target, char re
                            .has_slash = target->has_slash };
 
     memcpy(bare.segments, target->segments, sizeof(bare.segments));
-    for (size_t i = 0; i < target->n_params; i++) {
-        if (!is_default(route, &target->params[i]))
-            bare.params[bare.n_params++] = target->params[i];
-    }
+    bare.n_params = copy_asked(route, target, bare.params);
     target_canonical(&bare, shape, &canonical);
     if (canonical.broken)
         return false;

@@ -131,6 +131,14 @@ static void add_digest(struct reply *reply)
 
 /* ---- headers that say what the body is a state of ---- */
 
+static void set_tag(struct work *work, const char digest[FINGERPRINT_SIZE])
+{
+    work->etag[0] = work->etag[FINGERPRINT_SIZE] = '"';
+    memcpy(work->etag + 1, digest, FINGERPRINT_SIZE - 1);
+    work->etag[FINGERPRINT_SIZE + 1] = '\0';
+    work->is_tagged = true;
+}
+
 /* False without memory: a tag of less than the whole query could be another query's as well. */
 static bool set_etag(struct work *work)
 {
@@ -144,10 +152,7 @@ static bool set_etag(struct work *work)
                                        format_name(work->route.format), canonical.data,
                                        work->manner, NULL },
                 digest);
-    work->etag[0] = work->etag[FINGERPRINT_SIZE] = '"';
-    memcpy(work->etag + 1, digest, FINGERPRINT_SIZE - 1);
-    work->etag[FINGERPRINT_SIZE + 1] = '\0';
-    work->is_tagged = true;
+    set_tag(work, digest);
     return true;
 }
 
@@ -1205,10 +1210,7 @@ static bool serve_database(struct work *work)
     work->reply->file = (struct reply_file){ db.descriptor, 0, db.size };
     /* Of the bytes, not of the content: whoever resumes must not mix two files. */
     fingerprint((const char *const[]){ "file", db.stamp, NULL }, digest);
-    work->etag[0] = work->etag[FINGERPRINT_SIZE] = '"';
-    memcpy(work->etag + 1, digest, FINGERPRINT_SIZE - 1);
-    work->etag[FINGERPRINT_SIZE + 1] = '\0';
-    work->is_tagged = true;
+    set_tag(work, digest);
     if (is_not_modified(work)) {
         reply_file_done(&work->reply->file);
         return true;
