@@ -50,32 +50,40 @@
 
 #include "db/dataset.h"
 #include "server/cache.h"
+#include "server/forwarded.h"
 #include "server/gate.h"
+#include "server/limiter.h"
 #include "server/log.h"
 #include "server/metrics.h"
+#include "server/peer.h"
 #include "server/request_id.h"
 
 enum {
-    STREAM_BLOCK = 64 << 10,  /* bytes of a stream that are handed over at once */
-    TARGET_LOGGED = 256,      /* bytes of a target in the log */
-    SEND_BUFFER = 262144,     /* bytes of a socket: with more, slow readers stall others */
-    REPLY_ROOM = 1024,        /* bytes of a connection's memory that a refusal must find free */
-    FILES_BESIDE = 64,        /* descriptors that are no connections: dataset files, epoll, log */
-    REFUSALS_EVERY = 1000000, /* microseconds between log lines about refused connections */
-    DEAF_FOR = 250000,        /* microseconds without accept() when descriptors or memory are out */
-    YIELD_FOR = 1000,         /* microseconds that others get to let in connections first */
-    ACCEPT_BATCH = 16,        /* connections taken in one round: the others are not to wait long */
-    READ_MOST = 8192,         /* bytes that are read of a connection at once */
-    FILES_MOST = 1 << 20,     /* descriptors that are told apart */
-    LINGER_MOST = 64,         /* refused connections of a worker that are still read */
-    LINGER_FOR = 1000000,     /* microseconds that they are */
-    LINGER_EVERY = 20,        /* milliseconds between two looks at them */
-    ASKED_MOST = 4096,        /* bytes of a request that name its reply: a longer one is not kept */
-    RESPONSE_COST = 2048,     /* bytes that libmicrohttpd takes for a reply with its headers */
-    COMMON_HEAD = 768,        /* bytes of a reply head that all replies have, and some to spare */
+    STREAM_BLOCK = 64 << 10, /* bytes of a stream that are handed over at once */
+    TARGET_LOGGED = 256,     /* bytes of a target in the log */
+    SEND_BUFFER = 262144,    /* bytes of a socket: with more, slow readers stall others */
+    REPLY_ROOM = 1024,       /* bytes of a connection's memory that a refusal must find free */
+    FILES_BESIDE = 64,       /* descriptors that are no connections: dataset files, epoll, log */
+    SUMMARY_EVERY = 1000000, /* microseconds between log lines that only count */
+    LOG_BURST = 10,          /* seconds' worth of log lines that may come at once */
+    DEAF_FOR = 250000,       /* microseconds without accept() when descriptors or memory are out */
+    YIELD_FOR = 1000,        /* microseconds that others get to let in connections first */
+    ACCEPT_BATCH = 16,       /* connections taken in one round: the others are not to wait long */
+    READ_MOST = 8192,        /* bytes that are read of a connection at once */
+    FILES_MOST = 1 << 20,    /* descriptors that are told apart */
+    STANDING = 16,           /* connections beyond the limit, so that health can be asked for */
+    STANDING_FOR = 1000000,  /* microseconds that they have to ask */
+    RATE_SIZE = 64,          /* bytes of the field RateLimit, and its NUL */
+    LINGER_MOST = 64,        /* refused connections of a worker that are still read */
+    LINGER_FOR = 1000000,    /* microseconds that they are */
+    LINGER_EVERY = 20,       /* milliseconds between two looks at them */
+    ASKED_MOST = 4096,       /* bytes of a request that name its reply: a longer one is not kept */
+    RESPONSE_COST = 2048,    /* bytes that libmicrohttpd takes for a reply with its headers */
+    COMMON_HEAD = 768,       /* bytes of a reply head that all replies have, and some to spare */
 };
 
 #define REQUEST_ID_HEADER "X-Request-Id"
+#define RATE_HEADER "RateLimit"
 
 /* On every reply. nosniff: text of ours must never be taken for a page of ours. */
 static const char *const edge_headers[][2] = {
@@ -89,12 +97,6 @@ static const char *const edge_headers[][2] = {
 
 /* Crowd: how many connections there are, in all and of each peer. */
 
-/* Whose connections are counted together: an IPv4 address or an IPv6 /64. */
-struct peer {
-    uint64_t key; /* network bytes of the address or prefix */
-    bool is_v6;   /* the key is a prefix of IPv6 */
-};
-
 struct seat {
     struct peer peer;
     uint32_t n; /* connections; 0: slot is free */
@@ -106,8 +108,14 @@ struct crowd {
     size_t mask;        /* slots - 1; slots are a power of two */
     uint64_t seed;      /* so that nobody can choose addresses that collide */
     atomic_size_t n;    /* connections; written under the lock */
-    size_t most;        /* connections allowed */
+    size_t most;        /* connections allowed, STANDING more besides */
     uint32_t most_each; /* connections allowed to each peer */
+};
+
+/** How a connection comes in. */
+struct admission {
+    enum metrics_refusal refusal;
+    bool is_standing; /* all seats are taken: it is asked for health only, and answered once */
 };
 
 /* Clients. */
@@ -138,8 +146,13 @@ struct client {
     char *held;
     size_t n_good, n_raw; /* bytes of it */
     bool is_refused;      /* the gate refused it: whatever comes now is thrown away */
+    bool is_proxied;      /* the peer is a proxy that is believed */
+    bool is_standing;     /* it came in when all seats were taken */
     struct peer peer;
-    char address[INET6_ADDRSTRLEN]; /* for the log; "": not written yet */
+    struct peer asker;              /* whose the request is: the peer, or whom it speaks for */
+    char address[INET6_ADDRSTRLEN]; /* of the peer, for the log; "": not written yet */
+    char origin[INET6_ADDRSTRLEN];  /* of whom the peer speaks for, for the log; "": itself */
+    char rate[RATE_SIZE];           /* RateLimit, for the reply; "": it has none */
     enum phase phase;
     int64_t began; /* microseconds: when the request line was whole */
     const char
@@ -174,8 +187,9 @@ struct ready {
     size_t len;      /* bytes of body */
     size_t head_len; /* bytes of head */
     char route[sizeof(((struct reply *)0)->route)];
-    char *id; /* libmicrohttpd's text of X-Request-Id: of the request that it answered last; NULL:
-                 it has none */
+    /* libmicrohttpd's texts of X-Request-Id and RateLimit: of the request that it answered last;
+     * NULL: it has none. */
+    char *id, *rate;
 };
 
 struct worker {
@@ -195,21 +209,31 @@ struct worker {
     struct cache *replies;  /* of struct ready; NULL: none is kept */
     unsigned long serial;   /* of the dataset that they are of */
     struct queue fresh;     /* no request yet */
+    struct queue standing;  /* same, and all seats are taken */
     struct queue busy;      /* head whole, reply not yet sent */
     struct queue kept;      /* answered, and no whole head since */
     struct queue doomed;    /* shut down; libmicrohttpd is about to notice */
     struct lingerer lingering[LINGER_MOST];
     size_t n_lingering;
-    size_t n_clients;     /* in all four */
-    int64_t now;          /* microseconds: when the last request ended or events came */
-    struct peer arriving; /* whom libmicrohttpd is just being told of */
-    bool has_arriving;    /* it has not become a client yet */
-    int64_t deaf_until;   /* microseconds: nobody is let in before; see DEAF_FOR */
-    int64_t yield_until;  /* microseconds: others are to let in first; see YIELD_FOR */
+    size_t n_clients;       /* in all four */
+    int64_t now;            /* microseconds: when the last request ended or events came */
+    int64_t turn;           /* microseconds: when the events came that are seen to */
+    struct client arriving; /* what is known of whom libmicrohttpd is just being told of */
+    bool has_arriving;      /* it has not become a client yet */
+    int64_t deaf_until;     /* microseconds: nobody is let in before; see DEAF_FOR */
+    int64_t yield_until;    /* microseconds: others are to let in first; see YIELD_FOR */
     bool is_draining;
-    int64_t drain_end;      /* microseconds */
-    int64_t n_refused;      /* connections over a limit since the last line about them */
-    int64_t refused_logged; /* microseconds: when that was */
+    int64_t drain_end;           /* microseconds */
+    int64_t n_refused;           /* connections over a limit since the last line about them */
+    int64_t refused_logged;      /* microseconds: when that was */
+    int64_t n_deaf, deaf_logged; /* times that accept() failed, the same */
+    int deaf_errno;              /* why it did last */
+    /* Lines about requests, and, apart from them, about those that we failed. */
+    struct quota {
+        int64_t full; /* microseconds: when all lines that may come at once may come again */
+        int64_t n;    /* lines left out since the last line about them */
+    } quotas[2];
+    int64_t left_out_logged; /* microseconds: when that was */
 };
 
 struct daemon {
@@ -224,6 +248,8 @@ struct daemon {
     atomic_uint n_running;
     atomic_bool has_failed;
     struct crowd crowd;
+    struct limiter *limiter;           /* NULL: requests are not limited */
+    char policy[RATE_SIZE];            /* RateLimit-Policy */
     _Atomic(struct client *) *clients; /* by descriptor; each its worker's alone */
     size_t n_files;                    /* of them */
     unsigned n_workers;
@@ -247,35 +273,11 @@ static void copy_cut(char *to, const char *text, size_t size)
     to[len] = '\0';
 }
 
-static struct peer peer_of(const struct sockaddr *address)
-{
-    struct peer peer = { .key = 0 };
-
-    if (address->sa_family == AF_INET6) {
-        const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)(const void *)address;
-
-        if (IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr)) {
-            memcpy(&peer.key, &v6->sin6_addr.s6_addr[12], 4);
-        } else {
-            memcpy(&peer.key, v6->sin6_addr.s6_addr, 8);
-            peer.is_v6 = true;
-        }
-    } else if (address->sa_family == AF_INET) {
-        memcpy(&peer.key, &((const struct sockaddr_in *)(const void *)address)->sin_addr, 4);
-    }
-    return peer;
-}
-
-static bool peer_same(struct peer a, struct peer b)
-{
-    return a.key == b.key && a.is_v6 == b.is_v6;
-}
-
 static bool crowd_init(struct crowd *crowd, int64_t most, int64_t most_each)
 {
     size_t slots = 16;
 
-    while (slots < (size_t)most * 2)
+    while (slots < ((size_t)most + STANDING) * 2)
         slots *= 2;
     crowd->seats = calloc(slots, sizeof(*crowd->seats));
     if (crowd->seats == NULL)
@@ -292,11 +294,7 @@ static bool crowd_init(struct crowd *crowd, int64_t most, int64_t most_each)
 /* Where the search for a peer begins. */
 static size_t crowd_home(const struct crowd *crowd, struct peer peer)
 {
-    uint64_t mix = (peer.key ^ crowd->seed) + peer.is_v6;
-
-    mix = (mix ^ mix >> 32) * 0xd6e8feb86659fd93u;
-    mix = (mix ^ mix >> 32) * 0xd6e8feb86659fd93u;
-    return (size_t)(mix ^ mix >> 32) & crowd->mask;
+    return (size_t)peer_hash(peer, crowd->seed) & crowd->mask;
 }
 
 /* The peer's seat, or the free one where it would sit. */
@@ -309,24 +307,27 @@ static struct seat *crowd_find(const struct crowd *crowd, struct peer peer)
     return &crowd->seats[i];
 }
 
-/* Counts a connection, unless a limit is reached. */
-static enum metrics_refusal crowd_enter(struct crowd *crowd, struct peer peer)
+/* Counts a connection, unless a limit is reached. A proxy that is believed speaks for many: it has
+ * no limit of its own. */
+static struct admission crowd_enter(struct crowd *crowd, struct peer peer, bool is_proxied)
 {
-    enum metrics_refusal refusal = METRICS_REFUSED_TOTAL;
+    struct admission admission = { .refusal = METRICS_REFUSED_TOTAL };
 
     pthread_mutex_lock(&crowd->lock);
-    if (crowd->n < crowd->most) {
+    if (crowd->n < crowd->most + STANDING) {
         struct seat *seat = crowd_find(crowd, peer);
 
-        refusal = seat->n < crowd->most_each ? METRICS_ADMITTED : METRICS_REFUSED_ADDRESS;
-        if (refusal == METRICS_ADMITTED) {
+        admission.refusal =
+            seat->n < crowd->most_each || is_proxied ? METRICS_ADMITTED : METRICS_REFUSED_ADDRESS;
+        if (admission.refusal == METRICS_ADMITTED) {
+            admission.is_standing = crowd->n >= crowd->most;
             seat->peer = peer;
             seat->n++;
             crowd->n++;
         }
     }
     pthread_mutex_unlock(&crowd->lock);
-    return refusal;
+    return admission;
 }
 
 /* Frees a seat, and moves those behind it forward that would otherwise no longer be found. */
@@ -430,15 +431,14 @@ static void on_connect(struct worker *worker, struct MHD_Connection *conn, void 
             shutdown(info->connect_fd, SHUT_RDWR);
         return;
     }
+    *client = worker->arriving;
     client->fd = info != NULL ? info->connect_fd : -1;
-    client->peer = worker->arriving;
     worker->has_arriving = false; /* from here on on_close() counts */
     worker->n_clients++;
     metrics_connected(worker->metrics, METRICS_ADMITTED);
-    client->target = "";
     if (client->fd >= 0)
         atomic_store(&worker->daemon->clients[client->fd], client);
-    queue_enter(&worker->fresh, client, now_us());
+    queue_enter(client->is_standing ? &worker->standing : &worker->fresh, client, now_us());
     *socket_context = client;
 }
 
@@ -531,6 +531,15 @@ static int refuse_bare(int fd, int status, const char *detail)
     return status;
 }
 
+static const char too_many[] = "There are too many connections.";
+
+/* A connection that came in beyond the limit is refused after all. */
+static void refuse_standing(struct worker *worker)
+{
+    metrics_connected(worker->metrics, METRICS_REFUSED_TOTAL);
+    worker->n_refused++;
+}
+
 /* Cuts a connection off: libmicrohttpd sees the end of the stream and closes it. */
 static void doom(struct worker *worker, struct client *client, int64_t now)
 {
@@ -569,6 +578,7 @@ static ssize_t read_heads(struct worker *worker, struct client *client, char *to
     bool is_drained = false, is_whole = true;
     ssize_t n = -1;
 
+    worker->heads.is_proxied = client->is_proxied;
     if (client->held != NULL)
         memcpy(worker->scratch, client->held, n_good + n_raw);
     free(client->held);
@@ -680,8 +690,9 @@ struct head {
     const char *accept_encoding;
     const char *range;
     const char *if_range;
-    const char *target;  /* as the gate let it through */
-    const char *refusal; /* why the gate refused it; NULL: it did not */
+    const char *forwarded, *x_forwarded_for; /* the last of each; of a proxy that is believed */
+    const char *target;                      /* as the gate let it through */
+    const char *refusal;                     /* why the gate refused it; NULL: it did not */
     int n_range;
     int n_host;
     int n_content_length;
@@ -736,6 +747,10 @@ static enum MHD_Result on_field(void *cls, enum MHD_ValueKind kind, const char *
         head->prefer = value;
     } else if (is_field(name, name_len, "X-Request-Id", 12)) {
         head->id = value;
+    } else if (is_field(name, name_len, "Forwarded", 9)) {
+        head->forwarded = value;
+    } else if (is_field(name, name_len, "X-Forwarded-For", 15)) {
+        head->x_forwarded_for = value;
     } else if (is_field(name, name_len, GATE_TARGET, sizeof(GATE_TARGET) - 1)) {
         head->target = value;
     } else if (is_field(name, name_len, GATE_REFUSED, sizeof(GATE_REFUSED) - 1)) {
@@ -843,6 +858,15 @@ static bool add_edge_headers(struct MHD_Response *response)
     return true;
 }
 
+/* What the one who asks may still ask. */
+static bool add_rate(struct MHD_Response *response, const struct daemon *daemon,
+                     const struct client *client)
+{
+    return client->rate[0] == '\0'
+           || (MHD_add_response_header(response, "RateLimit-Policy", daemon->policy) == MHD_YES
+               && MHD_add_response_header(response, RATE_HEADER, client->rate) == MHD_YES);
+}
+
 static bool add_headers(struct MHD_Response *response, const struct client *client,
                         const struct reply *reply, const char *content_type, bool is_last)
 {
@@ -855,7 +879,7 @@ static bool add_headers(struct MHD_Response *response, const struct client *clie
             return false;
     if (is_last && MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close") == MHD_NO)
         return false;
-    return add_edge_headers(response)
+    return add_edge_headers(response) && add_rate(response, own->daemon, client)
            && MHD_add_response_header(response, REQUEST_ID_HEADER, client->id) == MHD_YES;
 }
 
@@ -1016,25 +1040,25 @@ static bool has_ready(void *context, const char *key)
 }
 
 /*
- * Every reply names its request, ready ones too. Only this worker knows the object, and its head is
- * written out before the worker sees another request. Ids of ours are of one length: they are
- * written over the last one, in libmicrohttpd's copy of it.
+ * Gives a ready reply the text of a field that differs from request to request. Only this worker
+ * knows the object, and its head is written out before the worker sees another request. Texts of
+ * one length, as ids of ours are, are written over the last one, in libmicrohttpd's copy of it.
  */
-static bool set_id(struct ready *ready, const char *id)
+static bool set_field(struct MHD_Response *response, const char *name, char **field,
+                      const char *text)
 {
-    size_t len = strlen(id);
+    size_t len = strlen(text);
 
-    if (ready->id == NULL || strlen(ready->id) != len) {
-        if (ready->id != NULL)
-            MHD_del_response_header(ready->response, REQUEST_ID_HEADER, ready->id);
-        if (MHD_add_response_header(ready->response, REQUEST_ID_HEADER, id) == MHD_NO) {
-            ready->id = NULL;
-            return false;
-        }
-        ready->id = (char *)MHD_get_response_header(ready->response, REQUEST_ID_HEADER);
-    } else {
-        memcpy(ready->id, id, len);
+    if (*field != NULL && strlen(*field) == len) {
+        memcpy(*field, text, len);
+        return true;
     }
+    if (*field != NULL)
+        MHD_del_response_header(response, name, *field);
+    *field = NULL;
+    if (MHD_add_response_header(response, name, text) == MHD_NO)
+        return false;
+    *field = (char *)MHD_get_response_header(response, name);
     return true;
 }
 
@@ -1059,6 +1083,83 @@ static bool has_room(struct worker *worker, const struct client *client, size_t 
                         "The headers of the answer, with the link to the next page, take %zu "
                         "bytes, and the request leaves %zu; a shorter request leaves more.",
                         len, most);
+}
+
+/* Limits of requests. */
+
+/* Whether a request is about the health of the server: whoever watches it must hear of it most of
+ * all when it has too much to do. */
+static bool is_watch(const struct client *client)
+{
+    size_t len = strcspn(client->target, "?");
+
+    return (len == 8 && memcmp(client->target, "/healthz", 8) == 0)
+           || (len == 7 && memcmp(client->target, "/readyz", 7) == 0);
+}
+
+/* Whether a reply counts as one: what was not modified, and errors, cost nothing. */
+static bool is_served(int status)
+{
+    return status == MHD_HTTP_OK || status == MHD_HTTP_PARTIAL_CONTENT;
+}
+
+/* Takes a request that costs out of the bucket of the one who asked, and notes what the reply is to
+ * tell of it. */
+static void settle(struct worker *worker, struct client *client, bool is_costly)
+{
+    struct limiter *limiter = worker->daemon->limiter;
+    struct allowance left;
+
+    client->rate[0] = '\0';
+    if (limiter == NULL || is_watch(client))
+        return;
+    left = is_costly ? limiter_charge(limiter, client->asker, worker->now)
+                     : limiter_look(limiter, client->asker, worker->now);
+    snprintf(client->rate, sizeof(client->rate), "\"address\";r=%" PRId64 ";t=%" PRId64,
+             left.remaining, left.reset);
+}
+
+/* Whether the one who asks may, by the rate of its requests. A preflight always may: a browser
+ * takes its refusal for one of the page. */
+static bool check_rate(struct worker *worker, const struct client *client, const char *method)
+{
+    const struct settings *settings = &worker->daemon->settings;
+    struct allowance left;
+
+    if (worker->daemon->limiter == NULL || is_watch(client)
+        || strcmp(method, MHD_HTTP_METHOD_OPTIONS) == 0)
+        return true;
+    left = limiter_look(worker->daemon->limiter, client->asker, worker->now);
+    if (left.is_allowed)
+        return true;
+    error_set(&worker->err, ERR_RATE, NULL,
+              "%s %s made %" PRId64 " requests and more than %" PRId64
+              " a second; the next may come in %" PRId64
+              " s. Answers that were not modified (If-None-Match) cost nothing.",
+              client->asker.is_v6 ? "The network of" : "The address",
+              client->origin[0] != '\0' ? client->origin : client->address, settings->request_burst,
+              settings->request_rate, left.retry);
+    worker->err.retry_after = (int)left.retry;
+    return false;
+}
+
+/* Whether there is room for a request whose reply has to be made. */
+static bool check_load(struct worker *worker, const struct client *client)
+{
+    int64_t most = worker->daemon->settings.overload_delay * 1000;
+    int64_t late = now_us() - worker->turn; /* a request that goes on takes time as well */
+
+    if (is_watch(client))
+        return true;
+    if (client->is_standing) {
+        refuse_standing(worker);
+        return error_set(&worker->err, ERR_OVERLOAD, NULL, "%s", too_many);
+    }
+    if (most == 0 || late <= most)
+        return true;
+    return error_set(&worker->err, ERR_OVERLOAD, NULL,
+                     "The request waited %" PRId64 " ms for others; %" PRId64 " are the most.",
+                     late / 1000, most / 1000);
 }
 
 static enum MHD_Result send_exhausted(struct worker *worker, struct MHD_Connection *conn,
@@ -1088,6 +1189,7 @@ static bool keep(struct worker *worker, const struct reply *reply, struct MHD_Re
         .len = reply->len,
         .head_len = head_len(reply),
         .id = (char *)MHD_get_response_header(response, REQUEST_ID_HEADER),
+        .rate = (char *)MHD_get_response_header(response, RATE_HEADER),
     };
     memcpy(ready->route, reply->route, sizeof(ready->route));
     entry = cache_put(worker->replies, has_key ? reply->key : name,
@@ -1118,7 +1220,8 @@ static enum MHD_Result send_reply(struct worker *worker, struct MHD_Connection *
                                                                     : reply->len;
     memcpy(client->route, reply->route, sizeof(client->route));
     memcpy(client->detail, reply->log_detail, sizeof(client->detail));
-    response = response_new(client, reply, worker->is_draining);
+    settle(worker, client, is_served(reply->status) || reply->is_timeout);
+    response = response_new(client, reply, worker->is_draining || client->is_standing);
     if (response == NULL)
         return send_exhausted(worker, conn, client);
     result = MHD_queue_response(conn, (unsigned)reply->status, response);
@@ -1151,7 +1254,10 @@ static enum MHD_Result send_ready(struct worker *worker, struct MHD_Connection *
     client->status = ready->status;
     client->len = strcmp(client->method, MHD_HTTP_METHOD_HEAD) == 0 ? 0 : ready->len;
     copy_cut(client->route, ready->route, sizeof(client->route));
-    if (!set_id(ready, client->id))
+    settle(worker, client, is_served(ready->status));
+    if (!set_field(ready->response, REQUEST_ID_HEADER, &ready->id, client->id)
+        || (client->rate[0] != '\0'
+            && !set_field(ready->response, RATE_HEADER, &ready->rate, client->rate)))
         return send_exhausted(worker, conn, client);
     return MHD_queue_response(conn, (unsigned)ready->status, ready->response);
 }
@@ -1193,15 +1299,34 @@ static enum MHD_Result answer(struct worker *worker, struct MHD_Connection *conn
     size_t len = 0;
 
     follow_dataset(worker);
+    if (!check_rate(worker, client, method))
+        return refuse(worker, conn, client, method);
     /* A reply that ends its connection is made for it alone. */
-    if (worker->replies != NULL && !worker->is_draining)
+    if (worker->replies != NULL && !worker->is_draining && !client->is_standing)
         len = name_request(client, method, name);
     if (len > 0)
         entry = cache_find(worker->replies, name, len);
+    if (entry == NULL && !check_load(worker, client))
+        return refuse(worker, conn, client, method);
     if (entry == NULL)
         return make(worker, conn, client, method, name, len);
     metrics_looked_up(worker->metrics, true);
     return send_ready(worker, conn, client, method, cache_value(entry));
+}
+
+/* Finds out whose a request is. */
+static void find_asker(struct worker *worker, struct client *client, const struct head *head)
+{
+    struct in6_addr ip;
+
+    client->asker = client->peer;
+    client->origin[0] = '\0';
+    if (!client->is_proxied
+        || !forwarded_client(&worker->daemon->settings.trusted_proxies, head->forwarded,
+                             head->x_forwarded_for, &ip))
+        return;
+    client->asker = peer_of(&ip);
+    ip_format(&ip, client->origin);
 }
 
 /* The head is whole: names the request, and refuses it unless it can be read in one way only. */
@@ -1228,6 +1353,7 @@ static enum MHD_Result begin(struct worker *worker, struct MHD_Connection *conn,
         copy_cut(client->id, head.id, sizeof(client->id));
     else
         request_id_next(&worker->ids, client->id);
+    find_asker(worker, client, &head);
     if (head.refusal != NULL) {
         gate_refused(head.refusal, &worker->err);
     } else if (check_head(&head, client, method, version, &worker->daemon->settings,
@@ -1276,30 +1402,32 @@ static const char *end_text(enum MHD_RequestTerminationCode code)
     return "aborted";
 }
 
-/* The address of a peer, without its port; "": it is not known. */
-static void write_address(struct MHD_Connection *conn, char ret[static INET6_ADDRSTRLEN])
+/* Whether one more line may be written; counts it if not. */
+static bool has_quota(const struct worker *worker, struct quota *quota, int64_t now)
 {
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(conn, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-    const struct sockaddr *address = info != NULL ? info->client_addr : NULL;
+    int64_t rate = worker->daemon->settings.log_rate, cost;
 
-    ret[0] = '\0';
-    if (address != NULL && address->sa_family == AF_INET6)
-        inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr, ret,
-                  INET6_ADDRSTRLEN);
-    else if (address != NULL && address->sa_family == AF_INET)
-        inet_ntop(AF_INET, &((const struct sockaddr_in *)(const void *)address)->sin_addr, ret,
-                  INET6_ADDRSTRLEN);
+    if (rate == 0)
+        return true;
+    cost = 1000000 * (int64_t)worker->daemon->n_workers / rate;
+    if (quota->full < now)
+        quota->full = now;
+    if (quota->full + cost > now + LOG_BURST * 1000000) {
+        quota->n++;
+        return false;
+    }
+    quota->full += cost;
+    return true;
 }
 
 /* Failures of ours are written at once, all else when the turn is over. */
-static void log_request(struct worker *worker, struct client *client, struct MHD_Connection *conn,
-                        int64_t now, enum MHD_RequestTerminationCode code)
+static void log_request(struct worker *worker, const struct client *client, int64_t now,
+                        enum MHD_RequestTerminationCode code)
 {
     enum log_level level = client->status >= 500 ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO;
     struct log_line line;
 
-    if (!log_wants(level))
+    if (!log_wants(level) || !has_quota(worker, &worker->quotas[level == LOG_LEVEL_ERROR], now))
         return;
     log_begin(&line, level, "request");
     log_text(&line, "id", client->id, sizeof(client->id));
@@ -1309,9 +1437,10 @@ static void log_request(struct worker *worker, struct client *client, struct MHD
     log_number(&line, "status", client->status);
     log_number(&line, "bytes", (int64_t)client->len);
     log_number(&line, "us", now - client->began);
-    if (client->address[0] == '\0')
-        write_address(conn, client->address);
-    log_text(&line, "addr", client->address, sizeof(client->address));
+    if (client->origin[0] != '\0')
+        log_text(&line, "addr", client->origin, sizeof(client->origin));
+    log_text(&line, client->origin[0] != '\0' ? "via" : "addr", client->address,
+             sizeof(client->address));
     log_text(&line, "end", end_text(code), TARGET_LOGGED);
     log_text(&line, "detail", client->detail, sizeof(client->detail));
     log_end_later(&line, &worker->lines);
@@ -1340,7 +1469,7 @@ static void on_done(void *cls, struct MHD_Connection *conn, void **con_cls,
         snprintf(client->detail, sizeof(client->detail),
                  "The request never came in whole, or could not be read.");
     }
-    log_request(worker, client, conn, now, code);
+    log_request(worker, client, now, code);
     metrics_ended(worker->metrics,
                   &(struct metrics_request){ client->route, client->method, client->status,
                                              client->len, now - client->began });
@@ -1376,7 +1505,11 @@ static void expire_queue(struct worker *worker, struct queue *queue, int64_t now
     while (queue_due(queue) <= now) {
         struct client *client = queue->first;
 
-        if (client->phase == PHASE_LINE || (client->phase == PHASE_QUIET && client->n_raw > 0)) {
+        if (queue == &worker->standing) {
+            refuse_standing(worker);
+            client->status = refuse_bare(client->fd, MHD_HTTP_SERVICE_UNAVAILABLE, too_many);
+        } else if (client->phase == PHASE_LINE
+                   || (client->phase == PHASE_QUIET && client->n_raw > 0)) {
             client->status = refuse_bare(client->fd, MHD_HTTP_REQUEST_TIMEOUT,
                                          "The request head did not come in whole in time.");
             client->is_refused = true;
@@ -1385,18 +1518,32 @@ static void expire_queue(struct worker *worker, struct queue *queue, int64_t now
     }
 }
 
-static void log_refused(struct worker *worker, int64_t now)
+/* A line that counts what must not become a line each. */
+static void log_count(const char *msg, const char *why, int64_t *n, int64_t *logged, int64_t now)
 {
     struct log_line line;
 
-    /* A flood of connections must not become a flood of lines. */
-    if (worker->n_refused == 0 || now - worker->refused_logged < REFUSALS_EVERY)
+    if (*n == 0 || now - *logged < SUMMARY_EVERY)
         return;
-    log_begin(&line, LOG_LEVEL_WARNING, "connections refused");
-    log_number(&line, "count", worker->n_refused);
+    log_begin(&line, LOG_LEVEL_WARNING, msg);
+    log_number(&line, "count", *n);
+    log_text(&line, "detail", why, TARGET_LOGGED);
     log_end(&line);
-    worker->n_refused = 0;
-    worker->refused_logged = now;
+    *n = 0;
+    *logged = now;
+}
+
+static void log_counts(struct worker *worker, int64_t now)
+{
+    int64_t left_out = worker->quotas[0].n + worker->quotas[1].n;
+
+    log_count("connections refused", "", &worker->n_refused, &worker->refused_logged, now);
+    log_count("accept failed", strerror(worker->deaf_errno), &worker->n_deaf, &worker->deaf_logged,
+              now);
+    log_count("lines left out", "There were more requests than --log-rate allows lines.", &left_out,
+              &worker->left_out_logged, now);
+    if (left_out == 0)
+        worker->quotas[0].n = worker->quotas[1].n = 0;
 }
 
 static void expire(struct worker *worker)
@@ -1404,9 +1551,10 @@ static void expire(struct worker *worker)
     int64_t now = now_us();
 
     expire_queue(worker, &worker->fresh, now);
+    expire_queue(worker, &worker->standing, now);
     expire_queue(worker, &worker->kept, now);
     expire_queue(worker, &worker->busy, now);
-    log_refused(worker, now);
+    log_counts(worker, now);
 }
 
 /* Milliseconds that the worker may sleep; -1: until something happens. */
@@ -1423,6 +1571,8 @@ static int sleep_ms(const struct worker *worker)
         if (theirs < INT32_MAX && now + (int64_t)theirs * 1000 < due)
             due = now + (int64_t)theirs * 1000;
     }
+    if (queue_due(&worker->standing) < due)
+        due = queue_due(&worker->standing);
     if (queue_due(&worker->kept) < due)
         due = queue_due(&worker->kept);
     if (queue_due(&worker->busy) < due)
@@ -1433,6 +1583,9 @@ static int sleep_ms(const struct worker *worker)
         due = worker->deaf_until;
     if (worker->yield_until != 0 && worker->yield_until < due)
         due = worker->yield_until;
+    if (worker->n_refused + worker->n_deaf + worker->quotas[0].n + worker->quotas[1].n > 0
+        && now + SUMMARY_EVERY < due)
+        due = now + SUMMARY_EVERY;
     if (worker->n_lingering > 0 && now + LINGER_EVERY * 1000 < due)
         due = now + LINGER_EVERY * 1000;
     if (due == INT64_MAX)
@@ -1449,13 +1602,16 @@ static bool let_in(struct worker *worker)
     struct sockaddr_storage address = { .ss_family = AF_UNSPEC };
     socklen_t len = sizeof(address);
     struct crowd *crowd = &worker->daemon->crowd;
-    enum metrics_refusal refusal;
+    struct client arriving = { .target = "" };
+    struct in6_addr ip = { 0 };
+    struct admission admission;
     int fd = accept4(worker->daemon->listen_fd, (struct sockaddr *)&address, &len,
                      SOCK_NONBLOCK | SOCK_CLOEXEC);
 
     if (fd < 0) {
         if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-            log_event(LOG_LEVEL_WARNING, "accept failed", "%s.", strerror(errno));
+            worker->n_deaf++;
+            worker->deaf_errno = errno;
             worker->deaf_until = now_us() + DEAF_FOR;
         }
         return false;
@@ -1464,20 +1620,26 @@ static bool let_in(struct worker *worker)
         close(fd);
         return true;
     }
-    worker->arriving = peer_of((const struct sockaddr *)&address);
-    refusal = crowd_enter(crowd, worker->arriving);
-    if (refusal != METRICS_ADMITTED) {
-        metrics_connected(worker->metrics, refusal);
+    if (ip_of((const struct sockaddr *)&address, &ip)) {
+        ip_format(&ip, arriving.address);
+        arriving.is_proxied = networks_have(&worker->daemon->settings.trusted_proxies, &ip);
+    }
+    arriving.peer = peer_of(&ip);
+    admission = crowd_enter(crowd, arriving.peer, arriving.is_proxied);
+    arriving.is_standing = admission.is_standing;
+    if (admission.refusal != METRICS_ADMITTED) {
+        metrics_connected(worker->metrics, admission.refusal);
         worker->n_refused++;
-        refuse_bare(fd, MHD_HTTP_SERVICE_UNAVAILABLE, "There are too many connections.");
+        refuse_bare(fd, MHD_HTTP_SERVICE_UNAVAILABLE, too_many);
         close(fd);
         return true;
     }
+    worker->arriving = arriving;
     worker->has_arriving = true;
     MHD_add_connection(worker->mhd, fd, (const struct sockaddr *)&address, len); /* owns fd now */
     if (worker->has_arriving) { /* no memory: it never became a client */
         metrics_connected(worker->metrics, METRICS_REFUSED_MEMORY);
-        crowd_leave(crowd, worker->arriving);
+        crowd_leave(crowd, arriving.peer);
     }
     worker->has_arriving = false;
     return true;
@@ -1533,6 +1695,7 @@ static void begin_drain(struct worker *worker)
     /* What a client has sent in whole can still be read after this; then comes the end of its
      * stream. */
     end_reading(&worker->fresh);
+    end_reading(&worker->standing);
     end_reading(&worker->kept);
 }
 
@@ -1584,7 +1747,7 @@ static bool run(struct worker *worker)
                 return false;
             follow_dataset(worker);
         }
-        worker->now = now_us();
+        worker->now = worker->turn = now_us();
         if (fds[2].revents != 0)
             let_in_share(worker);
         if (MHD_run_wait(worker->mhd, 0) == MHD_NO)
@@ -1649,6 +1812,7 @@ static struct MHD_Response *exhausted_new(void)
 static void set_limits(struct worker *worker, const struct settings *settings)
 {
     worker->fresh.limit = settings->head_timeout * 1000000;
+    worker->standing.limit = STANDING_FOR;
     worker->kept.limit = (settings->idle_timeout + settings->head_timeout) * 1000000;
     worker->busy.limit = settings->send_timeout * 1000000;
     worker->doomed.limit = INT64_MAX;
@@ -1691,7 +1855,7 @@ static bool worker_init(struct worker *worker, struct daemon *daemon, struct err
         MHD_OPTION_EXTERNAL_LOGGER, on_message, NULL, /* first, so that it hears of the others */
         MHD_OPTION_STRICT_FOR_CLIENT, -1,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)settings->connection_memory,
-        MHD_OPTION_CONNECTION_LIMIT, (unsigned)settings->connections + 1,
+        MHD_OPTION_CONNECTION_LIMIT, (unsigned)settings->connections + STANDING + 1,
         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)settings->idle_timeout,
         MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1,
         MHD_OPTION_URI_LOG_CALLBACK, on_request_line, worker,
@@ -1817,16 +1981,31 @@ static const char *url_of(const char *address, char ret[static ADDRESS_TEXT_SIZE
     return ret;
 }
 
+static bool limit_requests(struct daemon *daemon, struct error *err)
+{
+    int64_t rate = daemon->settings.request_rate, burst = daemon->settings.request_burst;
+
+    daemon->limiter = limiter_new(rate, burst);
+    if (daemon->limiter == NULL)
+        return error_set(err, ERR_INTERNAL, NULL, "No memory to count requests.");
+    /* A window is the time in which an empty bucket fills. */
+    snprintf(daemon->policy, sizeof(daemon->policy), "\"address\";q=%" PRId64 ";w=%" PRId64, burst,
+             (burst + rate - 1) / rate);
+    return true;
+}
+
 static bool start(struct daemon *daemon, struct error *err)
 {
     daemon->end_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (daemon->end_fd < 0)
         return error_set(err, ERR_INTERNAL, NULL, "No event descriptor: %s.", strerror(errno));
-    raise_file_limit(daemon->settings.connections);
+    raise_file_limit(daemon->settings.connections + STANDING);
     daemon->n_files = count_files();
     daemon->clients = calloc(daemon->n_files, sizeof(*daemon->clients));
     if (daemon->clients == NULL)
         return error_set(err, ERR_INTERNAL, NULL, "No memory for the daemon.");
+    if (daemon->settings.request_rate > 0 && !limit_requests(daemon, err))
+        return false;
     if (!listen_open(daemon, err))
         return false;
     if (daemon->service.public_url == NULL)
@@ -1925,6 +2104,7 @@ bool daemon_free(struct daemon *daemon)
         close(daemon->end_fd);
     pthread_mutex_destroy(&daemon->crowd.lock);
     free(daemon->crowd.seats);
+    limiter_free(daemon->limiter);
     free(daemon->clients);
     free(daemon);
     return is_whole;

@@ -36,6 +36,8 @@ enum field {
     FIELD_PREFER,
     FIELD_PREFLIGHT,
     FIELD_REQUEST_ID,
+    FIELD_FORWARDED,
+    FIELD_X_FORWARDED_FOR,
     FIELD__MAX,
 };
 
@@ -57,6 +59,8 @@ static const struct {
     [FIELD_PREFER] = { "Prefer", 6, true },
     [FIELD_PREFLIGHT] = { "Access-Control-Request-Method", 29, true },
     [FIELD_REQUEST_ID] = { "X-Request-Id", 12, true },
+    [FIELD_FORWARDED] = { "Forwarded", 9, true },
+    [FIELD_X_FORWARDED_FOR] = { "X-Forwarded-For", 15, true },
 };
 
 /** A head as it is read, line by line, and written anew. */
@@ -276,6 +280,11 @@ static enum gate_verdict read_field(struct head *head, const char *line, size_t 
         head->is_last = head->is_last || has_token(value, len, "close");
         head->is_kept = head->is_kept || has_token(value, len, "keep-alive");
         return GATE_HEAD;
+    case FIELD_FORWARDED:
+    case FIELD_X_FORWARDED_FOR:
+        if (!head->limits->is_proxied) /* anyone can write them: nothing depends on them */
+            return GATE_HEAD;
+        break;
     case FIELD__MAX:
         return GATE_HEAD;
     default:

@@ -186,6 +186,12 @@ static const struct {
       "{'schema': {'type': 'string', 'enum': ['nodes', 'edges', 'looks']}, 'description': 'The "
       "bound at which the rows were cut, as truncated_by; missing where they are whole.'}" },
     { "headers", "Retry-After", "{'schema': {'type': 'integer'}, 'description': 'Seconds.'}" },
+    { "headers", "RateLimit",
+      "{'schema': {'type': 'string'}, 'description': 'Where requests are limited, on every answer: "
+      "how many are left (r) and the seconds until all are (t).'}" },
+    { "headers", "RateLimit-Policy",
+      "{'schema': {'type': 'string'}, 'description': 'The same: how many may come at once (q), and "
+      "the seconds in which so many come back (w).'}" },
     { "headers", "Location", "{'schema': {'type': 'string'}, 'description': 'The path to use.'}" },
 
     { "schemas", "Meta",
@@ -359,6 +365,14 @@ static const struct {
       "'#/components/schemas/Problem'}}}}" },
     { "responses", "Gone",
       "{'description': 'The item was withdrawn, or the cursor is of another dataset.',"
+      " 'content': {'application/problem+json': {'schema': {'$ref': "
+      "'#/components/schemas/Problem'}}}}" },
+    { "responses", "TooMany",
+      "{'description': 'The address has made as many requests as it may for now. What was not "
+      "modified and errors do not count.',"
+      " 'headers': {'Retry-After': {'$ref': '#/components/headers/Retry-After'},"
+      " 'RateLimit': {'$ref': '#/components/headers/RateLimit'},"
+      " 'RateLimit-Policy': {'$ref': '#/components/headers/RateLimit-Policy'}},"
       " 'content': {'application/problem+json': {'schema': {'$ref': "
       "'#/components/schemas/Problem'}}}}" },
     { "responses", "Unavailable",
@@ -946,6 +960,8 @@ static json_t *responses_new(struct draft *draft, const char *response, unsigned
         add(draft, responses, "404", response_ref("NotFound"));
     if (failures & (FAILS_BY_ID | FAILS_BY_CURSOR))
         add(draft, responses, "410", response_ref("Gone"));
+    if (strcmp(response, "Health") != 0) /* those who watch may always ask */
+        add(draft, responses, "429", response_ref("TooMany"));
     if (failures & FAILS_BY_QUERY)
         add(draft, responses, "503", response_ref("Unavailable"));
     add(draft, responses, "default", response_ref("Failure"));

@@ -14,6 +14,7 @@
 
 #include "server/base/cleanup.h"
 #include "server/base/date.h"
+#include "server/limiter.h"
 
 const struct command commands[COMMAND__MAX] = {
     [COMMAND_SERVE] = { .name = "serve",
@@ -126,7 +127,8 @@ const struct option options[] = {
       .low = 1,
       .high = 1000000,
       .unit = "connections",
-      .text = "Most connections at a time; further ones are closed at once." },
+      .text = "Most connections at a time; further ones are answered 503 and closed, but for a few "
+              "that may ask /healthz and /readyz." },
     { .name = "connections-per-address",
       .type = OPTION_INTEGER,
       .commands = SERVE,
@@ -136,6 +138,35 @@ const struct option options[] = {
       .high = 1000000,
       .unit = "connections",
       .text = "Most connections at a time of one IPv4 address or one IPv6 /64." },
+    { .name = "request-rate",
+      .type = OPTION_INTEGER,
+      .commands = SERVE,
+      MEMBER(request_rate),
+      .initial = "0",
+      .low = 0,
+      .high = LIMITER_RATE_MOST,
+      .unit = "requests a second",
+      .text =
+          "Requests of one IPv4 address or one IPv6 /64; further ones are answered 429. 304 and "
+          "errors do not count. 0: no limit, since behind a proxy that --trusted-proxies does "
+          "not name all clients have one address." },
+    { .name = "request-burst",
+      .type = OPTION_INTEGER,
+      .commands = SERVE,
+      MEMBER(request_burst),
+      .initial = "100",
+      .low = 1,
+      .high = LIMITER_BURST_MOST,
+      .unit = "requests",
+      .text = "What --request-rate lets through at once after a time without requests: enough for "
+              "a page of charts." },
+    { .name = "trusted-proxies",
+      .type = OPTION_NETWORKS,
+      .commands = SERVE,
+      MEMBER(trusted_proxies),
+      .text = "Proxies whose Forwarded and X-Forwarded-For tell whose a request is, as in "
+              "127.0.0.1, 10.0.0.0/8 (default: none is believed). They have no limit of "
+              "connections of their own." },
     { .name = "connection-memory",
       .type = OPTION_INTEGER,
       .commands = SERVE,
@@ -227,6 +258,17 @@ const struct option options[] = {
       .high = 600000,
       .unit = "milliseconds",
       .text = "A query that runs longer is answered 503; 0: no limit." },
+    { .name = "overload-delay",
+      .type = OPTION_INTEGER,
+      .commands = SERVE,
+      MEMBER(overload_delay),
+      .initial = "1000",
+      .low = 0,
+      .high = 600000,
+      .unit = "milliseconds",
+      .text =
+          "A request that has waited longer for those before it is answered 503 at once, unless "
+          "its answer is at hand: whoever waited so long has mostly given up; 0: no limit." },
     { .name = "reply-limit",
       .type = OPTION_INTEGER,
       .commands = SERVE | GET | PRINT | EXPORT,
@@ -252,6 +294,17 @@ const struct option options[] = {
       .initial = "info",
       .choices = log_levels,
       .text = "Least level that is logged; requests are `info`, those that we failed `error`." },
+    { .name = "log-rate",
+      .type = OPTION_INTEGER,
+      .commands = SERVE,
+      MEMBER(log_rate),
+      .initial = "1000",
+      .low = 0,
+      .high = 1000000,
+      .unit = "lines a second",
+      .text = "Lines about requests, and as many about those that we failed; ten times as many may "
+              "come at once, and what is left out is counted, so that a flood of requests does not "
+              "fill the disk; 0: no limit." },
     { .name = "quiet",
       .letter = 'q',
       .type = OPTION_FLAG,
@@ -352,6 +405,7 @@ static const char *option_value(const struct option *option)
         [OPTION_ADDRESS] = "ADDRESS:PORT",
         [OPTION_DAY] = "DAY",
         [OPTION_URL] = "URL",
+        [OPTION_NETWORKS] = "LIST",
     };
 
     return values[option->type];
@@ -492,6 +546,23 @@ static bool set_text(char **member, const char *value, const char *origin, struc
     return true;
 }
 
+static bool set_networks(struct networks *member, const char *value, const char *origin,
+                         struct error *err)
+{
+    const char *culprit = "";
+    size_t len = 0;
+
+    if (networks_parse(value, member, &culprit, &len))
+        return true;
+    if (len == 0)
+        return error_set(err, ERR_INPUT, NULL, "%s takes at most %d addresses.", origin,
+                         NETWORKS_MOST);
+    return error_set(err, ERR_INPUT, NULL,
+                     "%s takes addresses and blocks of them, such as 127.0.0.1, 10.0.0.0/8, not "
+                     "'%.*s'.",
+                     origin, (int)(len < 80 ? len : 80), culprit);
+}
+
 /* Gives an option its value; origin says in messages where the value was found: "--workers",
  * "x.conf:3: workers". */
 static bool option_set(const struct option *option, const char *value, const char *origin,
@@ -538,6 +609,8 @@ static bool option_set(const struct option *option, const char *value, const cha
                              "'%.80s'.",
                              origin, value);
         return set_text(member, value, origin, err);
+    case OPTION_NETWORKS:
+        return set_networks(member, value, origin, err);
     case OPTION_DAY:
         if (!date_is_day(value))
             return error_set(err, ERR_INPUT, NULL, "%s takes a day as 2025-04-04, not '%.80s'.",

@@ -11,6 +11,7 @@
 
 #include "server/base/error.h"
 #include "server/log.h"
+#include "server/peer.h"
 
 /** What the program can be told to do. Each has one row in commands[]. */
 enum command_id {
@@ -47,6 +48,7 @@ enum option_type {
     OPTION_ADDRESS, /* ADDRESS:PORT */
     OPTION_DAY,     /* one exact day, YYYY-MM-DD */
     OPTION_URL,     /* scheme and host, and no path: https://figures.example */
+    OPTION_NETWORKS, /* addresses and blocks of them, with commas between: 127.0.0.1, 10.0.0.0/8 */
 };
 
 /** One option: the master copy of its names, limits and prose. Its place in settings is .offset. */
@@ -90,6 +92,9 @@ struct settings {
     int64_t workers;                 /* threads; 0: one for each core */
     int64_t connections;             /* most at a time */
     int64_t connections_per_address; /* most at a time, of one IPv4 address or one IPv6 /64 */
+    int64_t request_rate;            /* requests a second, of the same; 0: no limit */
+    int64_t request_burst;           /* requests at once */
+    struct networks trusted_proxies; /* whose Forwarded and X-Forwarded-For are believed */
     int64_t connection_memory; /* bytes for the request head and reply head of one connection */
     int64_t target_limit;      /* most bytes of a request target */
     int64_t header_limit;      /* most header fields of a request */
@@ -100,9 +105,11 @@ struct settings {
     int64_t drain_timeout;     /* seconds */
     int64_t backlog;           /* connections */
     int64_t query_deadline;    /* milliseconds; 0: no limit */
+    int64_t overload_delay;    /* milliseconds; 0: no limit */
     int64_t reply_limit;       /* bytes */
     int64_t cache_size;        /* bytes for ready replies of all workers; 0: none are kept */
     int64_t log_level;         /* enum log_level */
+    int64_t log_rate;          /* lines about requests a second; 0: no limit */
     bool is_quiet;             /* warnings and errors only */
     bool is_include;           /* get: status line and headers before the body */
     bool is_head;              /* get: status line and headers alone, by HEAD */

@@ -37,6 +37,7 @@ static const struct problem problems[ERR__MAX] = {
     [ERR_TOO_LARGE] = { 503, "reply_too_large", "Reply too large", 0 },
     [ERR_NOT_READY] = { 503, "not_ready", "Not ready", 2 },
     [ERR_OVERLOAD] = { 503, "overloaded", "Overloaded", 1 },
+    [ERR_RATE] = { 429, "too_many_requests", "Too many requests", 1 },
     [ERR_INPUT] = { 400, "invalid_input", "Invalid input", 0 },
     [ERR_INTERNAL] = { 500, "internal_error", "Internal error", 0 },
 };
@@ -95,6 +96,7 @@ void problem_render(const struct error *err, const struct request *request, stru
     defer(buffer_done) struct buffer body = BUFFER_INIT(PROBLEM_SIZE);
 
     ret->status = status;
+    ret->is_timeout = err->code == ERR_TIMEOUT;
     if (problem->status >= 500 && err->code != ERR_UNSUPPORTED)
         snprintf(ret->log_detail, sizeof(ret->log_detail), "%.255s", err->detail);
     reply_header(ret, "Cache-Control", status == 308 ? "public, max-age=60" : "no-store");
@@ -103,7 +105,8 @@ void problem_render(const struct error *err, const struct request *request, stru
     if (problem->retry_after > 0) {
         char seconds[16];
 
-        snprintf(seconds, sizeof(seconds), "%d", problem->retry_after);
+        snprintf(seconds, sizeof(seconds), "%d",
+                 err->retry_after > 0 ? err->retry_after : problem->retry_after);
         reply_header(ret, "Retry-After", seconds);
     }
     if (is_odata) {

@@ -74,6 +74,7 @@ struct reply {
     size_t n_headers;
     bool is_lasting;      /* while the dataset is the current one, the same request (but for its
                              Range) gets the same reply: it may be kept */
+    bool is_timeout;      /* a query was cut off at its deadline */
     bool is_kept;         /* the one who asks has it: there is nothing here but .key and .route */
     char key[REPLY_KEY];  /* of a lasting reply: names it whatever request it answers, since others
                              may ask for the same in another spelling; "": nothing does */

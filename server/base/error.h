@@ -28,6 +28,7 @@ enum error_code {
     ERR_TOO_LARGE,         /* the answer would be larger than the ceiling of a reply */
     ERR_NOT_READY,         /* no dataset is open */
     ERR_OVERLOAD,          /* a limit of the server itself was reached */
+    ERR_RATE,              /* the client has made as many requests as it may for now */
     ERR_INPUT,    /* a file or argument that the command line was given is not acceptable */
     ERR_INTERNAL, /* our own failure: goes to the log, leaves as a bare 500 */
     ERR__MAX,
@@ -41,6 +42,7 @@ struct error {
     char allowed[1024];   /* what would be right, items separated by '\n'; "": not a closed list */
     char did_you_mean[128]; /* the nearest right one; "": none is near */
     char location[512];     /* for a redirect (308): the path to use; "": none */
+    int retry_after;        /* seconds until another try is worth it; 0: as problems[] says */
 };
 
 /**

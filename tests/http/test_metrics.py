@@ -194,7 +194,7 @@ def test_refused_connections_are_counted_with_their_reason(fixture_dataset, opti
     with socket.create_connection(server.address, timeout=10) as second:
         second.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
         assert second.recv(9) == b"HTTP/1.1 "
-        assert server.send(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").startswith(b"HTTP/1.1 503")
+        assert server.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").startswith(b"HTTP/1.1 503")
         figures = scrape(client)
     refused = {dict(labels)["reason"]: value for (name, labels), value in figures.items() if name == "bluehelm_connections_refused_total"}
     assert refused == {"total": 0, "address": 0, "memory": 0, reason: 1}
