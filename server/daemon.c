@@ -1,27 +1,35 @@
 /*
- * What this file promises:
+ * What this file promises (SECURITY.md says it in the same words; scripts/check compares them):
  *
- *  1. A connection belongs to one worker from accept to close. Between the first byte of a request
- * and its reply no lock of ours is taken and nothing is shared; the one lock (struct crowd) is
- * taken when connections come and go.
- *  2. No number of connections stalls a worker: it waits itself, and libmicrohttpd only ever polls
- * (see run()).
- *  3. A request in which two readers could see two things is refused and its connection ends: the
- * gate (server/gate.c) reads the bytes before libmicrohttpd does; check_head() is the second line.
- *  4. Every refusal that is ours is a problem document, and every reply carries the headers in
- * edge_headers[].
- *  5. Bodies are not taken. Nothing of a client is kept beyond its connection but one bounded,
- * escaped log line.
- *  6. Connections are limited in all and for each address, over all workers (IPv6 by /64).
- *  7. Every phase of a connection ends: the head, the reply, the idleness in between. Dripping
- * bytes buys no time.
- *  8. A reply leaves with all its headers or not at all.
- *  9. The end is orderly: no new connections, idle ones closed, whole requests answered, the rest
+ * 1. A connection belongs to one worker from accept to close. Between the first byte of a request
+ * and its reply no lock of ours is taken, and nothing is shared but the counts of who asks how
+ * often, which are atomic; the one lock (struct crowd) is taken when connections come and go.
+ * 2. No number of connections stalls a worker: it waits itself, and libmicrohttpd only ever polls.
+ * 3. A request in which two readers could see two things is refused and its connection ends: the
+ * gate (server/gate.c) reads the bytes before libmicrohttpd does, and its head is checked once more
+ * behind it.
+ * 4. Every refusal is a problem document, and every reply carries the headers that keep a browser
+ * from taking it for something else.
+ * 5. Bodies are not taken. Nothing of a client is kept beyond its connection but one bounded,
+ * escaped log line, and how many requests its address may still make.
+ * 6. Connections are limited in all and for each address, over all workers (IPv6 by /64). Beyond
+ * the limit a few more may ask for health.
+ * 7. Every phase of a connection ends: the head, the reply, the idleness in between. Dripping bytes
+ * buys no time.
+ * 8. A reply leaves with all its headers or not at all.
+ * 9. The end is orderly: no new connections, idle ones closed, whole requests answered, the rest
  * cut at a set time.
  * 10. The listening socket and accept() are ours: connections are spread over the workers, and the
- *     socket is closed once, when the last worker has let go of it.
+ * socket is closed once, when the last worker has let go of it.
  * 11. A reply that is kept (server/cache.c) is the one that would be made: it is found by all of a
- *     request that serve() looks at, and let go of when the dataset changes.
+ * request that the answer depends on, and let go of when the dataset changes.
+ * 12. Nothing in a reply comes from Host, Origin, Forwarded or X-Forwarded-For. The last two are
+ * read from proxies that the settings name, to know whose limits apply and for the log, and are
+ * believed only as far as those proxies wrote them.
+ * 13. Too much to do is told early: a request over its address's rate, or that has waited too long
+ * for others, is refused before anything is done for it. Health is always told.
+ * 14. A flood of requests or of failures is no flood of log lines: they are limited, and what is
+ * left out is counted.
  */
 
 #define _GNU_SOURCE /* accept flags, strnlen, pthread_setname_np */
@@ -1133,11 +1141,10 @@ static bool check_rate(struct worker *worker, const struct client *client, const
     if (left.is_allowed)
         return true;
     error_set(&worker->err, ERR_RATE, NULL,
-              "%s %s made %" PRId64 " requests and more than %" PRId64
+              "This %s made %" PRId64 " requests and more than %" PRId64
               " a second; the next may come in %" PRId64
               " s. Answers that were not modified (If-None-Match) cost nothing.",
-              client->asker.is_v6 ? "The network of" : "The address",
-              client->origin[0] != '\0' ? client->origin : client->address, settings->request_burst,
+              client->asker.is_v6 ? "network (IPv6 /64)" : "address", settings->request_burst,
               settings->request_rate, left.retry);
     worker->err.retry_after = (int)left.retry;
     return false;
@@ -1538,8 +1545,8 @@ static void log_counts(struct worker *worker, int64_t now)
     int64_t left_out = worker->quotas[0].n + worker->quotas[1].n;
 
     log_count("connections refused", "", &worker->n_refused, &worker->refused_logged, now);
-    log_count("accept failed", strerror(worker->deaf_errno), &worker->n_deaf, &worker->deaf_logged,
-              now);
+    log_count("accept failed", worker->n_deaf > 0 ? strerror(worker->deaf_errno) : "",
+              &worker->n_deaf, &worker->deaf_logged, now);
     log_count("lines left out", "There were more requests than --log-rate allows lines.", &left_out,
               &worker->left_out_logged, now);
     if (left_out == 0)
@@ -1833,6 +1840,7 @@ static bool worker_init(struct worker *worker, struct daemon *daemon, struct err
     worker->heads = (struct gate_limits){
         .head = (size_t)settings->head_limit,
         .target = (size_t)settings->target_limit,
+        .parameters = (size_t)settings->parameter_limit,
         .fields = (size_t)settings->header_limit,
         .anew = (size_t)settings->connection_memory - REPLY_ROOM,
     };

@@ -150,6 +150,20 @@ static enum gate_verdict check_version(struct head *head, const char *text, size
     return GATE_REFUSE;
 }
 
+static enum gate_verdict check_parameters(const struct head *head, const char *target, size_t len)
+{
+    const char *at = memchr(target, '?', len);
+    size_t n = 0;
+
+    for (; at != NULL; at = memchr(at + 1, '&', (size_t)(target + len - at - 1)))
+        n++;
+    if (n <= head->limits->parameters)
+        return GATE_HEAD;
+    error_set(head->err, ERR_REQUEST_MALFORMED, NULL,
+              "The request has %zu parameters; %zu are the most.", n, head->limits->parameters);
+    return GATE_REFUSE;
+}
+
 static enum gate_verdict check_target(struct head *head, const char *text, size_t len,
                                       bool is_options)
 {
@@ -174,7 +188,7 @@ static enum gate_verdict check_target(struct head *head, const char *text, size_
             return GATE_REFUSE;
         }
     }
-    return GATE_HEAD;
+    return check_parameters(head, text, len);
 }
 
 static enum gate_verdict read_request_line(struct head *head, const char *line, size_t len)

@@ -20,10 +20,11 @@
 
 /** How much a head may hold. */
 struct gate_limits {
-    size_t head;     /* bytes, the empty line at its end included */
-    size_t target;   /* bytes of the request target */
-    size_t fields;   /* header fields */
-    size_t anew;     /* bytes that it may come to anew, GATE_FIELD for each field besides */
+    size_t head;       /* bytes, the empty line at its end included */
+    size_t target;     /* bytes of the request target */
+    size_t parameters; /* of its query */
+    size_t fields;     /* header fields */
+    size_t anew;       /* bytes that it may come to anew, GATE_FIELD for each field besides */
     bool is_proxied; /* the peer is a proxy that is believed: Forwarded and X-Forwarded-For pass */
 };
 

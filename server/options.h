@@ -97,6 +97,7 @@ struct settings {
     struct networks trusted_proxies; /* whose Forwarded and X-Forwarded-For are believed */
     int64_t connection_memory; /* bytes for the request head and reply head of one connection */
     int64_t target_limit;      /* most bytes of a request target */
+    int64_t parameter_limit;   /* most parameters of a request */
     int64_t header_limit;      /* most header fields of a request */
     int64_t head_limit;        /* most bytes of a request head */
     int64_t idle_timeout;      /* seconds */

@@ -12,7 +12,9 @@
 
 #include "server/gate.h"
 
-static const struct gate_limits limits = { .head = 1000, .target = 100, .fields = 8, .anew = 600 };
+static const struct gate_limits limits = {
+    .head = 1000, .target = 100, .parameters = 3, .fields = 8, .anew = 600
+};
 
 static struct error err;
 
@@ -85,6 +87,24 @@ static void a_good_head_is_written_anew_with_what_counts(void **state)
                 "GET / HTTP/1.1\r\nTarget:/a\r\nHost:x\r\n\r\n");
 }
 
+static void only_a_proxy_that_is_believed_tells_for_whom_it_asks(void **state)
+{
+    static const char text[] =
+        "GET / HTTP/1.1\r\nHost: x\r\nforwarded: for=a\r\nX-Forwarded-For: b\r\n"
+        "X-Forwarded-For: c\r\n\r\n";
+    struct gate_limits believed = limits;
+    char anew[2000];
+    size_t used, len;
+
+    (void)state;
+    assert_anew(text, "GET / HTTP/1.1\r\nTarget:/\r\nHost:x\r\n\r\n");
+    believed.is_proxied = true;
+    assert_int_equal(gate_look(&believed, text, strlen(text), anew, &used, &len, &err), GATE_HEAD);
+    anew[len] = '\0';
+    assert_string_equal(anew, "GET / HTTP/1.1\r\nTarget:/\r\nHost:x\r\nForwarded:for=a\r\n"
+                              "X-Forwarded-For:b\r\nX-Forwarded-For:c\r\n\r\n");
+}
+
 static void what_comes_behind_a_head_is_left_alone(void **state)
 {
     static const char text[] = "GET /a HTTP/1.1\r\nHost: x\r\n\r\nGET /b HTTP/1.1\r\n\0\n";
@@ -130,6 +150,8 @@ static void each_refusal_says_why(void **state)
                    "aaaaaaaaaaaaaaaaaaaaaa"
                    " HTTP/1.1\r\nHost: x\r\n\r\n",
                    ERR_TARGET_TOO_LONG, "100 are the most");
+    assert_refused("GET /?a&b&c&d HTTP/1.1\r\nHost: x\r\n\r\n", ERR_REQUEST_MALFORMED,
+                   "4 parameters; 3 are the most");
     assert_refused("GET / HTTP/1.1\r\nA:\r\nA:\r\nA:\r\nA:\r\nA:\r\nA:\r\nA:\r\nA:\r\nA:\r\n\r\n",
                    ERR_HEADERS_TOO_LARGE, "more than 8");
     assert_refused(
@@ -290,6 +312,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_good_head_is_written_anew_with_what_counts),
+        cmocka_unit_test(only_a_proxy_that_is_believed_tells_for_whom_it_asks),
         cmocka_unit_test(what_comes_behind_a_head_is_left_alone),
         cmocka_unit_test(each_refusal_says_why),
         cmocka_unit_test(a_head_has_its_most_bytes_whole_or_not),
