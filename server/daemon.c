@@ -22,6 +22,8 @@
  *     socket is closed once, when the last worker has let go of it.
  * 11. A reply that is kept (server/cache.c) is the one that would be made: it is found by all of a
  *     request that serve() looks at, and let go of when the dataset changes.
+ * 12. TLS (server/tls.c) changes none of this: the gate reads the plain text of a connection, the
+ *     time for a head includes the handshake, and nothing is written beside the stream.
  */
 
 #define _GNU_SOURCE /* accept flags, strnlen, pthread_setname_np */
@@ -54,6 +56,7 @@
 #include "server/log.h"
 #include "server/metrics.h"
 #include "server/request_id.h"
+#include "server/tls.h"
 
 enum {
     STREAM_BLOCK = 64 << 10,  /* bytes of a stream that are handed over at once */
@@ -138,6 +141,7 @@ struct client {
     char *held;
     size_t n_good, n_raw; /* bytes of it */
     bool is_refused;      /* the gate refused it: whatever comes now is thrown away */
+    struct tls_link tls;  /* zeroed: the connection is plain */
     struct peer peer;
     char address[INET6_ADDRSTRLEN]; /* for the log; "": not written yet */
     enum phase phase;
@@ -207,16 +211,21 @@ struct worker {
     int64_t deaf_until;   /* microseconds: nobody is let in before; see DEAF_FOR */
     int64_t yield_until;  /* microseconds: others are to let in first; see YIELD_FOR */
     bool is_draining;
-    int64_t drain_end;      /* microseconds */
-    int64_t n_refused;      /* connections over a limit since the last line about them */
-    int64_t refused_logged; /* microseconds: when that was */
+    int64_t drain_end;       /* microseconds */
+    int64_t n_refused;       /* connections over a limit since the last line about them */
+    int64_t refused_logged;  /* microseconds: when that was */
+    int64_t n_unshaken;      /* handshakes that failed since the last line about them */
+    int64_t unshaken_logged; /* microseconds: when that was */
+    int unshaken;            /* GnuTLS's code of why the last one did */
 };
 
 struct daemon {
     struct settings settings;
     struct service service;           /* as it was given, with .public_url filled in */
-    char url[ADDRESS_TEXT_SIZE + 16]; /* what .public_url points to, where no setting says it */
+    char url[ADDRESS_TEXT_SIZE + 32]; /* what .public_url points to, where no setting says it */
     char address[ADDRESS_TEXT_SIZE];
+    struct tls *tls;         /* NULL: plain HTTP */
+    char hsts[32];           /* value of Strict-Transport-Security; "": it is not sent */
     int listen_fd;           /* -1: closed */
     int end_fd;              /* eventfd: all workers have ended, or one has failed */
     atomic_int order;        /* enum order */
@@ -229,6 +238,9 @@ struct daemon {
     unsigned n_workers;
     struct worker workers[];
 };
+
+/* The worker whose thread this is. */
+static _Thread_local struct worker *own;
 
 static int64_t now_us(void)
 {
@@ -419,6 +431,16 @@ static void forget_head(struct client *client)
     client->accept_encoding = client->range = client->if_range = client->prefer = NULL;
 }
 
+/* recv() leaves connections with TLS alone: on those GnuTLS calls it (see gnutls_record_recv()). */
+static void join_tls(struct worker *worker, struct MHD_Connection *conn, struct client *client)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(conn, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+
+    if (info == NULL || !tls_join(worker->daemon->tls, info->tls_session, &client->tls))
+        shutdown(client->fd, SHUT_RDWR);
+}
+
 static void on_connect(struct worker *worker, struct MHD_Connection *conn, void **socket_context)
 {
     const union MHD_ConnectionInfo *info =
@@ -436,7 +458,9 @@ static void on_connect(struct worker *worker, struct MHD_Connection *conn, void 
     worker->n_clients++;
     metrics_connected(worker->metrics, METRICS_ADMITTED);
     client->target = "";
-    if (client->fd >= 0)
+    if (worker->daemon->tls != NULL)
+        join_tls(worker, conn, client);
+    else if (client->fd >= 0)
         atomic_store(&worker->daemon->clients[client->fd], client);
     queue_enter(&worker->fresh, client, now_us());
     *socket_context = client;
@@ -489,6 +513,8 @@ static void on_close(struct worker *worker, void **socket_context)
     worker->n_clients--;
     if (client->fd >= 0)
         atomic_store(&worker->daemon->clients[client->fd], NULL);
+    if (worker->daemon->tls != NULL)
+        tls_leave(worker->daemon->tls, &client->tls);
     queue_leave(client);
     free(client->held);
     free(client);
@@ -507,8 +533,9 @@ static void on_connection(void *cls, struct MHD_Connection *conn, void **socket_
 /*
  * The refusals that libmicrohttpd cannot carry, because it still waits for the head or does not
  * know the connection: at that point nothing else has been sent. What does not fit is lost.
+ * tls: of the connection; NULL: it is plain.
  */
-static int refuse_bare(int fd, int status, const char *detail)
+static int refuse_bare(int fd, struct tls_link *tls, int status, const char *detail)
 {
     const char *title = MHD_get_reason_phrase_for((unsigned)status);
     const char *retry = status == MHD_HTTP_SERVICE_UNAVAILABLE ? "Retry-After: 5\r\n" : "";
@@ -527,7 +554,10 @@ static int refuse_bare(int fd, int status, const char *detail)
                    "X-Content-Type-Options: nosniff\r\n"
                    "%sContent-Length: %zu\r\n\r\n%s",
                    status, title, retry, strlen(body), body);
-    send(fd, text, (size_t)len, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (tls != NULL)
+        tls_say_last(tls, text, (size_t)len);
+    else
+        send(fd, text, (size_t)len, MSG_DONTWAIT | MSG_NOSIGNAL);
     return status;
 }
 
@@ -554,6 +584,25 @@ static bool hold(struct client *client, const char *good, size_t n_good, const c
     client->n_good = n_good;
     client->n_raw = n_raw;
     return true;
+}
+
+/* Reads what a client sent, as plain text. As recv(). */
+static ssize_t read_text(struct worker *worker, struct client *client, char *to, size_t size)
+{
+    struct tls_link *tls = &client->tls;
+    bool was_open = tls->is_open, had_fault = tls->fault != 0;
+    ssize_t n;
+
+    if (tls->session == NULL)
+        return recvfrom(client->fd, to, size, 0, NULL, NULL);
+    n = tls_read(tls, to, size);
+    if (!was_open && tls->is_open && worker->is_draining)
+        shutdown(client->fd, SHUT_RD); /* what end_reading() left to the handshake */
+    if (!had_fault && tls->fault != 0 && tls_is_telling(tls->fault)) {
+        worker->n_unshaken++;
+        worker->unshaken = tls->fault;
+    }
+    return n;
 }
 
 /*
@@ -608,7 +657,7 @@ static ssize_t read_heads(struct worker *worker, struct client *client, char *to
          * will come to tell of it. */
         memmove(worker->scratch, raw, n_raw);
         raw = worker->scratch;
-        n = recvfrom(client->fd, raw + n_raw, READ_MOST, 0, NULL, NULL);
+        n = read_text(worker, client, raw + n_raw, READ_MOST);
         if (n <= 0)
             break;
         is_drained = n < READ_MOST;
@@ -624,9 +673,6 @@ static ssize_t read_heads(struct worker *worker, struct client *client, char *to
     return is_whole && n == 0 ? 0 : -1;
 }
 
-/* The worker whose thread this is. */
-static _Thread_local struct worker *own;
-
 /*
  * The recv() of the whole program: libmicrohttpd's calls come here, since the dynamic linker asks
  * the program first. Only connections of workers are read through the gate.
@@ -639,6 +685,23 @@ ssize_t recv(int fd, void *to, size_t size, int flags)
         client = atomic_load_explicit(&own->daemon->clients[fd], memory_order_relaxed);
     return client != NULL ? read_heads(own, client, to, size)
                           : recvfrom(fd, to, size, flags, NULL, NULL);
+}
+
+/*
+ * The gnutls_record_recv() of the whole program, in the same way. libmicrohttpd calls it again
+ * until there is no more, so that nothing is left behind in GnuTLS's buffers or held back here.
+ */
+ssize_t gnutls_record_recv(gnutls_session_t session, void *to, size_t size)
+{
+    struct client *client = client_of(gnutls_session_get_ptr(session));
+    ssize_t n;
+
+    if (client == NULL) /* no memory when it connected */
+        return GNUTLS_E_PREMATURE_TERMINATION;
+    n = read_heads(own, client, to, size);
+    if (n >= 0)
+        return n;
+    return errno == EAGAIN ? GNUTLS_E_AGAIN : GNUTLS_E_PREMATURE_TERMINATION;
 }
 
 /* The head of a request. */
@@ -835,12 +898,15 @@ static bool check_head(const struct head *head, struct client *client, const cha
 
 /* Replies. */
 
-static bool add_edge_headers(struct MHD_Response *response)
+static bool add_edge_headers(struct MHD_Response *response, const struct daemon *daemon)
 {
     for (size_t i = 0; i < sizeof(edge_headers) / sizeof(edge_headers[0]); i++)
         if (MHD_add_response_header(response, edge_headers[i][0], edge_headers[i][1]) == MHD_NO)
             return false;
-    return true;
+    return daemon->hsts[0] == '\0'
+           || MHD_add_response_header(response, MHD_HTTP_HEADER_STRICT_TRANSPORT_SECURITY,
+                                      daemon->hsts)
+                  == MHD_YES;
 }
 
 static bool add_headers(struct MHD_Response *response, const struct client *client,
@@ -855,7 +921,7 @@ static bool add_headers(struct MHD_Response *response, const struct client *clie
             return false;
     if (is_last && MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close") == MHD_NO)
         return false;
-    return add_edge_headers(response)
+    return add_edge_headers(response, own->daemon)
            && MHD_add_response_header(response, REQUEST_ID_HEADER, client->id) == MHD_YES;
 }
 
@@ -1377,8 +1443,9 @@ static void expire_queue(struct worker *worker, struct queue *queue, int64_t now
         struct client *client = queue->first;
 
         if (client->phase == PHASE_LINE || (client->phase == PHASE_QUIET && client->n_raw > 0)) {
-            client->status = refuse_bare(client->fd, MHD_HTTP_REQUEST_TIMEOUT,
-                                         "The request head did not come in whole in time.");
+            client->status = refuse_bare(
+                client->fd, client->tls.session != NULL ? &client->tls : NULL,
+                MHD_HTTP_REQUEST_TIMEOUT, "The request head did not come in whole in time.");
             client->is_refused = true;
         }
         doom(worker, client, now);
@@ -1399,6 +1466,22 @@ static void log_refused(struct worker *worker, int64_t now)
     worker->refused_logged = now;
 }
 
+/* Of handshakes that failed only how many there were, and why the last one did: strangers knock at
+ * every port. */
+static void log_unshaken(struct worker *worker, int64_t now)
+{
+    struct log_line line;
+
+    if (worker->n_unshaken == 0 || now - worker->unshaken_logged < REFUSALS_EVERY)
+        return;
+    log_begin(&line, LOG_LEVEL_INFO, "handshakes failed");
+    log_number(&line, "count", worker->n_unshaken);
+    log_text(&line, "detail", gnutls_strerror(worker->unshaken), TARGET_LOGGED);
+    log_end(&line);
+    worker->n_unshaken = 0;
+    worker->unshaken_logged = now;
+}
+
 static void expire(struct worker *worker)
 {
     int64_t now = now_us();
@@ -1407,6 +1490,7 @@ static void expire(struct worker *worker)
     expire_queue(worker, &worker->kept, now);
     expire_queue(worker, &worker->busy, now);
     log_refused(worker, now);
+    log_unshaken(worker, now);
 }
 
 /* Milliseconds that the worker may sleep; -1: until something happens. */
@@ -1469,7 +1553,8 @@ static bool let_in(struct worker *worker)
     if (refusal != METRICS_ADMITTED) {
         metrics_connected(worker->metrics, refusal);
         worker->n_refused++;
-        refuse_bare(fd, MHD_HTTP_SERVICE_UNAVAILABLE, "There are too many connections.");
+        if (worker->daemon->tls == NULL) /* else there are no keys yet to say it with */
+            refuse_bare(fd, NULL, MHD_HTTP_SERVICE_UNAVAILABLE, "There are too many connections.");
         close(fd);
         return true;
     }
@@ -1516,10 +1601,21 @@ static void stop_listening(struct worker *worker)
     }
 }
 
+/* Whether a client is in the midst of its handshake: then its request is about to come. */
+static bool is_shaking_hands(const struct client *client)
+{
+    char byte;
+
+    return client->tls.session != NULL && !client->tls.is_open
+           && (client->tls.has_begun
+               || recvfrom(client->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT, NULL, NULL) > 0);
+}
+
 static void end_reading(const struct queue *queue)
 {
     for (const struct client *client = queue->first; client != NULL; client = client->next)
-        shutdown(client->fd, SHUT_RD);
+        if (!is_shaking_hands(client))
+            shutdown(client->fd, SHUT_RD);
 }
 
 static void begin_drain(struct worker *worker)
@@ -1629,14 +1725,14 @@ static void *worker_main(void *cls)
     return NULL;
 }
 
-static struct MHD_Response *exhausted_new(void)
+static struct MHD_Response *exhausted_new(const struct daemon *daemon)
 {
     struct MHD_Response *response =
         MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
 
     if (response == NULL)
         return NULL;
-    if (!add_edge_headers(response)
+    if (!add_edge_headers(response, daemon)
         || MHD_add_response_header(response, MHD_HTTP_HEADER_RETRY_AFTER, "5") == MHD_NO) {
         MHD_destroy_response(response);
         return NULL;
@@ -1657,6 +1753,12 @@ static void set_limits(struct worker *worker, const struct settings *settings)
 static bool worker_init(struct worker *worker, struct daemon *daemon, struct error *err)
 {
     const struct settings *settings = &daemon->settings;
+    bool is_tls = daemon->tls != NULL;
+    struct MHD_OptionItem tls_options[] = {
+        { is_tls ? MHD_OPTION_HTTPS_CERT_CALLBACK : MHD_OPTION_END, 0,
+          (void *)(intptr_t)tls_no_certificate },
+        { MHD_OPTION_END, 0, NULL },
+    };
 
     worker->daemon = daemon;
     set_limits(worker, settings);
@@ -1674,7 +1776,7 @@ static bool worker_init(struct worker *worker, struct daemon *daemon, struct err
     };
     worker->scratch = malloc((size_t)settings->head_limit + 2 * READ_MOST);
     worker->anew = malloc((size_t)settings->head_limit + GATE_ROOM);
-    worker->exhausted = exhausted_new();
+    worker->exhausted = exhausted_new(daemon);
     if (settings->cache_size > 0)
         worker->replies = cache_new((size_t)settings->cache_size / daemon->n_workers, ready_free);
     if (worker->scratch == NULL || worker->anew == NULL || worker->exhausted == NULL
@@ -1687,7 +1789,7 @@ static bool worker_init(struct worker *worker, struct daemon *daemon, struct err
      */
     /* clang-format off */
     worker->mhd = MHD_start_daemon(
-        MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_request, worker,
+        MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ERROR_LOG | (is_tls ? MHD_USE_TLS : 0), 0, NULL, NULL, on_request, worker,
         MHD_OPTION_EXTERNAL_LOGGER, on_message, NULL, /* first, so that it hears of the others */
         MHD_OPTION_STRICT_FOR_CLIENT, -1,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)settings->connection_memory,
@@ -1697,6 +1799,7 @@ static bool worker_init(struct worker *worker, struct daemon *daemon, struct err
         MHD_OPTION_URI_LOG_CALLBACK, on_request_line, worker,
         MHD_OPTION_NOTIFY_COMPLETED, on_done, worker,
         MHD_OPTION_NOTIFY_CONNECTION, on_connection, worker,
+        MHD_OPTION_ARRAY, tls_options,
         MHD_OPTION_END);
     /* clang-format on */
     if (worker->mhd == NULL)
@@ -1808,13 +1911,26 @@ static unsigned count_workers(const struct settings *settings)
 }
 
 /* Where clients find the service, where no setting says so: where it listens. */
-static const char *url_of(const char *address, char ret[static ADDRESS_TEXT_SIZE + 16])
+static const char *url_of(const char *address, bool is_tls, char ret[static ADDRESS_TEXT_SIZE + 32])
 {
     bool is_any = strncmp(address, "0.0.0.0:", 8) == 0 || strncmp(address, "[::]:", 5) == 0;
 
-    snprintf(ret, ADDRESS_TEXT_SIZE + 16, "http://%s%s", is_any ? "localhost" : "",
-             is_any ? strrchr(address, ':') : address);
+    snprintf(ret, ADDRESS_TEXT_SIZE + 32, "%s://%s%s", is_tls ? "https" : "http",
+             is_any ? "localhost" : "", is_any ? strrchr(address, ':') : address);
     return ret;
+}
+
+static bool start_tls(struct daemon *daemon, struct error *err)
+{
+    const struct settings *settings = &daemon->settings;
+
+    if (settings->tls_certificate == NULL)
+        return true;
+    if (MHD_is_feature_supported(MHD_FEATURE_TLS) == MHD_NO)
+        return error_set(err, ERR_INPUT, NULL, "libmicrohttpd was built without TLS.");
+    if (settings->hsts > 0)
+        snprintf(daemon->hsts, sizeof(daemon->hsts), "max-age=%" PRId64, settings->hsts);
+    return tls_new(settings->tls_certificate, settings->tls_key, &daemon->tls, err);
 }
 
 static bool start(struct daemon *daemon, struct error *err)
@@ -1827,10 +1943,10 @@ static bool start(struct daemon *daemon, struct error *err)
     daemon->clients = calloc(daemon->n_files, sizeof(*daemon->clients));
     if (daemon->clients == NULL)
         return error_set(err, ERR_INTERNAL, NULL, "No memory for the daemon.");
-    if (!listen_open(daemon, err))
+    if (!start_tls(daemon, err) || !listen_open(daemon, err))
         return false;
     if (daemon->service.public_url == NULL)
-        daemon->service.public_url = url_of(daemon->address, daemon->url);
+        daemon->service.public_url = url_of(daemon->address, daemon->tls != NULL, daemon->url);
     for (unsigned i = 0; i < daemon->n_workers; i++)
         if (!worker_init(&daemon->workers[i], daemon, err))
             return false;
@@ -1904,6 +2020,14 @@ void daemon_follow(struct daemon *daemon)
     wake(daemon);
 }
 
+void daemon_renew(struct daemon *daemon)
+{
+    struct error err = { .code = ERR_NONE };
+
+    if (daemon->tls != NULL && !tls_renew(daemon->tls, &err))
+        log_event(LOG_LEVEL_ERROR, "certificate kept", "%s", err.detail);
+}
+
 int daemon_end_fd(const struct daemon *daemon)
 {
     return daemon->end_fd;
@@ -1923,6 +2047,7 @@ bool daemon_free(struct daemon *daemon)
         close(daemon->listen_fd);
     if (daemon->end_fd >= 0)
         close(daemon->end_fd);
+    tls_free(daemon->tls);
     pthread_mutex_destroy(&daemon->crowd.lock);
     free(daemon->crowd.seats);
     free(daemon->clients);
