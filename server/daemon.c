@@ -211,12 +211,12 @@ struct worker {
     int64_t deaf_until;   /* microseconds: nobody is let in before; see DEAF_FOR */
     int64_t yield_until;  /* microseconds: others are to let in first; see YIELD_FOR */
     bool is_draining;
-    int64_t drain_end;       /* microseconds */
-    int64_t n_refused;       /* connections over a limit since the last line about them */
-    int64_t refused_logged;  /* microseconds: when that was */
-    int64_t n_unshaken;      /* handshakes that failed since the last line about them */
-    int64_t unshaken_logged; /* microseconds: when that was */
-    int unshaken;            /* GnuTLS's code of why the last one did */
+    int64_t drain_end;      /* microseconds */
+    int64_t n_refused;      /* connections over a limit since the last line about them */
+    int64_t refused_logged; /* microseconds: when that was */
+    int64_t n_faults;       /* connections on which TLS failed since the last line about them */
+    int64_t faults_logged;  /* microseconds: when that was */
+    int fault;              /* GnuTLS's code of why the last one did */
 };
 
 struct daemon {
@@ -431,13 +431,13 @@ static void forget_head(struct client *client)
     client->accept_encoding = client->range = client->if_range = client->prefer = NULL;
 }
 
-/* recv() leaves connections with TLS alone: on those GnuTLS calls it (see gnutls_record_recv()). */
+/* What is read of it goes through gnutls_record_recv(), not through recv(). */
 static void join_tls(struct worker *worker, struct MHD_Connection *conn, struct client *client)
 {
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(conn, MHD_CONNECTION_INFO_GNUTLS_SESSION);
 
-    if (info == NULL || !tls_join(worker->daemon->tls, info->tls_session, &client->tls))
+    if (info == NULL || !tls_join(worker->daemon->tls, info->tls_session, client->fd, &client->tls))
         shutdown(client->fd, SHUT_RDWR);
 }
 
@@ -590,7 +590,8 @@ static bool hold(struct client *client, const char *good, size_t n_good, const c
 static ssize_t read_text(struct worker *worker, struct client *client, char *to, size_t size)
 {
     struct tls_link *tls = &client->tls;
-    bool was_open = tls->is_open, had_fault = tls->fault != 0;
+    bool was_open = tls->is_open;
+    int old = tls->fault;
     ssize_t n;
 
     if (tls->session == NULL)
@@ -598,9 +599,9 @@ static ssize_t read_text(struct worker *worker, struct client *client, char *to,
     n = tls_read(tls, to, size);
     if (!was_open && tls->is_open && worker->is_draining)
         shutdown(client->fd, SHUT_RD); /* what end_reading() left to the handshake */
-    if (!had_fault && tls->fault != 0 && tls_is_telling(tls->fault)) {
-        worker->n_unshaken++;
-        worker->unshaken = tls->fault;
+    if (tls->fault != old && tls_is_telling(tls->fault)) {
+        worker->n_faults++;
+        worker->fault = tls->fault;
     }
     return n;
 }
@@ -1466,20 +1467,20 @@ static void log_refused(struct worker *worker, int64_t now)
     worker->refused_logged = now;
 }
 
-/* Of handshakes that failed only how many there were, and why the last one did: strangers knock at
- * every port. */
-static void log_unshaken(struct worker *worker, int64_t now)
+/* Only on how many connections TLS failed, and why on the last one: strangers knock at every port.
+ */
+static void log_faults(struct worker *worker, int64_t now)
 {
     struct log_line line;
 
-    if (worker->n_unshaken == 0 || now - worker->unshaken_logged < REFUSALS_EVERY)
+    if (worker->n_faults == 0 || now - worker->faults_logged < REFUSALS_EVERY)
         return;
-    log_begin(&line, LOG_LEVEL_INFO, "handshakes failed");
-    log_number(&line, "count", worker->n_unshaken);
-    log_text(&line, "detail", gnutls_strerror(worker->unshaken), TARGET_LOGGED);
+    log_begin(&line, LOG_LEVEL_INFO, "tls failed");
+    log_number(&line, "count", worker->n_faults);
+    log_text(&line, "detail", gnutls_strerror(worker->fault), TARGET_LOGGED);
     log_end(&line);
-    worker->n_unshaken = 0;
-    worker->unshaken_logged = now;
+    worker->n_faults = 0;
+    worker->faults_logged = now;
 }
 
 static void expire(struct worker *worker)
@@ -1490,7 +1491,7 @@ static void expire(struct worker *worker)
     expire_queue(worker, &worker->kept, now);
     expire_queue(worker, &worker->busy, now);
     log_refused(worker, now);
-    log_unshaken(worker, now);
+    log_faults(worker, now);
 }
 
 /* Milliseconds that the worker may sleep; -1: until something happens. */

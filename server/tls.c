@@ -5,8 +5,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -19,6 +21,7 @@
 enum {
     PEM_MOST = 1 << 20,   /* bytes of a file: a chain has some thousands */
     HELLO_MOST = 1 << 14, /* bytes of one message of a handshake; GnuTLS would keep 128 KiB */
+    NOISE_MOST = 64,      /* steps of the protocol at once that bring no text */
     SUBJECT_LOGGED = 256, /* bytes of a certificate's name in the log */
 };
 
@@ -112,33 +115,6 @@ static void write_day(time_t time, char ret[static 32])
         strftime(ret, 32, "%Y-%m-%dT%H:%M:%SZ", &parts);
 }
 
-/* Says what is shown from now on. One that is not valid is shown all the same: clients that look
- * will refuse it, and those that do not are better off than with nothing. */
-static void tell(const char *name, gnutls_x509_crt_t leaf)
-{
-    time_t begins = gnutls_x509_crt_get_activation_time(leaf);
-    time_t ends = gnutls_x509_crt_get_expiration_time(leaf);
-    char subject[SUBJECT_LOGGED] = "", day[32];
-    size_t len = sizeof(subject);
-    time_t now = time(NULL);
-    struct log_line line;
-
-    if (gnutls_x509_crt_get_dn(leaf, subject, &len) < 0)
-        subject[0] = '\0';
-    write_day(ends, day);
-    log_begin(&line, LOG_LEVEL_INFO, "certificate");
-    log_text(&line, "file", name, SUBJECT_LOGGED);
-    log_text(&line, "subject", subject, SUBJECT_LOGGED);
-    log_text(&line, "until", day, sizeof(day));
-    log_end(&line);
-    if (ends < now)
-        log_event(LOG_LEVEL_WARNING, "certificate expired", "%.300s: It ended %s.", name, day);
-    write_day(begins, day);
-    if (begins > now)
-        log_event(LOG_LEVEL_WARNING, "certificate not yet valid", "%.300s: It begins %s.", name,
-                  day);
-}
-
 struct chain {
     gnutls_x509_crt_t *certificates; /* NULL: none */
     unsigned n;
@@ -217,7 +193,6 @@ static bool pair_read(const struct tls *tls, struct tls_pair **ret, struct error
         pair_free(pair);
         return refuse_key(tls, code, err);
     }
-    tell(tls->certificate, chain.certificates[0]);
     pair->n_users = 1;
     *ret = pair;
     return true;
@@ -236,6 +211,36 @@ static void pair_drop(struct tls *tls, struct tls_pair *pair)
 }
 
 /* The whole. */
+
+/* Says what is shown from now on. One that is not valid is shown all the same: clients that look
+ * will refuse it, and those that do not are better off than with nothing. */
+static void tell(const struct tls *tls)
+{
+    defer(chain_done) struct chain chain = { .n = 0 };
+    char subject[SUBJECT_LOGGED] = "", begins[32], ends[32];
+    size_t len = sizeof(subject);
+    time_t now = time(NULL);
+    struct log_line line;
+
+    if (gnutls_certificate_get_x509_crt(tls->pair->credentials, 0, &chain.certificates, &chain.n)
+        < 0)
+        return;
+    if (gnutls_x509_crt_get_dn(chain.certificates[0], subject, &len) < 0)
+        subject[0] = '\0';
+    write_day(gnutls_x509_crt_get_activation_time(chain.certificates[0]), begins);
+    write_day(gnutls_x509_crt_get_expiration_time(chain.certificates[0]), ends);
+    log_begin(&line, LOG_LEVEL_INFO, "certificate");
+    log_text(&line, "file", tls->certificate, SUBJECT_LOGGED);
+    log_text(&line, "subject", subject, SUBJECT_LOGGED);
+    log_text(&line, "until", ends, sizeof(ends));
+    log_end(&line);
+    if (gnutls_x509_crt_get_expiration_time(chain.certificates[0]) < now)
+        log_event(LOG_LEVEL_WARNING, "certificate expired", "%.300s: It ended %s.",
+                  tls->certificate, ends);
+    if (gnutls_x509_crt_get_activation_time(chain.certificates[0]) > now)
+        log_event(LOG_LEVEL_WARNING, "certificate not yet valid", "%.300s: It begins %s.",
+                  tls->certificate, begins);
+}
 
 bool tls_new(const char *certificate, const char *key, struct tls **ret, struct error *err)
 {
@@ -256,6 +261,7 @@ bool tls_new(const char *certificate, const char *key, struct tls **ret, struct 
         tls_free(tls);
         return false;
     }
+    tell(tls);
     *ret = tls;
     return true;
 }
@@ -271,6 +277,7 @@ bool tls_renew(struct tls *tls, struct error *err)
     tls->pair = pair;
     pthread_mutex_unlock(&tls->lock);
     pair_drop(tls, old);
+    tell(tls);
     return true;
 }
 
@@ -286,7 +293,24 @@ void tls_free(struct tls *tls)
 
 /* Connections. */
 
-bool tls_join(struct tls *tls, gnutls_session_t session, struct tls_link *ret)
+/* Reads the socket for GnuTLS, which does not tell all that it sees there: of an end in the midst
+ * of a record it says that more is needed, as it does when it has taken something for itself and
+ * there may be more. No event would come to tell of either. */
+static ssize_t pull(gnutls_transport_ptr_t context, void *to, size_t size)
+{
+    struct tls_link *link = context;
+    ssize_t n = recvfrom(link->fd, to, size, 0, NULL, NULL);
+
+    if (n > 0)
+        link->has_begun = true;
+    else if (n == 0)
+        link->is_at_end = true;
+    else if (errno == EAGAIN)
+        link->is_dry = true;
+    return n;
+}
+
+bool tls_join(struct tls *tls, gnutls_session_t session, int fd, struct tls_link *ret)
 {
     struct tls_pair *pair;
 
@@ -294,7 +318,9 @@ bool tls_join(struct tls *tls, gnutls_session_t session, struct tls_link *ret)
     pair = tls->pair;
     pair->n_users++;
     pthread_mutex_unlock(&tls->lock);
-    *ret = (struct tls_link){ .session = session, .pair = pair };
+    *ret = (struct tls_link){ .session = session, .fd = fd, .pair = pair };
+    gnutls_transport_set_ptr2(session, ret, (gnutls_transport_ptr_t)(intptr_t)fd);
+    gnutls_transport_set_pull_function(session, pull);
     gnutls_handshake_set_max_packet_length(session, HELLO_MOST);
     return gnutls_priority_set(session, tls->priorities) >= 0
            && gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, pair->credentials) >= 0;
@@ -305,6 +331,12 @@ void tls_leave(struct tls *tls, struct tls_link *link)
     if (link->pair != NULL)
         pair_drop(tls, link->pair);
     *link = (struct tls_link){ .session = NULL };
+}
+
+bool tls_is_telling(int fault)
+{
+    return fault != 0 && fault != GNUTLS_E_PREMATURE_TERMINATION && fault != GNUTLS_E_PULL_ERROR
+           && fault != GNUTLS_E_PUSH_ERROR;
 }
 
 /*
@@ -319,49 +351,45 @@ int gnutls_handshake(gnutls_session_t session)
     return GNUTLS_E_SUCCESS;
 }
 
-/* Goes on with the handshake. Our side of it fits into any send buffer: that it has to wait for
- * room there is not provided for, and ends with the time that a head has. */
-static bool is_shaken(struct tls_link *link)
+/* Notes that nothing more will come of it, and tells the client. */
+static void give_up(struct tls_link *link, int code)
 {
-    int code;
-
-    if (link->is_open || link->fault != 0)
-        return link->is_open;
-    do
-        code = shake(link->session);
-    while (code == GNUTLS_E_INTERRUPTED);
-    link->has_begun = true;
-    link->is_open = code == GNUTLS_E_SUCCESS;
-    if (!link->is_open && code != GNUTLS_E_AGAIN) {
-        link->fault = code;
+    link->fault = code;
+    if (tls_is_telling(code))
         gnutls_alert_send_appropriate(link->session, code);
-    }
-    return link->is_open;
 }
 
 ssize_t tls_read(struct tls_link *link, void *to, size_t size)
 {
     unsigned char number[8]; /* of the record; not looked at */
-    ssize_t n;
 
-    if (!is_shaken(link)) {
-        errno = link->fault != 0 ? EPROTO : EAGAIN;
-        return -1;
+    for (int i = 0; i < NOISE_MOST && link->fault == 0; i++) {
+        ssize_t n;
+
+        link->is_dry = false;
+        /* As gnutls_record_recv(), which is ours. */
+        n = link->is_open ? gnutls_record_recv_seq(link->session, to, size, number)
+                          : shake(link->session);
+        if (n >= 0 && link->is_open)
+            return n;
+        if (n >= 0) {
+            link->is_open = true;
+        } else if (n == GNUTLS_E_AGAIN && link->is_at_end) {
+            give_up(link, GNUTLS_E_PREMATURE_TERMINATION);
+        } else if (n == GNUTLS_E_AGAIN
+                   && (link->is_dry || gnutls_record_get_direction(link->session) == 1)) {
+            /* That it waits for room to send is not provided for: what it has to send fits into any
+             * send buffer, but of clients that do not read. Their time will be up. */
+            errno = EAGAIN;
+            return -1;
+        } else if (n != GNUTLS_E_AGAIN && n != GNUTLS_E_INTERRUPTED) {
+            give_up(link, (int)n);
+        }
     }
-    /* As gnutls_record_recv(), which is ours. */
-    do
-        n = gnutls_record_recv_seq(link->session, to, size, number);
-    while (n == GNUTLS_E_INTERRUPTED);
-    if (n >= 0)
-        return n;
-    errno = n == GNUTLS_E_AGAIN ? EAGAIN : EPROTO;
+    if (link->fault == 0)
+        give_up(link, GNUTLS_E_TOO_MANY_HANDSHAKE_PACKETS);
+    errno = EPROTO;
     return -1;
-}
-
-bool tls_is_telling(int fault)
-{
-    return fault != 0 && fault != GNUTLS_E_PREMATURE_TERMINATION && fault != GNUTLS_E_PULL_ERROR
-           && fault != GNUTLS_E_PUSH_ERROR;
 }
 
 void tls_say_last(struct tls_link *link, const char *text, size_t len)

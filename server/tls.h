@@ -29,9 +29,12 @@ struct tls_pair;
 struct tls_link {
     gnutls_session_t session; /* borrowed from libmicrohttpd; NULL: the connection is plain */
     struct tls_pair *pair;    /* what it shows; kept for as long as the session may look at it */
+    int fd;                   /* borrowed as well */
     bool has_begun;           /* the client has sent something */
+    bool is_dry;              /* the socket has given all it has */
+    bool is_at_end;           /* nothing more will come */
     bool is_open;             /* hands are shaken */
-    int fault;                /* GnuTLS's code of why they never will be; 0: none */
+    int fault;                /* GnuTLS's code of why it is of no use any more; 0: none */
 };
 
 /**
@@ -59,8 +62,9 @@ void tls_free(struct tls *tls);
  * Gives the session of a new connection its certificate and rules.
  *
  * Errors: false without memory: the connection is of no use. Safe in any thread, as tls_leave().
+ * Lifetime: the session borrows ret, and fd, a socket that does not block.
  */
-bool tls_join(struct tls *tls, gnutls_session_t session, struct tls_link *ret);
+bool tls_join(struct tls *tls, gnutls_session_t session, int fd, struct tls_link *ret);
 
 /** Lets go of the pair. Call it when the session is gone. Takes a zeroed link. */
 void tls_leave(struct tls *tls, struct tls_link *link);

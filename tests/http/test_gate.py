@@ -107,9 +107,10 @@ TAKEN = {
 }
 
 
-@pytest.fixture(scope="module")
-def edge(fixture_dataset):
-    server = Server(fixture_dataset, "--head-timeout", "2", workers=1)
+@pytest.fixture(scope="module", params=["plain", "tls"])
+def edge(request, fixture_dataset, tls):
+    args, context = tls if request.param == "tls" else ([], None)
+    server = Server(fixture_dataset, "--head-timeout", "2", *args, workers=1, context=context)
     yield server
     server.stop()
 
@@ -138,8 +139,7 @@ def pieces(data, sizes):
 
 
 def send_in_pieces(server, data, sizes):
-    with socket.create_connection(server.address, timeout=10 * PATIENCE) as sock:
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    with server.connect() as sock:
         text = b""
         try:
             for piece in pieces(data, sizes):
@@ -196,7 +196,7 @@ def test_what_is_refused_is_refused_in_pieces_too(edge, name):
 
 
 def test_a_head_that_drips_is_cut_with_a_408(edge):
-    with socket.create_connection(edge.address, timeout=10 * PATIENCE) as sock:
+    with edge.connect() as sock:
         began = time.monotonic()
         text = b""
         sock.settimeout(0.2)
