@@ -374,7 +374,7 @@ ssize_t tls_read(struct tls_link *link, void *to, size_t size)
             return n;
         if (n >= 0) {
             link->is_open = true;
-        } else if (n == GNUTLS_E_AGAIN && link->is_at_end) {
+        } else if (link->is_at_end) {
             give_up(link, GNUTLS_E_PREMATURE_TERMINATION);
         } else if (n == GNUTLS_E_AGAIN
                    && (link->is_dry || gnutls_record_get_direction(link->session) == 1)) {
