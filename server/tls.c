@@ -147,19 +147,19 @@ static bool chain_read(const char *name, const gnutls_datum_t *pem, struct chain
                      name, gnutls_strerror(code));
 }
 
-static bool refuse_key(const struct tls *tls, int code, struct error *err)
+static void refuse_key(const struct tls *tls, int code, struct error *err)
 {
     if (code == GNUTLS_E_CERTIFICATE_KEY_MISMATCH)
-        return error_set(err, ERR_INPUT, NULL,
-                         "%.200s: The key does not belong to the certificate of %.200s.", tls->key,
-                         tls->certificate);
-    if (code == GNUTLS_E_DECRYPTION_FAILED)
-        return error_set(err, ERR_INPUT, NULL,
-                         "%.300s: The key has a passphrase, and nobody is there to type it.",
-                         tls->key);
-    return error_set(err, code == GNUTLS_E_MEMORY_ERROR ? ERR_INTERNAL : ERR_INPUT, NULL,
-                     "%.300s: This is no private key as PEM text (-----BEGIN PRIVATE KEY-----): %s",
-                     tls->key, gnutls_strerror(code));
+        error_set(err, ERR_INPUT, NULL,
+                  "%.200s: The key does not belong to the certificate of %.200s.", tls->key,
+                  tls->certificate);
+    else if (code == GNUTLS_E_DECRYPTION_FAILED)
+        error_set(err, ERR_INPUT, NULL,
+                  "%.300s: The key has a passphrase, and nobody is there to type it.", tls->key);
+    else
+        error_set(err, code == GNUTLS_E_MEMORY_ERROR ? ERR_INTERNAL : ERR_INPUT, NULL,
+                  "%.300s: This is no private key as PEM text (-----BEGIN PRIVATE KEY-----): %s",
+                  tls->key, gnutls_strerror(code));
 }
 
 static void pair_free(struct tls_pair *pair)
@@ -170,7 +170,8 @@ static void pair_free(struct tls_pair *pair)
     free(pair);
 }
 
-static bool pair_read(const struct tls *tls, struct tls_pair **ret, struct error *err)
+/* NULL: it is no good. */
+static struct tls_pair *pair_read(const struct tls *tls, struct error *err)
 {
     defer(wipe) gnutls_datum_t certificate = { .data = NULL };
     defer(wipe) gnutls_datum_t key = { .data = NULL };
@@ -181,21 +182,22 @@ static bool pair_read(const struct tls *tls, struct tls_pair **ret, struct error
     if (!read_file(tls->certificate, "certificate", &certificate, err)
         || !read_file(tls->key, "key", &key, err)
         || !chain_read(tls->certificate, &certificate, &chain, err))
-        return false;
+        return NULL;
     pair = calloc(1, sizeof(*pair));
     if (pair == NULL || gnutls_certificate_allocate_credentials(&pair->credentials) < 0) {
         free(pair);
-        return error_set(err, ERR_INTERNAL, NULL, "No memory for a certificate.");
+        error_set(err, ERR_INTERNAL, NULL, "No memory for a certificate.");
+        return NULL;
     }
     code = gnutls_certificate_set_x509_key_mem2(pair->credentials, &certificate, &key,
                                                 GNUTLS_X509_FMT_PEM, NULL, 0);
     if (code < 0) {
         pair_free(pair);
-        return refuse_key(tls, code, err);
+        refuse_key(tls, code, err);
+        return NULL;
     }
     pair->n_users = 1;
-    *ret = pair;
-    return true;
+    return pair;
 }
 
 /* One user less. */
@@ -257,7 +259,8 @@ bool tls_new(const char *certificate, const char *key, struct tls **ret, struct 
     pthread_mutex_init(&tls->lock, NULL);
     tls->certificate = certificate;
     tls->key = key;
-    if (!pair_read(tls, &tls->pair, err)) {
+    tls->pair = pair_read(tls, err);
+    if (tls->pair == NULL) {
         tls_free(tls);
         return false;
     }
@@ -269,9 +272,9 @@ bool tls_new(const char *certificate, const char *key, struct tls **ret, struct 
 bool tls_renew(struct tls *tls, struct error *err)
 {
     struct tls_pair *old = tls->pair; /* nobody else sets it */
-    struct tls_pair *pair;
+    struct tls_pair *pair = pair_read(tls, err);
 
-    if (!pair_read(tls, &pair, err))
+    if (pair == NULL)
         return false;
     pthread_mutex_lock(&tls->lock);
     tls->pair = pair;
