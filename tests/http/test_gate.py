@@ -109,7 +109,7 @@ TAKEN = {
 
 @pytest.fixture(scope="module", params=["plain", "tls"])
 def edge(request, fixture_dataset, tls):
-    args, context = tls if request.param == "tls" else ([], None)
+    args, context = ([*tls[0], "--hsts", "31536000"], tls[1]) if request.param == "tls" else ([], None)  # one more header: there is room for it
     server = Server(fixture_dataset, "--head-timeout", "2", *args, workers=1, context=context)
     yield server
     server.stop()
