@@ -5,6 +5,7 @@ import http.client
 import json
 import os
 import re
+import select
 import signal
 import socket
 import ssl
@@ -507,13 +508,29 @@ class Server:
         return http.client.HTTPConnection(*self.address, timeout=timeout)
 
     def send(self, data, timeout=10):
-        """Sends raw bytes on a connection of its own; gives all that comes back until the server closes it."""
+        """Sends raw bytes on a connection of its own, and reads meanwhile; gives all that comes back until the server closes it, or nothing moves."""
         with self.connect(timeout) as sock:
+            sock.setblocking(False)
             chunks = []
-            try:
-                sock.sendall(data)
-                while chunk := sock.recv(65536):
-                    chunks.append(chunk)
-            except (TimeoutError, ConnectionError):
-                pass
+            while True:
+                moved = False
+                try:
+                    while data:
+                        data = data[sock.send(data[:65536]):]
+                        moved = True
+                except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                    pass
+                except OSError:
+                    data = b""  # it is not listened to any more, but perhaps answered
+                try:
+                    while chunk := sock.recv(65536):
+                        chunks.append(chunk)
+                        moved = True
+                    break
+                except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                    pass
+                except OSError:
+                    break
+                if not moved and not any(select.select([sock], [sock] if data else [], [], timeout * PATIENCE)):
+                    break
             return b"".join(chunks)

@@ -205,6 +205,20 @@ def test_a_large_stream_comes_whole_to_who_reads_slowly(pair):
     assert hashlib.sha256(text.partition(b"\r\n\r\n")[2]).digest() == hashlib.sha256(plain).digest()
 
 
+def test_answers_wait_for_who_asks_a_lot_and_reads_slowly(small_server):
+    """Records that find no room in the socket are finished later, and the heads behind them read then."""
+    server = small_server()
+    with socket.socket() as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
+        sock.settimeout(20 * PATIENCE)
+        sock.connect(server.address)
+        with server.context.wrap_socket(sock, server_hostname="localhost") as reader:
+            reader.sendall(b"".join(b"GET /v1/missions?limit=%d HTTP/1.1\r\nHost: localhost\r\n\r\n" % (1 + i % 9) for i in range(300)) + LAST)
+            time.sleep(0.2)
+            assert read_all(reader).count(b"HTTP/1.1 200 ") == 301
+
+
 # ---- time ----
 
 
