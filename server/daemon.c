@@ -30,6 +30,8 @@
  * for others, is refused before anything is done for it. Health is always told.
  * 14. A flood of requests or of failures is no flood of log lines: they are limited, and what is
  * left out is counted.
+ * 15. TLS (server/tls.c) changes none of this: the gate reads the plain text of a connection, the
+ * time for a head includes the handshake, and nothing is written beside the stream.
  */
 
 #define _GNU_SOURCE /* accept flags, strnlen, pthread_setname_np */
@@ -65,6 +67,7 @@
 #include "server/metrics.h"
 #include "server/peer.h"
 #include "server/request_id.h"
+#include "server/tls.h"
 
 enum {
     STREAM_BLOCK = 64 << 10, /* bytes of a stream that are handed over at once */
@@ -156,6 +159,7 @@ struct client {
     bool is_refused;      /* the gate refused it: whatever comes now is thrown away */
     bool is_proxied;      /* the peer is a proxy that is believed */
     bool is_standing;     /* it came in when all seats were taken */
+    struct tls_link tls;  /* zeroed: the connection is plain */
     struct peer peer;
     struct peer asker;              /* whose the request is: the peer, or whom it speaks for */
     char address[INET6_ADDRSTRLEN]; /* of the peer, for the log; "": not written yet */
@@ -242,13 +246,18 @@ struct worker {
         int64_t n;    /* lines left out since the last line about them */
     } quotas[2];
     int64_t left_out_logged; /* microseconds: when that was */
+    int64_t n_faults;        /* connections on which TLS failed, the same */
+    int64_t faults_logged;   /* microseconds: when that was */
+    int fault;               /* GnuTLS's code of why the last one did */
 };
 
 struct daemon {
     struct settings settings;
     struct service service;           /* as it was given, with .public_url filled in */
-    char url[ADDRESS_TEXT_SIZE + 16]; /* what .public_url points to, where no setting says it */
+    char url[ADDRESS_TEXT_SIZE + 32]; /* what .public_url points to, where no setting says it */
     char address[ADDRESS_TEXT_SIZE];
+    struct tls *tls;         /* NULL: plain HTTP */
+    char hsts[32];           /* value of Strict-Transport-Security; "": it is not sent */
     int listen_fd;           /* -1: closed */
     int end_fd;              /* eventfd: all workers have ended, or one has failed */
     atomic_int order;        /* enum order */
@@ -263,6 +272,9 @@ struct daemon {
     unsigned n_workers;
     struct worker workers[];
 };
+
+/* The worker whose thread this is. */
+static _Thread_local struct worker *own;
 
 static int64_t now_us(void)
 {
@@ -428,6 +440,16 @@ static void forget_head(struct client *client)
     client->accept_encoding = client->range = client->if_range = client->prefer = NULL;
 }
 
+/* What is read of it goes through gnutls_record_recv(), not through recv(). */
+static void join_tls(struct worker *worker, struct MHD_Connection *conn, struct client *client)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(conn, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+
+    if (info == NULL || !tls_join(worker->daemon->tls, info->tls_session, client->fd, &client->tls))
+        shutdown(client->fd, SHUT_RDWR);
+}
+
 static void on_connect(struct worker *worker, struct MHD_Connection *conn, void **socket_context)
 {
     const union MHD_ConnectionInfo *info =
@@ -444,7 +466,9 @@ static void on_connect(struct worker *worker, struct MHD_Connection *conn, void 
     worker->has_arriving = false; /* from here on on_close() counts */
     worker->n_clients++;
     metrics_connected(worker->metrics, METRICS_ADMITTED);
-    if (client->fd >= 0)
+    if (worker->daemon->tls != NULL)
+        join_tls(worker, conn, client);
+    else if (client->fd >= 0)
         atomic_store(&worker->daemon->clients[client->fd], client);
     queue_enter(client->is_standing ? &worker->standing : &worker->fresh, client, now_us());
     *socket_context = client;
@@ -497,6 +521,8 @@ static void on_close(struct worker *worker, void **socket_context)
     worker->n_clients--;
     if (client->fd >= 0)
         atomic_store(&worker->daemon->clients[client->fd], NULL);
+    if (worker->daemon->tls != NULL)
+        tls_leave(worker->daemon->tls, &client->tls);
     queue_leave(client);
     free(client->held);
     free(client);
@@ -515,8 +541,9 @@ static void on_connection(void *cls, struct MHD_Connection *conn, void **socket_
 /*
  * The refusals that libmicrohttpd cannot carry, because it still waits for the head or does not
  * know the connection: at that point nothing else has been sent. What does not fit is lost.
+ * tls: of the connection; NULL: it is plain.
  */
-static int refuse_bare(int fd, int status, const char *detail)
+static int refuse_bare(int fd, struct tls_link *tls, int status, const char *detail)
 {
     const char *title = MHD_get_reason_phrase_for((unsigned)status);
     const char *retry = status == MHD_HTTP_SERVICE_UNAVAILABLE ? "Retry-After: 5\r\n" : "";
@@ -535,7 +562,10 @@ static int refuse_bare(int fd, int status, const char *detail)
                    "X-Content-Type-Options: nosniff\r\n"
                    "%sContent-Length: %zu\r\n\r\n%s",
                    status, title, retry, strlen(body), body);
-    send(fd, text, (size_t)len, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (tls != NULL)
+        tls_say_last(tls, text, (size_t)len);
+    else
+        send(fd, text, (size_t)len, MSG_DONTWAIT | MSG_NOSIGNAL);
     return status;
 }
 
@@ -571,6 +601,26 @@ static bool hold(struct client *client, const char *good, size_t n_good, const c
     client->n_good = n_good;
     client->n_raw = n_raw;
     return true;
+}
+
+/* Reads what a client sent, as plain text. As recv(). */
+static ssize_t read_text(struct worker *worker, struct client *client, char *to, size_t size)
+{
+    struct tls_link *tls = &client->tls;
+    bool was_open = tls->is_open;
+    int old = tls->fault;
+    ssize_t n;
+
+    if (tls->session == NULL)
+        return recvfrom(client->fd, to, size, 0, NULL, NULL);
+    n = tls_read(tls, to, size);
+    if (!was_open && tls->is_open && worker->is_draining)
+        shutdown(client->fd, SHUT_RD); /* what end_reading() left to the handshake */
+    if (tls->fault != old && tls_is_telling(tls->fault)) {
+        worker->n_faults++;
+        worker->fault = tls->fault;
+    }
+    return n;
 }
 
 /*
@@ -626,7 +676,7 @@ static ssize_t read_heads(struct worker *worker, struct client *client, char *to
          * will come to tell of it. */
         memmove(worker->scratch, raw, n_raw);
         raw = worker->scratch;
-        n = recvfrom(client->fd, raw + n_raw, READ_MOST, 0, NULL, NULL);
+        n = read_text(worker, client, raw + n_raw, READ_MOST);
         if (n <= 0)
             break;
         is_drained = n < READ_MOST;
@@ -642,9 +692,6 @@ static ssize_t read_heads(struct worker *worker, struct client *client, char *to
     return is_whole && n == 0 ? 0 : -1;
 }
 
-/* The worker whose thread this is. */
-static _Thread_local struct worker *own;
-
 /*
  * The recv() of the whole program: libmicrohttpd's calls come here, since the dynamic linker asks
  * the program first. Only connections of workers are read through the gate.
@@ -657,6 +704,23 @@ ssize_t recv(int fd, void *to, size_t size, int flags)
         client = atomic_load_explicit(&own->daemon->clients[fd], memory_order_relaxed);
     return client != NULL ? read_heads(own, client, to, size)
                           : recvfrom(fd, to, size, flags, NULL, NULL);
+}
+
+/*
+ * The gnutls_record_recv() of the whole program, in the same way. libmicrohttpd calls it again
+ * until there is no more, so that nothing is left behind in GnuTLS's buffers or held back here.
+ */
+ssize_t gnutls_record_recv(gnutls_session_t session, void *to, size_t size)
+{
+    struct client *client = client_of(gnutls_session_get_ptr(session));
+    ssize_t n;
+
+    if (client == NULL) /* no memory when it connected */
+        return GNUTLS_E_PREMATURE_TERMINATION;
+    n = read_heads(own, client, to, size);
+    if (n >= 0)
+        return n;
+    return errno == EAGAIN ? GNUTLS_E_AGAIN : GNUTLS_E_PREMATURE_TERMINATION;
 }
 
 /* The head of a request. */
@@ -858,12 +922,15 @@ static bool check_head(const struct head *head, struct client *client, const cha
 
 /* Replies. */
 
-static bool add_edge_headers(struct MHD_Response *response)
+static bool add_edge_headers(struct MHD_Response *response, const struct daemon *daemon)
 {
     for (size_t i = 0; i < sizeof(edge_headers) / sizeof(edge_headers[0]); i++)
         if (MHD_add_response_header(response, edge_headers[i][0], edge_headers[i][1]) == MHD_NO)
             return false;
-    return true;
+    return daemon->hsts[0] == '\0'
+           || MHD_add_response_header(response, MHD_HTTP_HEADER_STRICT_TRANSPORT_SECURITY,
+                                      daemon->hsts)
+                  == MHD_YES;
 }
 
 /* What the one who asks may still ask. */
@@ -887,7 +954,7 @@ static bool add_headers(struct MHD_Response *response, const struct client *clie
             return false;
     if (is_last && MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close") == MHD_NO)
         return false;
-    return add_edge_headers(response) && add_rate(response, own->daemon, client)
+    return add_edge_headers(response, own->daemon) && add_rate(response, own->daemon, client)
            && MHD_add_response_header(response, REQUEST_ID_HEADER, client->id) == MHD_YES;
 }
 
@@ -1512,12 +1579,14 @@ static void expire_queue(struct worker *worker, struct queue *queue, int64_t now
     while (queue_due(queue) <= now) {
         struct client *client = queue->first;
 
+        struct tls_link *tls = client->tls.session != NULL ? &client->tls : NULL;
+
         if (queue == &worker->standing) {
             refuse_standing(worker);
-            client->status = refuse_bare(client->fd, MHD_HTTP_SERVICE_UNAVAILABLE, too_many);
+            client->status = refuse_bare(client->fd, tls, MHD_HTTP_SERVICE_UNAVAILABLE, too_many);
         } else if (client->phase == PHASE_LINE
                    || (client->phase == PHASE_QUIET && client->n_raw > 0)) {
-            client->status = refuse_bare(client->fd, MHD_HTTP_REQUEST_TIMEOUT,
+            client->status = refuse_bare(client->fd, tls, MHD_HTTP_REQUEST_TIMEOUT,
                                          "The request head did not come in whole in time.");
             client->is_refused = true;
         }
@@ -1526,13 +1595,14 @@ static void expire_queue(struct worker *worker, struct queue *queue, int64_t now
 }
 
 /* A line that counts what must not become a line each. */
-static void log_count(const char *msg, const char *why, int64_t *n, int64_t *logged, int64_t now)
+static void log_count(enum log_level level, const char *msg, const char *why, int64_t *n,
+                      int64_t *logged, int64_t now)
 {
     struct log_line line;
 
     if (*n == 0 || now - *logged < SUMMARY_EVERY)
         return;
-    log_begin(&line, LOG_LEVEL_WARNING, msg);
+    log_begin(&line, level, msg);
     log_number(&line, "count", *n);
     log_text(&line, "detail", why, TARGET_LOGGED);
     log_end(&line);
@@ -1544,10 +1614,17 @@ static void log_counts(struct worker *worker, int64_t now)
 {
     int64_t left_out = worker->quotas[0].n + worker->quotas[1].n;
 
-    log_count("connections refused", "", &worker->n_refused, &worker->refused_logged, now);
-    log_count("accept failed", worker->n_deaf > 0 ? strerror(worker->deaf_errno) : "",
-              &worker->n_deaf, &worker->deaf_logged, now);
-    log_count("lines left out", "There were more requests than --log-rate allows lines.", &left_out,
+    log_count(LOG_LEVEL_WARNING, "connections refused", "", &worker->n_refused,
+              &worker->refused_logged, now);
+    log_count(LOG_LEVEL_WARNING, "accept failed",
+              worker->n_deaf > 0 ? strerror(worker->deaf_errno) : "", &worker->n_deaf,
+              &worker->deaf_logged, now);
+    /* Strangers knock at every port. */
+    log_count(LOG_LEVEL_INFO, "tls failed",
+              worker->n_faults > 0 ? gnutls_strerror(worker->fault) : "", &worker->n_faults,
+              &worker->faults_logged, now);
+    log_count(LOG_LEVEL_WARNING, "lines left out",
+              "There were more requests than --log-rate allows lines.", &left_out,
               &worker->left_out_logged, now);
     if (left_out == 0)
         worker->quotas[0].n = worker->quotas[1].n = 0;
@@ -1590,7 +1667,9 @@ static int sleep_ms(const struct worker *worker)
         due = worker->deaf_until;
     if (worker->yield_until != 0 && worker->yield_until < due)
         due = worker->yield_until;
-    if (worker->n_refused + worker->n_deaf + worker->quotas[0].n + worker->quotas[1].n > 0
+    if (worker->n_refused + worker->n_deaf + worker->n_faults + worker->quotas[0].n
+                + worker->quotas[1].n
+            > 0
         && now + SUMMARY_EVERY < due)
         due = now + SUMMARY_EVERY;
     if (worker->n_lingering > 0 && now + LINGER_EVERY * 1000 < due)
@@ -1637,7 +1716,8 @@ static bool let_in(struct worker *worker)
     if (admission.refusal != METRICS_ADMITTED) {
         metrics_connected(worker->metrics, admission.refusal);
         worker->n_refused++;
-        refuse_bare(fd, MHD_HTTP_SERVICE_UNAVAILABLE, too_many);
+        if (worker->daemon->tls == NULL) /* else there are no keys yet to say it with */
+            refuse_bare(fd, NULL, MHD_HTTP_SERVICE_UNAVAILABLE, too_many);
         close(fd);
         return true;
     }
@@ -1685,10 +1765,21 @@ static void stop_listening(struct worker *worker)
     }
 }
 
+/* Whether a client is in the midst of its handshake: then its request is about to come. */
+static bool is_shaking_hands(const struct client *client)
+{
+    char byte;
+
+    return client->tls.session != NULL && !client->tls.is_open
+           && (client->tls.has_begun
+               || recvfrom(client->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT, NULL, NULL) > 0);
+}
+
 static void end_reading(const struct queue *queue)
 {
     for (const struct client *client = queue->first; client != NULL; client = client->next)
-        shutdown(client->fd, SHUT_RD);
+        if (!is_shaking_hands(client))
+            shutdown(client->fd, SHUT_RD);
 }
 
 static void begin_drain(struct worker *worker)
@@ -1799,14 +1890,14 @@ static void *worker_main(void *cls)
     return NULL;
 }
 
-static struct MHD_Response *exhausted_new(void)
+static struct MHD_Response *exhausted_new(const struct daemon *daemon)
 {
     struct MHD_Response *response =
         MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
 
     if (response == NULL)
         return NULL;
-    if (!add_edge_headers(response)
+    if (!add_edge_headers(response, daemon)
         || MHD_add_response_header(response, MHD_HTTP_HEADER_RETRY_AFTER, "5") == MHD_NO) {
         MHD_destroy_response(response);
         return NULL;
@@ -1828,6 +1919,12 @@ static void set_limits(struct worker *worker, const struct settings *settings)
 static bool worker_init(struct worker *worker, struct daemon *daemon, struct error *err)
 {
     const struct settings *settings = &daemon->settings;
+    bool is_tls = daemon->tls != NULL;
+    struct MHD_OptionItem tls_options[] = {
+        { is_tls ? MHD_OPTION_HTTPS_CERT_CALLBACK : MHD_OPTION_END, 0,
+          (void *)(intptr_t)tls_no_certificate },
+        { MHD_OPTION_END, 0, NULL },
+    };
 
     worker->daemon = daemon;
     set_limits(worker, settings);
@@ -1846,7 +1943,7 @@ static bool worker_init(struct worker *worker, struct daemon *daemon, struct err
     };
     worker->scratch = malloc((size_t)settings->head_limit + 2 * READ_MOST);
     worker->anew = malloc((size_t)settings->head_limit + GATE_ROOM);
-    worker->exhausted = exhausted_new();
+    worker->exhausted = exhausted_new(daemon);
     if (settings->cache_size > 0)
         worker->replies = cache_new((size_t)settings->cache_size / daemon->n_workers, ready_free);
     if (worker->scratch == NULL || worker->anew == NULL || worker->exhausted == NULL
@@ -1859,7 +1956,7 @@ static bool worker_init(struct worker *worker, struct daemon *daemon, struct err
      */
     /* clang-format off */
     worker->mhd = MHD_start_daemon(
-        MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_request, worker,
+        MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ERROR_LOG | (is_tls ? MHD_USE_TLS : 0), 0, NULL, NULL, on_request, worker,
         MHD_OPTION_EXTERNAL_LOGGER, on_message, NULL, /* first, so that it hears of the others */
         MHD_OPTION_STRICT_FOR_CLIENT, -1,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)settings->connection_memory,
@@ -1869,6 +1966,7 @@ static bool worker_init(struct worker *worker, struct daemon *daemon, struct err
         MHD_OPTION_URI_LOG_CALLBACK, on_request_line, worker,
         MHD_OPTION_NOTIFY_COMPLETED, on_done, worker,
         MHD_OPTION_NOTIFY_CONNECTION, on_connection, worker,
+        MHD_OPTION_ARRAY, tls_options,
         MHD_OPTION_END);
     /* clang-format on */
     if (worker->mhd == NULL)
@@ -1980,12 +2078,12 @@ static unsigned count_workers(const struct settings *settings)
 }
 
 /* Where clients find the service, where no setting says so: where it listens. */
-static const char *url_of(const char *address, char ret[static ADDRESS_TEXT_SIZE + 16])
+static const char *url_of(const char *address, bool is_tls, char ret[static ADDRESS_TEXT_SIZE + 32])
 {
     bool is_any = strncmp(address, "0.0.0.0:", 8) == 0 || strncmp(address, "[::]:", 5) == 0;
 
-    snprintf(ret, ADDRESS_TEXT_SIZE + 16, "http://%s%s", is_any ? "localhost" : "",
-             is_any ? strrchr(address, ':') : address);
+    snprintf(ret, ADDRESS_TEXT_SIZE + 32, "%s://%s%s", is_tls ? "https" : "http",
+             is_any ? "localhost" : "", is_any ? strrchr(address, ':') : address);
     return ret;
 }
 
@@ -2002,6 +2100,19 @@ static bool limit_requests(struct daemon *daemon, struct error *err)
     return true;
 }
 
+static bool start_tls(struct daemon *daemon, struct error *err)
+{
+    const struct settings *settings = &daemon->settings;
+
+    if (settings->tls_certificate == NULL)
+        return true;
+    if (MHD_is_feature_supported(MHD_FEATURE_TLS) == MHD_NO)
+        return error_set(err, ERR_INPUT, NULL, "libmicrohttpd was built without TLS.");
+    if (settings->hsts > 0)
+        snprintf(daemon->hsts, sizeof(daemon->hsts), "max-age=%" PRId64, settings->hsts);
+    return tls_new(settings->tls_certificate, settings->tls_key, &daemon->tls, err);
+}
+
 static bool start(struct daemon *daemon, struct error *err)
 {
     daemon->end_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -2014,10 +2125,10 @@ static bool start(struct daemon *daemon, struct error *err)
         return error_set(err, ERR_INTERNAL, NULL, "No memory for the daemon.");
     if (daemon->settings.request_rate > 0 && !limit_requests(daemon, err))
         return false;
-    if (!listen_open(daemon, err))
+    if (!start_tls(daemon, err) || !listen_open(daemon, err))
         return false;
     if (daemon->service.public_url == NULL)
-        daemon->service.public_url = url_of(daemon->address, daemon->url);
+        daemon->service.public_url = url_of(daemon->address, daemon->tls != NULL, daemon->url);
     for (unsigned i = 0; i < daemon->n_workers; i++)
         if (!worker_init(&daemon->workers[i], daemon, err))
             return false;
@@ -2091,6 +2202,14 @@ void daemon_follow(struct daemon *daemon)
     wake(daemon);
 }
 
+void daemon_renew(struct daemon *daemon)
+{
+    struct error err = { .code = ERR_NONE };
+
+    if (daemon->tls != NULL && !tls_renew(daemon->tls, &err))
+        log_event(LOG_LEVEL_ERROR, "certificate kept", "%s", err.detail);
+}
+
 int daemon_end_fd(const struct daemon *daemon)
 {
     return daemon->end_fd;
@@ -2110,6 +2229,7 @@ bool daemon_free(struct daemon *daemon)
         close(daemon->listen_fd);
     if (daemon->end_fd >= 0)
         close(daemon->end_fd);
+    tls_free(daemon->tls);
     pthread_mutex_destroy(&daemon->crowd.lock);
     free(daemon->crowd.seats);
     limiter_free(daemon->limiter);

@@ -15,7 +15,8 @@ struct daemon;
  * Listens and starts the workers; from now on requests are answered.
  *
  * Shape: of settings those of `bluehelm serve` count.
- * Errors: ERR_INPUT when the address cannot be had, ERR_INTERNAL; the sentence says why.
+ * Errors: ERR_INPUT when the address cannot be had, or the certificate; ERR_INTERNAL; the sentence
+ * says why.
  * Lifetime: copies settings, borrows service and what it points to until daemon_free(). Block the
  * signals that the caller waits for before, so that no worker gets them; ignore SIGPIPE.
  */
@@ -43,6 +44,10 @@ void daemon_stop(struct daemon *daemon);
 /** Says that a dataset was published: workers let go of what they keep of the one before, idle ones
  * too. Without it they would at their next request. Safe in any thread. */
 void daemon_follow(struct daemon *daemon);
+
+/** Reads certificate and key anew, for connections to come; one that is no good is told in the log,
+ * and the old one stays. Without TLS it does nothing. One thread at a time. */
+void daemon_renew(struct daemon *daemon);
 
 /** A descriptor to poll: readable once all workers have ended, or one has failed. Lives as long as
  * the daemon. */

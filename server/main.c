@@ -128,6 +128,7 @@ static void follow_signals(struct daemon *daemon, const struct service *service,
         if (info.ssi_signo == SIGHUP && !is_draining) {
             publish_again(service, file);
             daemon_follow(daemon);
+            daemon_renew(daemon);
         } else if (info.ssi_signo != SIGHUP && !is_draining) {
             is_draining = true;
             log_event(LOG_LEVEL_INFO, "draining",

@@ -21,7 +21,7 @@ const struct command commands[COMMAND__MAX] = {
                         .operands = "",
                         .text = "Serves a dataset over HTTP until SIGTERM or SIGINT. SIGHUP opens "
                                 "the dataset file "
-                                "anew." },
+                                "anew, and the certificate." },
     [COMMAND_GET] = { .name = "get",
                       .operands = "PATH",
                       .least = 1,
@@ -110,6 +110,29 @@ const struct option options[] = {
       .commands = SERVE | GET | PRINT | EXPORT,
       MEMBER(config),
       .text = "File of settings, `name = value` a line (default: " CONFIG_FILE " if it exists)." },
+    { .name = "tls-certificate",
+      .type = OPTION_FILE,
+      .commands = SERVE,
+      MEMBER(tls_certificate),
+      .text =
+          "Certificate as PEM text, the chain behind it: HTTPS alone is spoken then, by TLS 1.3 "
+          "and 1.2 (default: none; plain HTTP). Needs --tls-key. SIGHUP reads both anew." },
+    { .name = "tls-key",
+      .type = OPTION_FILE,
+      .commands = SERVE,
+      MEMBER(tls_key),
+      .text = "Private key of --tls-certificate as PEM text, without a passphrase." },
+    { .name = "hsts",
+      .type = OPTION_INTEGER,
+      .commands = SERVE,
+      MEMBER(hsts),
+      .initial = "0",
+      .low = 0,
+      .high = 126144000,
+      .unit = "seconds",
+      .text = "With TLS: browsers are to ask this host by HTTPS alone for so long "
+              "(Strict-Transport-Security); 0: that is not said. It binds every port of the host, "
+              "and cannot be taken back, so it is for the operator to ask for." },
     { .name = "workers",
       .type = OPTION_INTEGER,
       .commands = SERVE,
@@ -954,6 +977,14 @@ static bool check_settings(const struct settings *settings, struct error *err)
                          "--target-limit (%" PRId64
                          ") may be at most half of --connection-memory (%" PRId64 ").",
                          settings->target_limit, settings->connection_memory);
+    if ((settings->tls_certificate == NULL) != (settings->tls_key == NULL))
+        return error_set(err, ERR_INPUT, NULL,
+                         "%s is missing: TLS needs a certificate and its key.",
+                         settings->tls_key == NULL ? "--tls-key" : "--tls-certificate");
+    if (settings->hsts > 0 && settings->tls_key == NULL)
+        return error_set(err, ERR_INPUT, NULL,
+                         "--hsts is for TLS of our own (--tls-certificate, --tls-key); behind a "
+                         "proxy it is the proxy that says so.");
     return true;
 }
 

@@ -89,6 +89,9 @@ struct settings {
     char *public_url;                /* where clients find the service; NULL: as .listen */
     char *dataset;                   /* dataset file */
     char *config;                    /* settings file; NULL: none */
+    char *tls_certificate;           /* PEM file; NULL: no TLS */
+    char *tls_key;                   /* PEM file; NULL: no TLS */
+    int64_t hsts;                    /* seconds; 0: the header is not sent */
     int64_t workers;                 /* threads; 0: one for each core */
     int64_t connections;             /* most at a time */
     int64_t connections_per_address; /* most at a time, of one IPv4 address or one IPv6 /64 */

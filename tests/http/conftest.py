@@ -7,7 +7,7 @@ import pytest
 
 sys.dont_write_bytecode = True  # the source tree stays clean
 sys.path.insert(0, str(Path(__file__).parent))
-from harness import PROGRAM, ROOT, Client, Server, build  # noqa: E402
+from harness import PROGRAM, ROOT, Authority, Client, Server, build  # noqa: E402
 
 REACHED = set()  # path templates that answered 200
 DOCUMENTED = {}  # filled with the document of the dataset we ship
@@ -32,6 +32,18 @@ def dataset(tmp_path_factory):
 def fixture_dataset(tmp_path_factory):
     """The world that does not exist."""
     return build(ROOT / "tests" / "fixture", tmp_path_factory.mktemp("fixture") / "fixture.db")
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory):
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture(scope="session")
+def tls(authority):
+    """What makes a server talk TLS, and the context of its clients."""
+    certificate, key = authority.issue("localhost")
+    return ["--tls-certificate", certificate, "--tls-key", key], authority.context()
 
 
 @pytest.fixture(scope="session")

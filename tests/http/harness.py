@@ -5,8 +5,10 @@ import http.client
 import json
 import os
 import re
+import select
 import signal
 import socket
+import ssl
 import subprocess
 import threading
 import time
@@ -312,7 +314,7 @@ class Client:
             conn = getattr(self.local, "conn", None)
             is_fresh = conn is None
             if is_fresh:
-                conn = http.client.HTTPConnection(*self.server.address, timeout=30 * PATIENCE)
+                conn = self.server.http_connection(30 * PATIENCE)
                 self.local.conn = conn
             try:
                 conn.putrequest(method, where, skip_accept_encoding=True)
@@ -398,10 +400,44 @@ class Client:
         return list(self.walk(where, params, limit=10000, **more))
 
 
-class Server:
-    """bluehelm serve on a free port."""
+class Authority:
+    """Makes certificates, each with a key of its own; nothing of them outlives the test."""
 
-    def __init__(self, dataset, *args, workers=2):
+    def __init__(self, directory):
+        self.directory = Path(directory)
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self.file = self.directory / "authority.pem"
+        self.key = self.directory / "authority.key"
+        self.openssl("req", "-x509", *self.new_key("ec"), "-keyout", self.key, "-out", self.file, "-days", "30", "-subj", "/CN=authority of a test")
+
+    @staticmethod
+    def openssl(*args):
+        subprocess.run(["openssl", *map(str, args)], check=True, capture_output=True, stdin=subprocess.DEVNULL)
+
+    @staticmethod
+    def new_key(kind):
+        return ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"] if kind == "ec" else ["-newkey", kind, "-nodes"]
+
+    def issue(self, name, kind="ec", days=30, serial=None, signer=None, is_signer=False):
+        """The files of a certificate for localhost and of its key."""
+        certificate, key, request, more = (self.directory / f"{name}.{ending}" for ending in ("pem", "key", "request", "more"))
+        more.write_text("basicConstraints=critical,CA:true\n" if is_signer else "subjectAltName=DNS:localhost,IP:127.0.0.1\n")
+        self.openssl("req", *self.new_key(kind), "-keyout", key, "-out", request, "-subj", f"/CN={name}")
+        signed_by, signed_with = signer or (self.file, self.key)
+        self.openssl("x509", "-req", "-in", request, "-CA", signed_by, "-CAkey", signed_with, "-days", days, "-extfile", more, "-out", certificate,
+                     *(["-set_serial", serial] if serial else ["-CAcreateserial"]))
+        return certificate, key
+
+    def context(self):
+        """What a client has that believes this authority."""
+        return ssl.create_default_context(cafile=self.file)
+
+
+class Server:
+    """bluehelm serve on a free port. context: of clients that talk TLS with it."""
+
+    def __init__(self, dataset, *args, workers=2, context=None):
+        self.context = context
         self.process = subprocess.Popen(
             [PROGRAM, "serve", "--listen", "127.0.0.1:0", "--dataset", dataset, "--workers", str(workers), *args],
             cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace")
@@ -460,14 +496,41 @@ class Server:
             assert sign not in text, text[-4000:]
         assert code == 0, f"the server ended with {code}:\n{text[-2000:]}"
 
+    def connect(self, timeout=10):
+        """A connection of its own, over TLS if that is spoken."""
+        sock = socket.create_connection(self.address, timeout=timeout * PATIENCE)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return self.context.wrap_socket(sock, server_hostname="localhost") if self.context else sock
+
+    def http_connection(self, timeout):
+        if self.context:
+            return http.client.HTTPSConnection("localhost", self.address[1], timeout=timeout, context=self.context)
+        return http.client.HTTPConnection(*self.address, timeout=timeout)
+
     def send(self, data, timeout=10):
-        """Sends raw bytes on a connection of its own; gives all that comes back until the server closes it."""
-        with socket.create_connection(self.address, timeout=timeout * PATIENCE) as sock:
-            sock.sendall(data)
+        """Sends raw bytes on a connection of its own, and reads meanwhile; gives all that comes back until the server closes it, or nothing moves."""
+        with self.connect(timeout) as sock:
+            sock.setblocking(False)
             chunks = []
-            try:
-                while chunk := sock.recv(65536):
-                    chunks.append(chunk)
-            except (TimeoutError, ConnectionError):
-                pass
+            while True:
+                moved = False
+                try:
+                    while data:
+                        data = data[sock.send(data[:65536]):]
+                        moved = True
+                except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                    pass
+                except OSError:
+                    data = b""  # it is not listened to any more, but perhaps answered
+                try:
+                    while chunk := sock.recv(65536):
+                        chunks.append(chunk)
+                        moved = True
+                    break
+                except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                    pass
+                except OSError:
+                    break
+                if not moved and not any(select.select([sock], [sock] if data else [], [], timeout * PATIENCE)):
+                    break
             return b"".join(chunks)

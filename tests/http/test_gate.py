@@ -108,9 +108,10 @@ TAKEN = {
 }
 
 
-@pytest.fixture(scope="module")
-def edge(fixture_dataset):
-    server = Server(fixture_dataset, "--head-timeout", "2", workers=1)
+@pytest.fixture(scope="module", params=["plain", "tls"])
+def edge(request, fixture_dataset, tls):
+    args, context = ([*tls[0], "--hsts", "31536000"], tls[1]) if request.param == "tls" else ([], None)  # one more header: there is room for it
+    server = Server(fixture_dataset, "--head-timeout", "2", *args, workers=1, context=context)
     yield server
     server.stop()
 
@@ -139,8 +140,7 @@ def pieces(data, sizes):
 
 
 def send_in_pieces(server, data, sizes):
-    with socket.create_connection(server.address, timeout=10 * PATIENCE) as sock:
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    with server.connect() as sock:
         text = b""
         try:
             for piece in pieces(data, sizes):
@@ -197,7 +197,7 @@ def test_what_is_refused_is_refused_in_pieces_too(edge, name):
 
 
 def test_a_head_that_drips_is_cut_with_a_408(edge):
-    with socket.create_connection(edge.address, timeout=10 * PATIENCE) as sock:
+    with edge.connect() as sock:
         began = time.monotonic()
         text = b""
         sock.settimeout(0.2)

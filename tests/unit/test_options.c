@@ -358,6 +358,22 @@ static void limits_that_contradict_each_other_are_refused(void **state)
     assert_refused(state, "--target-limit (4096)", "--connection-memory (4096)");
 }
 
+static void tls_takes_both_files_or_none(void **state)
+{
+    READ("serve");
+    assert_null(good(state)->tls_certificate);
+    READ("serve", "--tls-certificate", "a.pem");
+    assert_refused(state, "--tls-key is missing", "a certificate and its key");
+    READ("serve", "--tls-key", "a.key");
+    assert_refused(state, "--tls-certificate is missing", "a certificate and its key");
+    READ("serve", "--tls-certificate", "a.pem", "--tls-key", "a.key", "--hsts", "600");
+    assert_string_equal(good(state)->tls_certificate, "a.pem");
+    assert_string_equal(good(state)->tls_key, "a.key");
+    assert_int_equal(good(state)->hsts, 600);
+    READ("serve", "--hsts", "600");
+    assert_refused(state, "--hsts is for TLS", "--tls-certificate");
+}
+
 /* Addresses. */
 
 static void addresses_are_read_and_written(void **state)
@@ -547,6 +563,7 @@ int main(void)
         FACT(numbers_are_whole_and_within_limits),
         FACT(a_wrong_choice_is_told_the_right_ones),
         FACT(limits_that_contradict_each_other_are_refused),
+        FACT(tls_takes_both_files_or_none),
         FACT(addresses_are_read_and_written),
         FACT(flags_win_over_environment_over_file_over_default),
         FACT(the_environment_names_the_file),
