@@ -143,7 +143,8 @@ static struct edge *start_edge(struct edge *edge)
 {
     struct error err = { .code = ERR_NONE };
 
-    if (!daemon_new(&edge->settings, &edge->service, &edge->daemon, &err))
+    if (!daemon_new(&edge->settings, &edge->service, -1, &edge->daemon, &err)
+        || !daemon_start(edge->daemon, &err))
         fail_msg("%s", err.detail);
     assert_true(address_parse(daemon_address(edge->daemon), &edge->address));
     return edge;
@@ -786,9 +787,10 @@ static void draining_frees_the_port_at_once(void **state)
     edge->settings.listen = edge->address;
     for (int64_t began = now_us(); heir == NULL && ms_since(began) < 2000; usleep(1000)) {
         err.code = ERR_NONE;
-        daemon_new(&edge->settings, &edge->service, &heir, &err);
+        daemon_new(&edge->settings, &edge->service, -1, &heir, &err);
     }
     assert_non_null(heir);
+    assert_true(daemon_start(heir, &err));
     assert_false(ends_within(edge, 0));
     ask(edge, "GET /heir HTTP/1.1\r\n" HEAD "\r\n", reply);
     assert_true(has(reply, "GET /heir id="));
@@ -836,7 +838,7 @@ static void a_port_in_use_is_told(void **state)
     struct error err = { .code = ERR_NONE };
 
     edge->settings.listen = edge->address;
-    assert_false(daemon_new(&edge->settings, &edge->service, &other, &err));
+    assert_false(daemon_new(&edge->settings, &edge->service, -1, &other, &err));
     assert_int_equal(err.code, ERR_INPUT);
     assert_true(has(err.detail, daemon_address(edge->daemon)));
     assert_true(has(err.detail, "in use"));
@@ -849,8 +851,9 @@ static void ipv6_is_listened_to(void **state)
     char reply[TEXT_SIZE];
 
     assert_true(address_parse("[::1]:0", &edge->settings.listen));
-    if (!daemon_new(&edge->settings, &edge->service, &edge->daemon, &err))
+    if (!daemon_new(&edge->settings, &edge->service, -1, &edge->daemon, &err))
         skip(); /* a machine without IPv6 */
+    assert_true(daemon_start(edge->daemon, &err));
     assert_true(address_parse(daemon_address(edge->daemon), &edge->address));
     ask(edge, "GET /six HTTP/1.1\r\nHost: [::1]:80\r\nConnection: close\r\n\r\n", reply);
     assert_true(has(reply, "GET /six id="));
