@@ -148,12 +148,12 @@ static int make_ruleset(int abi)
     return (int)syscall(SYS_landlock_create_ruleset, &all, size, 0);
 }
 
-/* Lets all files in a directory and below be read. One that is not there needs no rule. */
-static bool allow_directory(int ruleset, const char *directory)
+/* Gives rights in a directory and below. One that is not there needs no rule. */
+static bool allow_directory(int ruleset, const char *directory, uint64_t rights)
 {
     defer(close_file) int fd = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
     const struct landlock_path_beneath_attr rule = {
-        .allowed_access = LANDLOCK_ACCESS_FS_READ_FILE,
+        .allowed_access = rights,
         .parent_fd = fd,
     };
 
@@ -162,14 +162,16 @@ static bool allow_directory(int ruleset, const char *directory)
     return syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) == 0;
 }
 
+/* Lets the files around one be read: in its directory, and in that where it leads to. */
 static bool allow_file(int ruleset, const char *file)
 {
     char named[PATH_MAX], real[PATH_MAX];
 
     if ((size_t)snprintf(named, sizeof(named), "%s", file) >= sizeof(named))
         return true; /* nor can it be opened */
-    return allow_directory(ruleset, dirname(named))
-           && (realpath(file, real) == NULL || allow_directory(ruleset, dirname(real)));
+    return allow_directory(ruleset, dirname(named), LANDLOCK_ACCESS_FS_READ_FILE)
+           && (realpath(file, real) == NULL
+               || allow_directory(ruleset, dirname(real), LANDLOCK_ACCESS_FS_READ_FILE));
 }
 
 static bool allow_files(int ruleset, const char *const readable[])
@@ -177,7 +179,9 @@ static bool allow_files(int ruleset, const char *const readable[])
     for (size_t i = 0; readable[i] != NULL; i++)
         if (!allow_file(ruleset, readable[i]))
             return false;
-    return !IS_SANITIZED || allow_directory(ruleset, "/");
+    return !IS_SANITIZED
+           || allow_directory(ruleset, "/",
+                              LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR);
 }
 
 static bool enter_landlock(struct part *part, const char *const readable[])
