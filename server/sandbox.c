@@ -192,6 +192,7 @@ static bool enter_landlock(struct part *part, const char *const readable[])
     if (ruleset < 0)
         return part_fails(part, errno == ENOSYS       ? "this kernel has none"
                                 : errno == EOPNOTSUPP ? "this kernel was started without it"
+                                : errno == EPERM      ? "what we run in does not let us have it"
                                                       : "no set of rules");
     if (!allow_files(ruleset, readable))
         return part_fails(part, "a rule");
