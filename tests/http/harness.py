@@ -21,7 +21,7 @@ SHARED = Path(os.environ.get("BLUEHELM_SHARED", ROOT.parent / "shared" / "data")
 # Sanitizers and valgrind are slow: every time limit is multiplied by this.
 PATIENCE = float(os.environ.get("BLUEHELM_PATIENCE", "1"))
 # A sanitizer looks for faults of memory; what other people's tools make of the same bytes it need not see again.
-IS_SANITIZED = PROGRAM.exists() and b"__asan_init" in PROGRAM.read_bytes()
+IS_SANITIZED = PROGRAM.exists() and any(sign in PROGRAM.read_bytes() for sign in (b"__asan_init", b"__tsan_init"))
 FORMATS = jsonschema.FormatChecker(formats=["date"])
 
 
