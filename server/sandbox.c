@@ -52,13 +52,17 @@ enum { IS_SANITIZED = 1 };
 enum { IS_SANITIZED = 0 };
 #endif
 
-enum { WHY_SIZE = 160 /* bytes of a reason and its NUL */ };
+enum {
+    WHY_SIZE = 160,      /* bytes of a reason and its NUL */
+    READABLE_SIZE = 512, /* bytes of the directories that can be read, and their NUL */
+};
 
 /* What came of one part. */
 struct part {
     const char *name;
-    int level;          /* 0: it is not on; Landlock's is its ABI */
-    char why[WHY_SIZE]; /* why it is not on */
+    int level;                    /* 0: it is not on; Landlock's is its ABI */
+    char why[WHY_SIZE];           /* why it is not on */
+    char readable[READABLE_SIZE]; /* directories that can be read, of Landlock; "": it is not on */
 };
 
 static bool part_fails(struct part *part, const char *what)
@@ -148,9 +152,16 @@ static int make_ruleset(int abi)
     return (int)syscall(SYS_landlock_create_ruleset, &all, size, 0);
 }
 
+/* The rules in the making. */
+struct rules {
+    int fd;                   /* -1: there are none */
+    char text[READABLE_SIZE]; /* the directories, for the log; more than fit are cut off */
+};
+
 /* Gives rights in a directory and below. One that is not there needs no rule. */
-static bool allow_directory(int ruleset, const char *directory, uint64_t rights)
+static bool allow_directory(struct rules *rules, const char *directory, uint64_t rights)
 {
+    size_t len = strlen(rules->text);
     defer(close_file) int fd = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
     const struct landlock_path_beneath_attr rule = {
         .allowed_access = rights,
@@ -159,45 +170,57 @@ static bool allow_directory(int ruleset, const char *directory, uint64_t rights)
 
     if (fd < 0)
         return errno == ENOENT || errno == ENOTDIR || errno == EACCES;
-    return syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) == 0;
+    snprintf(rules->text + len, sizeof(rules->text) - len, "%s%s", len > 0 ? " " : "", directory);
+    return syscall(SYS_landlock_add_rule, rules->fd, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) == 0;
 }
 
 /* Lets the files around one be read: in its directory, and in that where it leads to. */
-static bool allow_file(int ruleset, const char *file)
+static bool allow_file(struct rules *rules, const char *file)
 {
-    char named[PATH_MAX], real[PATH_MAX];
+    char named[PATH_MAX], above[PATH_MAX], real[PATH_MAX];
+    const char *directory;
 
     if ((size_t)snprintf(named, sizeof(named), "%s", file) >= sizeof(named))
         return true; /* nor can it be opened */
-    return allow_directory(ruleset, dirname(named), LANDLOCK_ACCESS_FS_READ_FILE)
-           && (realpath(file, real) == NULL
-               || allow_directory(ruleset, dirname(real), LANDLOCK_ACCESS_FS_READ_FILE));
+    directory = dirname(named);
+    if (!allow_directory(rules, directory, LANDLOCK_ACCESS_FS_READ_FILE))
+        return false;
+    if (realpath(directory, above) == NULL || realpath(file, real) == NULL
+        || strcmp(dirname(real), above) == 0)
+        return true; /* it is not there, or no link */
+    return allow_directory(rules, real, LANDLOCK_ACCESS_FS_READ_FILE);
 }
 
-static bool allow_files(int ruleset, const char *const readable[])
+static bool allow_files(struct rules *rules, const char *const readable[])
 {
     for (size_t i = 0; readable[i] != NULL; i++)
-        if (!allow_file(ruleset, readable[i]))
+        if (!allow_file(rules, readable[i]))
             return false;
     return !IS_SANITIZED
-           || allow_directory(ruleset, "/",
+           || allow_directory(rules, "/",
                               LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR);
+}
+
+static void rules_done(struct rules *rules)
+{
+    close_file(&rules->fd);
 }
 
 static bool enter_landlock(struct part *part, const char *const readable[])
 {
     long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
-    defer(close_file) int ruleset = abi >= ABI_FILES ? make_ruleset((int)abi) : -1;
+    defer(rules_done) struct rules rules = { .fd = abi >= ABI_FILES ? make_ruleset((int)abi) : -1 };
 
-    if (ruleset < 0)
+    if (rules.fd < 0)
         return part_fails(part, errno == ENOSYS       ? "this kernel has none"
                                 : errno == EOPNOTSUPP ? "this kernel was started without it"
                                 : errno == EPERM      ? "what we run in does not let us have it"
                                                       : "no set of rules");
-    if (!allow_files(ruleset, readable))
+    if (!allow_files(&rules, readable))
         return part_fails(part, "a rule");
-    if (syscall(SYS_landlock_restrict_self, ruleset, 0) < 0)
+    if (syscall(SYS_landlock_restrict_self, rules.fd, 0) < 0)
         return part_fails(part, "not entered");
+    memcpy(part->readable, rules.text, sizeof(part->readable));
     part->level = (int)abi;
     return true;
 }
@@ -399,30 +422,15 @@ static bool enter_filter(struct part *part)
 
 /* All of it. */
 
-/* The directories that can be read, for the log. */
-static void write_directories(const char *const readable[], char *ret, size_t size)
+static void log_parts(const struct part *parts, size_t n)
 {
-    size_t len = 0;
-
-    ret[0] = '\0';
-    for (size_t i = 0; readable[i] != NULL && len < size; i++) {
-        char named[PATH_MAX];
-
-        snprintf(named, sizeof(named), "%s", readable[i]);
-        len += (size_t)snprintf(ret + len, size - len, "%s%s", i > 0 ? " " : "", dirname(named));
-    }
-}
-
-static void log_parts(const struct part *parts, size_t n, const char *const readable[])
-{
-    char directories[512];
     struct log_line line;
 
-    write_directories(readable, directories, sizeof(directories));
     log_begin(&line, LOG_LEVEL_INFO, "sandbox");
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         log_number(&line, parts[i].name, parts[i].level);
-    log_text(&line, "readable", directories, sizeof(directories));
+        log_text(&line, "readable", parts[i].readable, READABLE_SIZE);
+    }
     log_end(&line);
     for (size_t i = 0; i < n; i++)
         if (parts[i].level == 0)
@@ -445,7 +453,7 @@ bool sandbox_enter(enum sandbox_mode mode, const char *const readable[], struct 
     is_whole = drop_privileges(&parts[0]);
     is_whole = enter_landlock(&parts[1], readable) && is_whole;
     is_whole = enter_filter(&parts[2]) && is_whole;
-    log_parts(parts, sizeof(parts) / sizeof(*parts), readable);
+    log_parts(parts, sizeof(parts) / sizeof(*parts));
     if (is_whole || mode != SANDBOX_REQUIRED)
         return true;
     for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++)

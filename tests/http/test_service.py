@@ -286,8 +286,8 @@ def status_of(server):
 
 def parts(server):
     """What the log says of the sandbox."""
-    line = server.wait_log(r"level=info msg=sandbox no_privileges=(\d) landlock=(\d+) seccomp=(\d) readable=(\S+)")
-    return int(line[1]), int(line[2]), int(line[3]), line[4]
+    line = server.wait_log(r"level=info msg=sandbox no_privileges=(\d) landlock=(\d+)(?: readable=(\S+|\".*\"))? seccomp=(\d)")
+    return int(line[1]), int(line[2]), int(line[4]), line[3]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="the suite's servers run without it for anybody but root: see the harness")
@@ -320,6 +320,8 @@ def test_a_dataset_behind_a_link_is_replaced_inside_the_sandbox(dataset, fixture
     os.replace(tmp_path / "new", link)
     server.wait_log("dataset changed", server.hang_up())
     assert client.get("/v1/missions", limit=1, check=False).meta["release"] != release
+    if parts(server)[1] > 0:
+        assert str(tmp_path / "current") in parts(server)[3] and str(tmp_path / "releases") in parts(server)[3]
     # Another place than those two cannot be read: the dataset stays, and the log says why.
     if parts(server)[1] > 0 and not IS_SANITIZED:
         shutil.copyfile(dataset, tmp_path / "aside.db")
