@@ -294,8 +294,11 @@ def parts(server):
 def test_the_servers_of_this_suite_are_in_it(server):
     no_privileges, landlock, seccomp, _ = parts(server)
     assert no_privileges == 1
-    threads = status_of(server)
-    assert {"worker-0", "worker-1"} <= {thread["Name"] for thread in threads} and len(threads) >= 3
+    deadline = time.monotonic() + 10 * PATIENCE
+    while not {"worker-0", "worker-1"} <= {thread["Name"] for thread in (threads := status_of(server))}:  # each names itself, as soon as it runs
+        assert time.monotonic() < deadline, threads
+        time.sleep(0.01)
+    assert len(threads) >= 3
     for thread in threads:
         assert thread["NoNewPrivs"] == "1" and int(thread["CapEff"], 16) == int(thread["CapPrm"], 16) == 0
         assert thread["Seccomp"] == ("0" if IS_SANITIZED else "2")
