@@ -295,9 +295,11 @@ def test_the_servers_of_this_suite_are_in_it(server):
     no_privileges, landlock, seccomp, _ = parts(server)
     assert no_privileges == 1
     deadline = time.monotonic() + 10 * PATIENCE
-    while not {"worker-0", "worker-1"} <= {thread["Name"] for thread in (threads := status_of(server))}:  # each names itself, as soon as it runs
+    threads = status_of(server)
+    while not {"worker-0", "worker-1"} <= {thread["Name"] for thread in threads}:  # each names itself, as soon as it runs
         assert time.monotonic() < deadline, threads
         time.sleep(0.01)
+        threads = status_of(server)
     assert len(threads) >= 3
     for thread in threads:
         assert thread["NoNewPrivs"] == "1" and int(thread["CapEff"], 16) == int(thread["CapPrm"], 16) == 0
