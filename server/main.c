@@ -194,6 +194,7 @@ static bool begin_serving(const struct settings *settings, const struct service 
 {
     const char *const readable[] = { settings->dataset, NULL };
 
+    json_object_seed(0); /* jansson would read /dev/urandom for it when it first makes an object */
     if (!sandbox_enter((enum sandbox_mode)settings->sandbox, readable, err)
         || !dataset_publish(service->dataset, settings->dataset, err))
         return false;
