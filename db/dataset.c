@@ -78,9 +78,12 @@ static void local_free(void *data)
 struct dataset *dataset_new(void)
 {
     struct dataset *dataset = calloc(1, sizeof(*dataset));
+    char seed;
 
     if (dataset == NULL)
         return NULL;
+    /* SQLite reads /dev/urandom when it first wants chance, which a sandbox may not allow then. */
+    sqlite3_randomness(sizeof(seed), &seed);
     if (pthread_key_create(&dataset->thread, local_free) != 0) {
         free(dataset);
         return NULL;

@@ -41,6 +41,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
@@ -59,6 +60,7 @@
 #include <microhttpd.h>
 
 #include "db/dataset.h"
+#include "server/base/cleanup.h"
 #include "server/cache.h"
 #include "server/forwarded.h"
 #include "server/gate.h"
@@ -210,6 +212,7 @@ struct worker {
     pthread_t thread;
     bool is_started;                /* thread is to be joined */
     int wake_fd;                    /* eventfd: an order was given */
+    atomic_ulong turned;            /* the daemon's .asked, as it was when it last got on */
     struct MHD_Response *exhausted; /* ready reply for when there is no memory */
     struct id_source ids;
     struct metrics_block *metrics; /* borrowed; NULL: nothing is counted */
@@ -261,6 +264,7 @@ struct daemon {
     int listen_fd;           /* -1: closed */
     int end_fd;              /* eventfd: all workers have ended, or one has failed */
     atomic_int order;        /* enum order */
+    atomic_ulong asked;      /* rises whenever all workers are asked whether they still turn */
     atomic_uint n_listening; /* workers that may still accept: the last one closes listen_fd */
     atomic_uint n_running;
     atomic_bool has_failed;
@@ -1522,6 +1526,14 @@ static void log_request(struct worker *worker, const struct client *client, int6
         log_flush(&worker->lines);
 }
 
+/* Says that the worker gets on: its loop came round, or a request ended, of which one turn may have
+ * many that take long. */
+static void get_on(struct worker *worker)
+{
+    atomic_store_explicit(&worker->turned, atomic_load(&worker->daemon->asked),
+                          memory_order_relaxed);
+}
+
 static void on_done(void *cls, struct MHD_Connection *conn, void **con_cls,
                     enum MHD_RequestTerminationCode code)
 {
@@ -1533,6 +1545,7 @@ static void on_done(void *cls, struct MHD_Connection *conn, void **con_cls,
     if (client == NULL)
         return;
     now = worker->now = now_us();
+    get_on(worker);
     if (client->phase == PHASE_LINE || client->phase == PHASE_HEAD) {
         /* libmicrohttpd answered by itself, or the client left before we could. */
         const union MHD_ConnectionInfo *info =
@@ -1846,6 +1859,7 @@ static bool run(struct worker *worker)
             follow_dataset(worker);
         }
         worker->now = worker->turn = now_us();
+        get_on(worker);
         if (fds[2].revents != 0)
             let_in_share(worker);
         if (MHD_run_wait(worker->mhd, 0) == MHD_NO)
@@ -1870,9 +1884,14 @@ static void *worker_main(void *cls)
 {
     struct worker *worker = cls;
     struct daemon *daemon = worker->daemon;
+    char name[24];
     bool is_whole;
 
     own = worker;
+    /* Its own name: another thread's is a file in /proc, which a sandbox does not let us write. 256
+     * workers at most: it fits into the kernel's 16 bytes. */
+    snprintf(name, sizeof(name), "worker-%u", (unsigned)(worker - daemon->workers));
+    pthread_setname_np(pthread_self(), name);
     is_whole = run(worker);
     if (!is_whole) {
         log_event(LOG_LEVEL_ERROR, "worker failed", "Its event loop broke: %s.", strerror(errno));
@@ -1885,6 +1904,7 @@ static void *worker_main(void *cls)
     read_lingering(worker, true);
     log_flush(&worker->lines);
     dataset_leave(daemon->service.dataset);
+    atomic_store(&worker->turned, ULONG_MAX); /* nobody waits for it any more */
     if (atomic_fetch_sub(&daemon->n_running, 1) == 1 || !is_whole)
         notify(daemon->end_fd);
     return NULL;
@@ -1995,10 +2015,8 @@ static void worker_done(struct worker *worker)
 static bool listen_open(struct daemon *daemon, struct error *err)
 {
     const struct address *wanted = &daemon->settings.listen;
-    struct address real = { .len = sizeof(real.socket) };
     int on = 1;
     int off = 0;
-    int size = SEND_BUFFER;
     int fd = socket(wanted->socket.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
     daemon->listen_fd = fd;
@@ -2006,16 +2024,31 @@ static bool listen_open(struct daemon *daemon, struct error *err)
     if (fd < 0)
         return error_set(err, ERR_INPUT, NULL, "No socket for %s: %s.", daemon->address,
                          strerror(errno));
-    /* Best effort: without them only restarts are slower, and [::] does not take IPv4. Connections
-     * inherit the size. */
+    /* Best effort: without them only restarts are slower, and [::] does not take IPv4. */
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
     if (wanted->socket.ss_family == AF_INET6)
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
-    if (bind(fd, (const struct sockaddr *)&wanted->socket, wanted->len) < 0
+    if (bind(fd, (const struct sockaddr *)&wanted->socket, wanted->len) < 0)
+        return error_set(err, ERR_INPUT, NULL, "Cannot listen on %s: %s.", daemon->address,
+                         strerror(errno));
+    return true;
+}
+
+/* Makes ready a socket that is bound, by us or by who handed it over. */
+static bool listen_begin(struct daemon *daemon, struct error *err)
+{
+    struct address real = { .len = sizeof(real.socket) };
+    int size = SEND_BUFFER;
+    int fd = daemon->listen_fd;
+
+    /* Best effort; connections inherit the size. */
+    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+    if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0
+        || fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) < 0
         || listen(fd, (int)daemon->settings.backlog) < 0
         || getsockname(fd, (struct sockaddr *)&real.socket, &real.len) < 0)
-        return error_set(err, ERR_INPUT, NULL, "Cannot listen on %s: %s.", daemon->address,
+        return error_set(err, ERR_INPUT, NULL, "Cannot listen on %s: %s.",
+                         daemon->address[0] != '\0' ? daemon->address : "the socket handed over",
                          strerror(errno));
     address_format(&real, daemon->address);
     return true;
@@ -2050,7 +2083,6 @@ static bool start_threads(struct daemon *daemon, struct error *err)
 {
     for (unsigned i = 0; i < daemon->n_workers; i++) {
         struct worker *worker = &daemon->workers[i];
-        char name[24];
         int failure;
 
         atomic_fetch_add(&daemon->n_running, 1);
@@ -2061,9 +2093,6 @@ static bool start_threads(struct daemon *daemon, struct error *err)
                              strerror(failure));
         }
         worker->is_started = true;
-        snprintf(name, sizeof(name), "worker-%u",
-                 i); /* 256 workers at most: it fits into the kernel's 16 bytes */
-        pthread_setname_np(worker->thread, name);
     }
     return true;
 }
@@ -2113,7 +2142,7 @@ static bool start_tls(struct daemon *daemon, struct error *err)
     return tls_new(settings->tls_certificate, settings->tls_key, &daemon->tls, err);
 }
 
-static bool start(struct daemon *daemon, struct error *err)
+static bool prepare(struct daemon *daemon, struct error *err)
 {
     daemon->end_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (daemon->end_fd < 0)
@@ -2125,7 +2154,8 @@ static bool start(struct daemon *daemon, struct error *err)
         return error_set(err, ERR_INTERNAL, NULL, "No memory for the daemon.");
     if (daemon->settings.request_rate > 0 && !limit_requests(daemon, err))
         return false;
-    if (!start_tls(daemon, err) || !listen_open(daemon, err))
+    if (!start_tls(daemon, err) || (daemon->listen_fd < 0 && !listen_open(daemon, err))
+        || !listen_begin(daemon, err))
         return false;
     if (daemon->service.public_url == NULL)
         daemon->service.public_url = url_of(daemon->address, daemon->tls != NULL, daemon->url);
@@ -2133,11 +2163,11 @@ static bool start(struct daemon *daemon, struct error *err)
         if (!worker_init(&daemon->workers[i], daemon, err))
             return false;
     atomic_store(&daemon->n_listening, daemon->n_workers);
-    return start_threads(daemon, err);
+    return true;
 }
 
-bool daemon_new(const struct settings *settings, const struct service *service, struct daemon **ret,
-                struct error *err)
+bool daemon_new(const struct settings *settings, const struct service *service, int listen_fd,
+                struct daemon **ret, struct error *err)
 {
     unsigned n_workers = count_workers(settings);
     struct daemon *daemon = calloc(1, sizeof(*daemon) + n_workers * sizeof(daemon->workers[0]));
@@ -2145,20 +2175,27 @@ bool daemon_new(const struct settings *settings, const struct service *service, 
     if (daemon == NULL
         || !crowd_init(&daemon->crowd, settings->connections, settings->connections_per_address)) {
         free(daemon);
+        close_file(&listen_fd);
         return error_set(err, ERR_INTERNAL, NULL, "No memory for the daemon.");
     }
     daemon->settings = *settings;
     daemon->service = *service;
     daemon->n_workers = n_workers;
-    daemon->listen_fd = daemon->end_fd = -1;
+    daemon->listen_fd = listen_fd;
+    daemon->end_fd = -1;
     for (unsigned i = 0; i < n_workers; i++)
         daemon->workers[i].wake_fd = -1;
-    if (!start(daemon, err)) {
+    if (!prepare(daemon, err)) {
         daemon_free(daemon);
         return false;
     }
     *ret = daemon;
     return true;
+}
+
+bool daemon_start(struct daemon *daemon, struct error *err)
+{
+    return start_threads(daemon, err);
 }
 
 const char *daemon_address(const struct daemon *daemon)
@@ -2208,6 +2245,18 @@ void daemon_renew(struct daemon *daemon)
 
     if (daemon->tls != NULL && !tls_renew(daemon->tls, &err))
         log_event(LOG_LEVEL_ERROR, "certificate kept", "%s", err.detail);
+}
+
+bool daemon_turns(struct daemon *daemon)
+{
+    unsigned long asked = atomic_load(&daemon->asked);
+
+    for (unsigned i = 0; i < daemon->n_workers; i++)
+        if (atomic_load(&daemon->workers[i].turned) < asked)
+            return false;
+    atomic_store(&daemon->asked, asked + 1);
+    wake(daemon);
+    return true;
 }
 
 int daemon_end_fd(const struct daemon *daemon)

@@ -12,16 +12,25 @@
 struct daemon;
 
 /**
- * Listens and starts the workers; from now on requests are answered.
+ * Listens and makes all ready: connections are held by the kernel until daemon_start().
  *
- * Shape: of settings those of `bluehelm serve` count.
- * Errors: ERR_INPUT when the address cannot be had, or the certificate; ERR_INTERNAL; the sentence
- * says why.
- * Lifetime: copies settings, borrows service and what it points to until daemon_free(). Block the
- * signals that the caller waits for before, so that no worker gets them; ignore SIGPIPE.
+ * Shape: of settings those of `bluehelm serve` count; listen_fd is a TCP socket that was handed
+ * over to listen on instead of settings->listen, or -1. Errors: ERR_INPUT when the address cannot
+ * be had, or the certificate; ERR_INTERNAL; the sentence says why. Lifetime: copies settings,
+ * borrows service and what it points to until daemon_free(); owns listen_fd from now on, on failure
+ * too. Ignore SIGPIPE.
  */
-bool daemon_new(const struct settings *settings, const struct service *service, struct daemon **ret,
-                struct error *err);
+bool daemon_new(const struct settings *settings, const struct service *service, int listen_fd,
+                struct daemon **ret, struct error *err);
+
+/**
+ * Starts the workers: from now on requests are answered.
+ *
+ * Between the two, the caller may put the process into a sandbox: threads inherit it. Block the
+ * signals that are waited for before, so that no worker gets them. Errors: ERR_INTERNAL; then
+ * daemon_free() is all that is left to do.
+ */
+bool daemon_start(struct daemon *daemon, struct error *err);
 
 /** Where it listens, with the real port: "127.0.0.1:8080". Lives as long as the daemon. */
 const char *daemon_address(const struct daemon *daemon);
@@ -48,6 +57,13 @@ void daemon_follow(struct daemon *daemon);
 /** Reads certificate and key anew, for connections to come; one that is no good is told in the log,
  * and the old one stays. Without TLS it does nothing. One thread at a time. */
 void daemon_renew(struct daemon *daemon);
+
+/**
+ * Tells whether every worker has got on since the last call that said so, and asks them anew: for a
+ * watchdog. An idle worker is woken and answers at once; one that is busy with many requests does
+ * after each; one that hangs never does. One that has ended is not waited for. Of one thread only.
+ */
+bool daemon_turns(struct daemon *daemon);
 
 /** A descriptor to poll: readable once all workers have ended, or one has failed. Lives as long as
  * the daemon. */

@@ -26,10 +26,12 @@
 #include "server/daemon.h"
 #include "server/export.h"
 #include "server/log.h"
+#include "server/manager.h"
 #include "server/metrics.h"
 #include "server/options.h"
 #include "server/progress.h"
 #include "server/request_id.h"
+#include "server/sandbox.h"
 #include "server/serve.h"
 
 enum {
@@ -78,17 +80,22 @@ static void log_dataset(struct dataset *dataset, const char *msg, const char *ad
     dataset_leave(dataset);
 }
 
-static void publish_again(const struct service *service, const char *file)
+static void publish_again(const struct service *service, const char *file, const char *address,
+                          struct manager *manager)
 {
     struct error err = { .code = ERR_NONE };
+    bool is_good;
 
-    bool is_good = dataset_publish(service->dataset, file, &err);
-
+    manager_tell(manager, MANAGER_RELOADING, "Opening the dataset anew.");
+    is_good = dataset_publish(service->dataset, file, &err);
     metrics_published(service->metrics, is_good);
     if (is_good)
         log_dataset(service->dataset, "dataset changed", NULL, 0);
     else
         log_event(LOG_LEVEL_ERROR, "dataset kept", "%s", err.detail);
+    manager_tell(
+        manager, MANAGER_READY, "Listening on %s; %s%s", address,
+        is_good ? "the dataset was opened anew." : "the dataset is kept as it was: ", err.detail);
 }
 
 /* Blocks the signals that we wait for, in all threads to come, and opens a descriptor that tells of
@@ -109,9 +116,25 @@ static int open_signals(void)
     return signalfd(-1, &signals, SFD_CLOEXEC);
 }
 
+/* Tells the service manager that all is well, when it is time and if it is; gives the milliseconds
+ * until the next time. A worker that hangs ends in silence, and that in a new start. */
+static int keep_watch(struct daemon *daemon, struct manager *manager)
+{
+    if (manager_left(manager) != 0)
+        return manager_left(manager);
+    if (daemon_turns(daemon))
+        manager_tell(manager, MANAGER_ALIVE, NULL);
+    else
+        log_event(LOG_LEVEL_WARNING, "watchdog",
+                  "A worker has not got on since the last look; the service manager starts us anew "
+                  "if that goes on.");
+    manager_put_off(manager);
+    return manager_left(manager);
+}
+
 /* Obeys signals until the workers have ended. */
 static void follow_signals(struct daemon *daemon, const struct service *service, const char *file,
-                           int signal_fd)
+                           struct manager *manager, int signal_fd)
 {
     struct pollfd fds[] = {
         { .fd = signal_fd, .events = POLLIN },
@@ -122,15 +145,16 @@ static void follow_signals(struct daemon *daemon, const struct service *service,
     while (fds[1].revents == 0) {
         struct signalfd_siginfo info;
 
-        if (poll(fds, 2, -1) < 0 || fds[0].revents == 0
+        if (poll(fds, 2, keep_watch(daemon, manager)) < 0 || fds[0].revents == 0
             || read(signal_fd, &info, sizeof(info)) != sizeof(info))
             continue;
         if (info.ssi_signo == SIGHUP && !is_draining) {
-            publish_again(service, file);
-            daemon_follow(daemon);
             daemon_renew(daemon);
+            publish_again(service, file, daemon_address(daemon), manager);
+            daemon_follow(daemon);
         } else if (info.ssi_signo != SIGHUP && !is_draining) {
             is_draining = true;
+            manager_tell(manager, MANAGER_STOPPING, "Finishing requests under way.");
             log_event(LOG_LEVEL_INFO, "draining",
                       "Requests under way are finished; another signal cuts them.");
             daemon_drain(daemon);
@@ -140,18 +164,61 @@ static void follow_signals(struct daemon *daemon, const struct service *service,
     }
 }
 
-static int run_daemon(const struct settings *settings, const struct service *service, int signal_fd)
+/* Listens, on the socket of the service manager if it gave one. */
+static bool listen_anywhere(const struct settings *settings, const struct service *service,
+                            struct manager *manager, struct daemon **ret, struct error *err)
+{
+    int listen_fd = manager->listen_fd;
+
+    manager->listen_fd = -1;
+    if (listen_fd >= 0)
+        log_event(LOG_LEVEL_INFO, "socket handed over",
+                  "The service manager listens for us; --listen is not used.");
+    return daemon_new(settings, service, listen_fd, ret, err);
+}
+
+/* A query may take as long as its deadline: the watchdog must have more patience than that. */
+static void warn_of_watchdog(const struct settings *settings, const struct manager *manager)
+{
+    if (manager->watchdog > 0
+        && (settings->query_deadline == 0
+            || settings->query_deadline > manager->watchdog / 2 / 1000))
+        log_event(LOG_LEVEL_WARNING, "watchdog",
+                  "WatchdogSec should be more than twice --query-deadline: a long query looks like "
+                  "a worker that hangs.");
+}
+
+/* Does all that needs rights, gives them up, and only then reads the dataset: what works now will
+ * work at SIGHUP. */
+static bool begin_serving(const struct settings *settings, const struct service *service,
+                          struct daemon *daemon, struct error *err)
+{
+    const char *const readable[] = { settings->dataset, settings->tls_certificate,
+                                     settings->tls_key, NULL };
+
+    json_object_seed(0); /* jansson would read /dev/urandom for it when it first makes an object */
+    if (!sandbox_enter((enum sandbox_mode)settings->sandbox, readable, err)
+        || !dataset_publish(service->dataset, settings->dataset, err))
+        return false;
+    metrics_published(service->metrics, true);
+    return daemon_start(daemon, err);
+}
+
+static int run_daemon(const struct settings *settings, const struct service *service,
+                      struct manager *manager, int signal_fd)
 {
     struct error err = { .code = ERR_NONE };
-    struct daemon *daemon;
+    struct daemon *daemon = NULL;
 
-    if (!dataset_publish(service->dataset, settings->dataset, &err))
+    if (!manager_meet(manager, &err) || !listen_anywhere(settings, service, manager, &daemon, &err)
+        || !begin_serving(settings, service, daemon, &err)) {
+        daemon_free(daemon);
         return complain(&err, STATUS_FAILED);
-    metrics_published(service->metrics, true);
-    if (!daemon_new(settings, service, &daemon, &err))
-        return complain(&err, STATUS_FAILED);
+    }
+    warn_of_watchdog(settings, manager);
     log_dataset(service->dataset, "started", daemon_address(daemon), daemon_workers(daemon));
-    follow_signals(daemon, service, settings->dataset, signal_fd);
+    manager_tell(manager, MANAGER_READY, "Listening on %s.", daemon_address(daemon));
+    follow_signals(daemon, service, settings->dataset, manager, signal_fd);
     if (!daemon_free(daemon)) {
         log_event(LOG_LEVEL_ERROR, "stopped", "A worker had failed.");
         return STATUS_FAILED;
@@ -181,6 +248,7 @@ static int run_serve(const struct settings *settings)
 {
     struct dataset *dataset;
     struct service service;
+    defer(manager_done) struct manager manager = { .notify_fd = -1, .listen_fd = -1 };
     int signal_fd = open_signals();
     int status;
 
@@ -198,7 +266,7 @@ static int run_serve(const struct settings *settings)
     service.exports = exports_new(catalogue, dataset, PACKAGE_WAIT);
     service.metrics = metrics_new();
     status = service.exports != NULL && service.metrics != NULL
-                 ? run_daemon(settings, &service, signal_fd)
+                 ? run_daemon(settings, &service, &manager, signal_fd)
                  : out_of_memory();
     exports_free(service.exports);
     metrics_free(service.metrics);

@@ -2,6 +2,7 @@
 #include "server/metrics.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 #include "db/resource.h"
+#include "server/base/cleanup.h"
 
 const char *const metrics_type = "text/plain; version=0.0.4; charset=utf-8";
 
@@ -80,12 +82,20 @@ struct rows {
     size_t n_counted; /* of the catalogue, those that could not be counted included */
 };
 
+/** What the kernel tells of the process. Opened once and early: a sandbox (server/sandbox.c) lets
+ * nothing of it be opened later. */
+struct kernel {
+    int memory, state; /* /proc/self/statm and stat; -1: not to be had */
+    DIR *descriptors;  /* /proc/self/fd; NULL: the same */
+};
+
 struct metrics {
     struct metrics_block *blocks[METRICS_BLOCKS];
     size_t n_blocks;
     counter published[2]; /* failures and successes */
-    pthread_mutex_t lock; /* guards rows: only scrapes take it */
+    pthread_mutex_t lock; /* guards rows and kernel: only scrapes take it */
     struct rows rows;
+    struct kernel kernel;
 };
 
 /* Counting. */
@@ -102,12 +112,31 @@ static uint64_t get(const counter *at)
     return atomic_load_explicit(at, memory_order_relaxed);
 }
 
+static struct kernel kernel_open(void)
+{
+    return (struct kernel){
+        .memory = open("/proc/self/statm", O_RDONLY | O_CLOEXEC),
+        .state = open("/proc/self/stat", O_RDONLY | O_CLOEXEC),
+        .descriptors = opendir("/proc/self/fd"),
+    };
+}
+
+static void kernel_close(struct kernel *kernel)
+{
+    close_file(&kernel->memory);
+    close_file(&kernel->state);
+    if (kernel->descriptors != NULL)
+        closedir(kernel->descriptors);
+}
+
 struct metrics *metrics_new(void)
 {
     struct metrics *metrics = calloc(1, sizeof(*metrics));
 
-    if (metrics != NULL)
-        pthread_mutex_init(&metrics->lock, NULL);
+    if (metrics == NULL)
+        return NULL;
+    pthread_mutex_init(&metrics->lock, NULL);
+    metrics->kernel = kernel_open();
     return metrics;
 }
 
@@ -118,6 +147,7 @@ void metrics_free(struct metrics *metrics)
     for (size_t i = 0; i < metrics->n_blocks; i++)
         free(metrics->blocks[i]);
     pthread_mutex_destroy(&metrics->lock);
+    kernel_close(&metrics->kernel);
     free(metrics->rows.n);
     free(metrics);
 }
@@ -521,23 +551,20 @@ static void add_dataset(const struct metrics_dataset *dataset, struct buffer *ou
 /* The process. */
 
 /* Reads the beginning of a file of the kernel's; "" when there is none. */
-static void read_kernel(const char *path, char *ret, size_t size)
+static void read_kernel(int fd, char *ret, size_t size)
 {
-    FILE *file = fopen(path, "re");
-    size_t len = file != NULL ? fread(ret, 1, size - 1, file) : 0;
+    ssize_t len = pread(fd, ret, size - 1, 0);
 
-    ret[len] = '\0';
-    if (file != NULL)
-        fclose(file);
+    ret[len > 0 ? len : 0] = '\0';
 }
 
-static void add_memory(struct buffer *out)
+static void add_memory(const struct kernel *kernel, struct buffer *out)
 {
     char text[256];
     char *end;
     unsigned long long pages;
 
-    read_kernel("/proc/self/statm", text, sizeof(text));
+    read_kernel(kernel->memory, text, sizeof(text));
     end = strchr(text, ' '); /* behind the size comes what of it is resident */
     if (end == NULL)
         return;
@@ -547,7 +574,7 @@ static void add_memory(struct buffer *out)
 }
 
 /* The start is told in ticks since the machine's, which in turn is told in seconds. */
-static void add_start(struct buffer *out)
+static void add_start(const struct kernel *kernel, struct buffer *out)
 {
     enum { START_FIELD = 20 /* words behind the name: "starttime" of proc(5) */ };
     char text[1024];
@@ -555,7 +582,7 @@ static void add_start(struct buffer *out)
     uint64_t ms, ticks = (uint64_t)sysconf(_SC_CLK_TCK);
     char *at;
 
-    read_kernel("/proc/self/stat", text, sizeof(text));
+    read_kernel(kernel->state, text, sizeof(text));
     at = strrchr(text, ')'); /* the name may hold anything */
     for (int i = 0; i < START_FIELD && at != NULL; i++)
         at = strchr(at + 1, ' ');
@@ -571,27 +598,25 @@ static void add_start(struct buffer *out)
                   ms % 1000 / 10);
 }
 
-static void add_descriptors(struct buffer *out)
+static void add_descriptors(const struct kernel *kernel, struct buffer *out)
 {
     struct rlimit limit;
-    DIR *directory = opendir("/proc/self/fd");
     uint64_t n = 0;
 
-    if (directory != NULL) {
+    if (kernel->descriptors != NULL) {
         const struct dirent *entry;
 
-        while ((entry = readdir(directory)) != NULL)
+        rewinddir(kernel->descriptors);
+        while ((entry = readdir(kernel->descriptors)) != NULL)
             n += entry->d_name[0] != '.';
-        closedir(directory);
-        add_number(out, "process_open_fds", "gauge", "Number of open file descriptors.",
-                   n - 1 /* the directory's own */);
+        add_number(out, "process_open_fds", "gauge", "Number of open file descriptors.", n);
     }
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY)
         add_number(out, "process_max_fds", "gauge", "Maximum number of open file descriptors.",
                    limit.rlim_cur);
 }
 
-static void add_process(struct buffer *out)
+static void add_process(const struct kernel *kernel, struct buffer *out)
 {
     struct rusage usage;
 
@@ -602,15 +627,16 @@ static void add_process(struct buffer *out)
         add_micros(out, (uint64_t)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000
                             + (uint64_t)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec));
     }
-    add_memory(out);
-    add_descriptors(out);
-    add_start(out);
+    add_memory(kernel, out);
+    add_descriptors(kernel, out);
+    add_start(kernel, out);
 }
 
 void metrics_write(struct metrics *metrics, const struct metrics_dataset *dataset,
                    struct buffer *out)
 {
     struct rows rows = { .n = NULL };
+    struct kernel kernel;
 
     begin(out, "bluehelm_build_info", "gauge", "The program; always 1.");
     buffer_text(out, "bluehelm_build_info{version=\"" BLUEHELM_VERSION "\"} 1\n");
@@ -620,14 +646,20 @@ void metrics_write(struct metrics *metrics, const struct metrics_dataset *datase
         add_cache(metrics, out);
         add_publishes(metrics, out);
     }
-    if (dataset != NULL) {
+    if (dataset != NULL)
         add_dataset(dataset, out);
-        if (metrics != NULL)
-            pthread_mutex_lock(&metrics->lock);
-        add_rows(metrics != NULL ? &metrics->rows : &rows, dataset, out);
-        if (metrics != NULL)
-            pthread_mutex_unlock(&metrics->lock);
-        free(rows.n);
+    if (metrics != NULL) {
+        pthread_mutex_lock(&metrics->lock);
+        if (dataset != NULL)
+            add_rows(&metrics->rows, dataset, out);
+        add_process(&metrics->kernel, out);
+        pthread_mutex_unlock(&metrics->lock);
+        return;
     }
-    add_process(out);
+    if (dataset != NULL)
+        add_rows(&rows, dataset, out);
+    free(rows.n);
+    kernel = kernel_open();
+    add_process(&kernel, out);
+    kernel_close(&kernel);
 }

@@ -72,6 +72,9 @@ const struct command commands[COMMAND__MAX] = {
                        .text = "Prints the help of the program or of one command." },
 };
 
+/* In the order of enum sandbox_mode. */
+static const char *const sandbox_modes[] = { "off", "on", "required", NULL };
+
 static const char *const log_levels[] = { "debug", "info", "warning", "error", NULL };
 
 enum {
@@ -319,6 +322,16 @@ const struct option options[] = {
       .high = 68719476736,
       .unit = "bytes",
       .text = "Memory for ready replies, shared out among the workers; 0: none are kept." },
+    { .name = "sandbox",
+      .type = OPTION_CHOICE,
+      .commands = SERVE,
+      MEMBER(sandbox),
+      .initial = "on",
+      .choices = sandbox_modes,
+      .text =
+          "Whether the process gives up all that serving does not need, by Landlock and seccomp: "
+          "`on` goes without what the kernel has not, `required` does not start then. Off is "
+          "for debuggers and profilers." },
     { .name = "log-level",
       .type = OPTION_CHOICE,
       .commands = SERVE | GET | PRINT | EXPORT,
@@ -433,7 +446,7 @@ static const char *option_value(const struct option *option)
         [OPTION_FLAG] = "",
         [OPTION_FILE] = "FILE",
         [OPTION_INTEGER] = "N",
-        [OPTION_CHOICE] = "LEVEL",
+        [OPTION_CHOICE] = "CHOICE",
         [OPTION_ADDRESS] = "ADDRESS:PORT",
         [OPTION_DAY] = "DAY",
         [OPTION_URL] = "URL",

@@ -114,6 +114,7 @@ struct settings {
     int64_t cache_size;        /* bytes for ready replies of all workers; 0: none are kept */
     int64_t log_level;         /* enum log_level */
     int64_t log_rate;          /* lines about requests a second; 0: no limit */
+    int64_t sandbox;           /* enum sandbox_mode */
     bool is_quiet;             /* warnings and errors only */
     bool is_include;           /* get: status line and headers before the body */
     bool is_head;              /* get: status line and headers alone, by HEAD */

@@ -33,6 +33,18 @@ unsigned long dataset_serial(struct dataset *dataset)
     return serial;
 }
 
+static pthread_mutex_t held = PTHREAD_MUTEX_INITIALIZER; /* what /held waits for */
+static atomic_bool is_held;                              /* it does */
+
+/* Makes requests of /held hang, or lets them go. */
+static void hold_up(bool is_on)
+{
+    if (is_on)
+        pthread_mutex_lock(&held);
+    else
+        pthread_mutex_unlock(&held);
+}
+
 bool reply_header(struct reply *reply, const char *name, const char *value)
 {
     reply->headers[reply->n_headers++] = (struct header){ .name = name, .value = strdup(value) };
@@ -79,6 +91,12 @@ void serve(const struct service *service, const struct request *request, struct 
     }
     if (strcmp(request->target, "/slow") == 0)
         usleep(SLOW_US);
+    if (strcmp(request->target, "/held") == 0) {
+        is_held = true;
+        pthread_mutex_lock(&held);
+        pthread_mutex_unlock(&held);
+        is_held = false;
+    }
     if (strcmp(request->target, "/none") == 0) {
         ret->status = 204;
         return;
@@ -143,7 +161,8 @@ static struct edge *start_edge(struct edge *edge)
 {
     struct error err = { .code = ERR_NONE };
 
-    if (!daemon_new(&edge->settings, &edge->service, &edge->daemon, &err))
+    if (!daemon_new(&edge->settings, &edge->service, -1, &edge->daemon, &err)
+        || !daemon_start(edge->daemon, &err))
         fail_msg("%s", err.detail);
     assert_true(address_parse(daemon_address(edge->daemon), &edge->address));
     return edge;
@@ -810,9 +829,10 @@ static void draining_frees_the_port_at_once(void **state)
     edge->settings.listen = edge->address;
     for (int64_t began = now_us(); heir == NULL && ms_since(began) < 2000; usleep(1000)) {
         err.code = ERR_NONE;
-        daemon_new(&edge->settings, &edge->service, &heir, &err);
+        daemon_new(&edge->settings, &edge->service, -1, &heir, &err);
     }
     assert_non_null(heir);
+    assert_true(daemon_start(heir, &err));
     assert_false(ends_within(edge, 0));
     ask(edge, "GET /heir HTTP/1.1\r\n" HEAD "\r\n", reply);
     assert_true(has(reply, "GET /heir id="));
@@ -860,7 +880,7 @@ static void a_port_in_use_is_told(void **state)
     struct error err = { .code = ERR_NONE };
 
     edge->settings.listen = edge->address;
-    assert_false(daemon_new(&edge->settings, &edge->service, &other, &err));
+    assert_false(daemon_new(&edge->settings, &edge->service, -1, &other, &err));
     assert_int_equal(err.code, ERR_INPUT);
     assert_true(has(err.detail, daemon_address(edge->daemon)));
     assert_true(has(err.detail, "in use"));
@@ -873,11 +893,142 @@ static void ipv6_is_listened_to(void **state)
     char reply[TEXT_SIZE];
 
     assert_true(address_parse("[::1]:0", &edge->settings.listen));
-    if (!daemon_new(&edge->settings, &edge->service, &edge->daemon, &err))
+    if (!daemon_new(&edge->settings, &edge->service, -1, &edge->daemon, &err))
         skip(); /* a machine without IPv6 */
+    assert_true(daemon_start(edge->daemon, &err));
     assert_true(address_parse(daemon_address(edge->daemon), &edge->address));
     ask(edge, "GET /six HTTP/1.1\r\nHost: [::1]:80\r\nConnection: close\r\n\r\n", reply);
     assert_true(has(reply, "GET /six id="));
+}
+
+static void a_socket_that_is_handed_over_is_listened_to(void **state)
+{
+    struct edge *edge = *state;
+    struct sockaddr_in any = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
+    struct error err = { .code = ERR_NONE };
+    char reply[TEXT_SIZE];
+    struct address given = { .len = sizeof(given.socket) };
+    int fd = socket(AF_INET, SOCK_STREAM, 0); /* it blocks, and would be inherited */
+
+    assert_int_equal(bind(fd, (const struct sockaddr *)&any, sizeof(any)), 0);
+    assert_int_equal(listen(fd, 1), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&given.socket, &given.len), 0);
+    assert_true(address_parse("192.0.2.1:1", &edge->settings.listen)); /* none of ours */
+    assert_true(daemon_new(&edge->settings, &edge->service, fd, &edge->daemon, &err));
+    assert_int_equal(fcntl(fd, F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
+    assert_int_equal(fcntl(fd, F_GETFL) & O_NONBLOCK, O_NONBLOCK);
+    assert_true(address_parse(daemon_address(edge->daemon), &edge->address));
+    assert_memory_equal(&edge->address.socket, &given.socket, sizeof(any));
+    assert_true(daemon_start(edge->daemon, &err));
+    ask(edge, "GET /given HTTP/1.1\r\n" HEAD "\r\n", reply);
+    assert_true(has(reply, "GET /given id="));
+}
+
+static void what_connects_before_the_start_is_answered_after_it(void **state)
+{
+    struct edge *edge = *state;
+    struct error err = { .code = ERR_NONE };
+    char reply[TEXT_SIZE];
+    int fd;
+
+    assert_true(daemon_new(&edge->settings, &edge->service, -1, &edge->daemon, &err));
+    assert_true(address_parse(daemon_address(edge->daemon), &edge->address));
+    fd = dial(edge);
+    say(fd, "GET /early HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    assert_true(daemon_start(edge->daemon, &err));
+    assert_true(hear_all(fd, reply) > 0);
+    assert_true(has(reply, "GET /early id="));
+    close(fd);
+}
+
+static void a_daemon_that_was_never_started_ends(void **state)
+{
+    struct edge *edge = *state;
+    struct error err = { .code = ERR_NONE };
+
+    assert_true(daemon_new(&edge->settings, &edge->service, -1, &edge->daemon, &err));
+}
+
+/* The watchdog. */
+
+/* Whether the workers turn within a time. */
+static bool turns_within(const struct edge *edge, int64_t ms)
+{
+    for (int64_t began = now_us(); ms_since(began) < ms; usleep(1000))
+        if (daemon_turns(edge->daemon))
+            return true;
+    return false;
+}
+
+static void idle_workers_turn(void **state)
+{
+    struct edge *edge = *state;
+
+    edge->settings.workers = 3;
+    start_edge(edge);
+    for (int i = 0; i < 20; i++)
+        assert_true(turns_within(edge, GIVE_UP_MS));
+}
+
+static void a_worker_that_hangs_does_not_turn_and_one_that_comes_back_does(void **state)
+{
+    struct edge *edge = *state;
+    char reply[TEXT_SIZE];
+    int fd;
+
+    edge->settings.workers = 2;
+    start_edge(edge);
+    hold_up(true);
+    fd = dial(edge);
+    say(fd, "GET /held HTTP/1.1\r\n" HEAD "Connection: close\r\n\r\n");
+    while (!is_held)
+        usleep(1000);
+    turns_within(edge, GIVE_UP_MS); /* what was asked before it hung may still be answered */
+    assert_false(turns_within(edge, 100));
+    hold_up(false);
+    assert_true(hear_all(fd, reply) > 0);
+    assert_true(turns_within(edge, GIVE_UP_MS));
+    close(fd);
+}
+
+/* One turn has many requests, and together they may take longer than a watchdog waits. */
+static void a_worker_turns_with_each_request(void **state)
+{
+    enum { MANY = 6 };
+    struct edge *edge = start_edge(*state);
+    char reply[TEXT_SIZE];
+    int first, fds[MANY], n = 0;
+
+    hold_up(true);
+    first = dial(edge);
+    say(first, "GET /held HTTP/1.1\r\n" HEAD "\r\n");
+    while (!is_held)
+        usleep(1000);
+    for (int i = 0; i < MANY; i++) { /* they come in together when the first is done */
+        fds[i] = dial(edge);
+        say(fds[i], "GET /slow HTTP/1.1\r\n" HEAD "\r\n");
+    }
+    hold_up(false);
+    for (int64_t began = now_us(); ms_since(began) < SLOW_US / 1000 * (MANY - 1); usleep(1000))
+        n += daemon_turns(edge->daemon);
+    assert_true(n >= MANY / 2);
+    for (int i = 0; i < MANY; i++) {
+        assert_true(hear_all(fds[i], reply) > 0);
+        close(fds[i]);
+    }
+    close(first);
+}
+
+static void nobody_waits_for_workers_that_have_ended(void **state)
+{
+    struct edge *edge = *state;
+
+    edge->settings.workers = 2;
+    start_edge(edge);
+    daemon_drain(edge->daemon);
+    assert_true(ends_within(edge, GIVE_UP_MS));
+    for (int i = 0; i < 5; i++)
+        assert_true(daemon_turns(edge->daemon));
 }
 
 /* The log. */
@@ -1040,6 +1191,13 @@ int main(void)
         FACT(stopping_waits_for_nobody),
         FACT(a_port_in_use_is_told),
         FACT(ipv6_is_listened_to),
+        FACT(a_socket_that_is_handed_over_is_listened_to),
+        FACT(what_connects_before_the_start_is_answered_after_it),
+        FACT(a_daemon_that_was_never_started_ends),
+        FACT(idle_workers_turn),
+        FACT(a_worker_that_hangs_does_not_turn_and_one_that_comes_back_does),
+        FACT(a_worker_turns_with_each_request),
+        FACT(nobody_waits_for_workers_that_have_ended),
         FACT(each_request_is_one_line),
     };
 
