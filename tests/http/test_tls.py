@@ -209,7 +209,7 @@ def test_answers_wait_for_who_asks_a_lot_and_reads_slowly(small_server):
     """Records that find no room in the socket are finished later, and the heads behind them read then."""
     server = small_server()
     with socket.socket() as sock:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16384)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
         sock.settimeout(20 * PATIENCE)
         sock.connect(server.address)
