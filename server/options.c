@@ -136,6 +136,17 @@ const struct option options[] = {
       .high = 1000000,
       .unit = "connections",
       .text = "Most connections at a time of one IPv4 address or one IPv6 /64." },
+    { .name = "streams",
+      .type = OPTION_INTEGER,
+      .commands = SERVE,
+      MEMBER(streams),
+      .initial = "64",
+      .low = 0,
+      .high = 1000000,
+      .unit = "replies",
+      .text = "Most replies at a time that are sent piece by piece (lists and exports over 256 KB, "
+              "the dataset file), a quarter of them to one address; further ones are answered 503. "
+              "Each takes up to 2 MB and keeps the dataset file that it began with. 0: no limit." },
     { .name = "connection-memory",
       .type = OPTION_INTEGER,
       .commands = SERVE,

@@ -90,6 +90,7 @@ struct settings {
     int64_t workers;                 /* threads; 0: one for each core */
     int64_t connections;             /* most at a time */
     int64_t connections_per_address; /* most at a time, of one IPv4 address or one IPv6 /64 */
+    int64_t streams;           /* most replies at a time that hold a dataset open; 0: no limit */
     int64_t connection_memory; /* bytes for the request head and reply head of one connection */
     int64_t target_limit;      /* most bytes of a request target */
     int64_t header_limit;      /* most header fields of a request */
