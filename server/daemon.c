@@ -42,6 +42,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <malloc.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
@@ -92,7 +93,9 @@ enum {
     LINGER_EVERY = 20,       /* milliseconds between two looks at them */
     ASKED_MOST = 4096,       /* bytes of a request that name its reply: a longer one is not kept */
     RESPONSE_COST = 2048,    /* bytes that libmicrohttpd takes for a reply with its headers */
-    COMMON_HEAD = 768,       /* bytes of a reply head that all replies have, and some to spare */
+    STREAM_SHARE = 2,        /* one address may have one part in so many of the streams */
+    STREAMS_TRIM = 16, /* streams that end between two times that their memory is given back */
+    COMMON_HEAD = 768, /* bytes of a reply head that all replies have, and some to spare */
 };
 
 #define REQUEST_ID_HEADER "X-Request-Id"
@@ -179,6 +182,7 @@ struct client {
     const char *preflight;     /* same */
     const char *accept_encoding, *range, *if_range; /* same */
     char id[REQUEST_ID_SIZE];
+    bool is_streaming;                                    /* its reply is one of daemon.n_streams */
     int status;                                           /* 0: nothing was answered */
     size_t len;                                           /* bytes of body */
     char route[sizeof(((struct reply *)0)->route)];       /* for the log; "": none */
@@ -237,6 +241,7 @@ struct worker {
     bool has_arriving;      /* it has not become a client yet */
     int64_t deaf_until;     /* microseconds: nobody is let in before; see DEAF_FOR */
     int64_t yield_until;    /* microseconds: others are to let in first; see YIELD_FOR */
+    bool is_untrimmed;      /* memory of streams is to be given back */
     bool is_draining;
     int64_t drain_end;           /* microseconds */
     int64_t n_refused;           /* connections over a limit since the last line about them */
@@ -271,6 +276,8 @@ struct daemon {
     struct crowd crowd;
     struct limiter *limiter;           /* NULL: requests are not limited */
     char policy[RATE_SIZE];            /* RateLimit-Policy */
+    atomic_size_t n_streams;           /* replies under way that hold a dataset file open */
+    atomic_size_t n_streams_ended;     /* since their memory was given back last */
     _Atomic(struct client *) *clients; /* by descriptor; each its worker's alone */
     size_t n_files;                    /* of them */
     unsigned n_workers;
@@ -1113,9 +1120,51 @@ static size_t name_request(const struct client *client, const char *method,
 /* Whether the reply of a key is kept. */
 static bool has_ready(void *context, const char *key)
 {
-    struct worker *worker = context;
+    (void)context;
+    return cache_find(own->replies, key, strlen(key)) != NULL;
+}
 
-    return cache_find(worker->replies, key, strlen(key)) != NULL;
+/* Streams. A reply that is told piece by piece holds a dataset file open, whatever is published
+ * meanwhile, and more memory than all else that a connection has. */
+
+/*
+ * Whether one more may begin: of all, and of the peer, which may have its share of those of this
+ * worker, so that one address cannot take them all. Workers do not wait for each other: each may
+ * let in one too many.
+ */
+static bool may_stream(void *context)
+{
+    const struct client *client = context;
+    size_t most = (size_t)own->daemon->settings.streams;
+    size_t n = 0;
+
+    if (most == 0)
+        return true;
+    for (const struct client *other = own->busy.first; other != NULL; other = other->next)
+        n += other->is_streaming && peer_same(other->asker, client->asker);
+    return atomic_load(&own->daemon->n_streams) < most
+           && (n == 0 || n < most / STREAM_SHARE / own->daemon->n_workers);
+}
+
+static void stream_begins(struct client *client)
+{
+    client->is_streaming = true;
+    atomic_fetch_add(&own->daemon->n_streams, 1);
+}
+
+/* The C library keeps what was freed for the next one; when the last of many has ended, that is
+ * most of what the process has. */
+static void stream_ends(struct client *client)
+{
+    struct daemon *daemon = own->daemon;
+
+    if (!client->is_streaming)
+        return;
+    client->is_streaming = false;
+    if (atomic_fetch_add(&daemon->n_streams_ended, 1) + 1 >= STREAMS_TRIM
+        && atomic_load(&daemon->n_streams) == 1)
+        own->is_untrimmed = true;
+    atomic_fetch_sub(&daemon->n_streams, 1);
 }
 
 /*
@@ -1288,6 +1337,7 @@ static enum MHD_Result send_reply(struct worker *worker, struct MHD_Connection *
                                   struct client *client, struct reply *reply, const char *name,
                                   size_t name_len)
 {
+    bool is_stream = reply->source.read != NULL || reply->file.len > 0;
     struct MHD_Response *response;
     enum MHD_Result result;
 
@@ -1303,6 +1353,8 @@ static enum MHD_Result send_reply(struct worker *worker, struct MHD_Connection *
     if (response == NULL)
         return send_exhausted(worker, conn, client);
     result = MHD_queue_response(conn, (unsigned)reply->status, response);
+    if (is_stream)
+        stream_begins(client);
     if (name_len == 0 || !reply->is_lasting || !keep(worker, reply, response, name, name_len))
         MHD_destroy_response(response);
     return result;
@@ -1348,10 +1400,10 @@ static enum MHD_Result make(struct worker *worker, struct MHD_Connection *conn,
     struct reply reply = { .status = 0 };
     enum MHD_Result result;
 
-    if (len > 0) {
+    if (len > 0)
         request.is_kept = has_ready;
-        request.context = worker;
-    }
+    request.may_stream = may_stream;
+    request.context = client;
     serve(&worker->daemon->service, &request, &reply);
     if (len > 0 && reply.is_lasting)
         metrics_looked_up(worker->metrics, reply.is_kept);
@@ -1546,6 +1598,7 @@ static void on_done(void *cls, struct MHD_Connection *conn, void **con_cls,
         return;
     now = worker->now = now_us();
     get_on(worker);
+    stream_ends(client);
     if (client->phase == PHASE_LINE || client->phase == PHASE_HEAD) {
         /* libmicrohttpd answered by itself, or the client left before we could. */
         const union MHD_ConnectionInfo *info =
@@ -1832,6 +1885,16 @@ static bool is_at_end(struct worker *worker)
     return worker->is_draining && (worker->n_clients == 0 || now_us() >= worker->drain_end);
 }
 
+/* Gives the memory of streams that have ended back to the system. */
+static void give_back(struct worker *worker)
+{
+    if (!worker->is_untrimmed)
+        return;
+    worker->is_untrimmed = false;
+    atomic_store(&worker->daemon->n_streams_ended, 0);
+    malloc_trim(0);
+}
+
 /*
  * The event loop. libmicrohttpd 0.9.75 calls epoll_wait() again, with the same timeout, whenever it
  * got exactly 128 events: with its own wait 128 busy connections stand still. So the waiting is
@@ -1867,6 +1930,7 @@ static bool run(struct worker *worker)
         expire(worker);
         read_lingering(worker, false);
         log_flush(&worker->lines);
+        give_back(worker);
     }
     return true;
 }
@@ -2054,11 +2118,11 @@ static bool listen_begin(struct daemon *daemon, struct error *err)
     return true;
 }
 
-/* One connection takes one descriptor, and the usual limit is 1,024. */
-static void raise_file_limit(int64_t connections)
+/* One connection takes one descriptor, a stream one more, and the usual limit is 1,024. */
+static void raise_file_limit(int64_t connections, int64_t streams)
 {
     struct rlimit limit;
-    rlim_t need = (rlim_t)connections + FILES_BESIDE;
+    rlim_t need = (rlim_t)connections + (rlim_t)streams + FILES_BESIDE;
 
     if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= need)
         return;
@@ -2147,7 +2211,7 @@ static bool prepare(struct daemon *daemon, struct error *err)
     daemon->end_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (daemon->end_fd < 0)
         return error_set(err, ERR_INTERNAL, NULL, "No event descriptor: %s.", strerror(errno));
-    raise_file_limit(daemon->settings.connections + STANDING);
+    raise_file_limit(daemon->settings.connections + STANDING, daemon->settings.streams);
     daemon->n_files = count_files();
     daemon->clients = calloc(daemon->n_files, sizeof(*daemon->clients));
     if (daemon->clients == NULL)

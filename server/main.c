@@ -344,7 +344,7 @@ static int print_reply(const struct settings *settings, const struct reply *repl
         is_whole = write_body(reply, stdout);
     if (reply->log_detail[0] != '\0')
         fprintf(stderr, "bluehelm: %s\n", reply->log_detail);
-    if (fflush(stdout) != 0) {
+    if (fflush(stdout) != 0 || ferror(stdout)) { /* what failed before is not there to be flushed */
         fprintf(stderr, "bluehelm: The reply cannot be written: %s.\n", strerror(errno));
         return STATUS_FAILED;
     }

@@ -193,6 +193,17 @@ const struct option options[] = {
       .text = "Proxies whose Forwarded and X-Forwarded-For tell whose a request is, as in "
               "127.0.0.1, 10.0.0.0/8 (default: none is believed). They have no limit of "
               "connections of their own." },
+    { .name = "streams",
+      .type = OPTION_INTEGER,
+      .commands = SERVE,
+      MEMBER(streams),
+      .initial = "128",
+      .low = 0,
+      .high = 1000000,
+      .unit = "replies",
+      .text = "Most replies at a time that are sent piece by piece (lists and exports over 256 KB, "
+              "the dataset file), half of them to one address; further ones are answered 503. "
+              "Each takes up to 2 MB and keeps the dataset file that it began with. 0: no limit." },
     { .name = "connection-memory",
       .type = OPTION_INTEGER,
       .commands = SERVE,

@@ -98,6 +98,7 @@ struct settings {
     int64_t request_rate;            /* requests a second, of the same; 0: no limit */
     int64_t request_burst;           /* requests at once */
     struct networks trusted_proxies; /* whose Forwarded and X-Forwarded-For are believed */
+    int64_t streams;           /* most replies at a time that hold a dataset open; 0: no limit */
     int64_t connection_memory; /* bytes for the request head and reply head of one connection */
     int64_t target_limit;      /* most bytes of a request target */
     int64_t parameter_limit;   /* most parameters of a request */

@@ -38,11 +38,13 @@
 enum {
     SERVE_AT_ONCE = 256 << 10, /* bytes of rows that are told at once, where there are no more */
     SERVE_INDENT = 4,          /* times as long as compact text that indented text may come to be */
-    SERVE_TAIL = 64 << 10, /* bytes of a body that no page's rows may use: one large row, and what
-                              follows the rows */
-    SERVE_ITEM = 2000,     /* bytes that most items fit: they need no second allocation */
-    SERVE_ROW = 600,       /* bytes that most rows fit, when a page is begun */
-    SERVE_FILE = 512,      /* bytes of a header with the name of a file */
+    SERVE_TAIL = 64 << 10,  /* bytes of a body that no page's rows may use: one large row, and what
+                               follows the rows */
+    SERVE_ITEM = 2000,      /* bytes that most items fit: they need no second allocation */
+    SERVE_FIELDS = 8 << 20, /* bytes of a codebook that comes from the declarations: no part of a
+                               body, so --reply-limit does not count it */
+    SERVE_ROW = 600,        /* bytes that most rows fit, when a page is begun */
+    SERVE_FILE = 512,       /* bytes of a header with the name of a file */
     SERVE_URL =
         4 * TARGET_TEXT, /* bytes of a URL of ours: every byte of a target may come to be three */
 };
@@ -615,6 +617,17 @@ static bool add_page_headers(struct work *work, const struct stream *stream)
     return true;
 }
 
+/* Whether the answer may be told piece by piece, or from the file. */
+static bool take_stream(struct work *work)
+{
+    const struct request *request = work->request;
+
+    return request->may_stream == NULL || request->may_stream(request->context)
+           || error_set(work->err, ERR_OVERLOAD, NULL,
+                        "Too many long answers are under way, in all or to this address. Try again "
+                        "when one of them has ended, or ask for pages (limit=).");
+}
+
 /* Few rows are told at once, with all that can be said of the whole; of many, the rest is told as
  * it is sent. A page that the client asked for is told at once or not at all. */
 static bool serve_flat(struct work *work)
@@ -640,7 +653,7 @@ static bool serve_flat(struct work *work)
         return take_whole(work, &body); /* tells why */
     if (is_done)
         return add_page_headers(work, stream) && take_whole(work, &body);
-    if (!stream_keep(stream, &body, work->err))
+    if (!take_stream(work) || !stream_keep(stream, &body, work->err))
         return false;
     work->reply->content_type = format_type(work->route.format);
     work->reply->status = 200;
@@ -1215,6 +1228,8 @@ static bool serve_database(struct work *work)
         reply_file_done(&work->reply->file);
         return true;
     }
+    if (!take_stream(work))
+        return false;
     work->is_known = is_any_enough(work);
     work->reply->status = 200;
     work->reply->content_type = EXPORT_FILE_TYPE;
@@ -1601,7 +1616,7 @@ void serve(const struct service *service, const struct request *request, struct 
     work.route.format = FORMAT_JSON;
     work.reply = ret;
     work.err = &err;
-    work.fields = BUFFER_INIT(service->body_limit);
+    work.fields = BUFFER_INIT(SERVE_FIELDS);
     if (!run(&work)) {
         restart(ret, err.code == ERR_METHOD || err.code == ERR_RANGE);
         problem_render(&err, request, ret);

@@ -29,6 +29,8 @@ struct request {
     const char *id;              /* request id, of the client or ours; never NULL */
     /** Whether whoever asks keeps the reply of a key (struct reply); NULL: nothing is kept. */
     bool (*is_kept)(void *context, const char *key);
+    /** Whether one more answer may hold the dataset open while it is sent; NULL: it may. */
+    bool (*may_stream)(void *context);
     void *context;
 };
 

@@ -170,6 +170,11 @@ static ssize_t read_rest(void *context, char *to, size_t size)
     if (stream->sent == stream->piece.len) {
         if (is_done)
             return 0;
+        /* The first piece is several times as large as the others: a slow reader is not to keep its
+         * room for as long as it reads. */
+        if (stream->piece.size > 4 * STREAM_PIECE)
+            buffer_done(&stream->piece);
+        stream->piece.limit = STREAM_PIECE_MOST;
         buffer_clear(&stream->piece);
         stream->sent = 0;
         if (!stream_fill(stream, STREAM_PIECE, &stream->piece, &is_done, &stream->fault))

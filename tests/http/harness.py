@@ -436,13 +436,13 @@ class Authority:
 class Server:
     """bluehelm serve on a free port. context: of clients that talk TLS with it."""
 
-    def __init__(self, dataset, *args, workers=2, context=None, before=(), env=(), pass_fds=()):
+    def __init__(self, dataset, *args, workers=2, context=None, before=(), env=(), pass_fds=(), program=(PROGRAM,)):
         """`before` is a command that runs the one behind it; `env` is added to the environment."""
         self.context = context
         # Into a process in its sandbox only root can look, as some tests do.
         sight = () if os.geteuid() == 0 else ("--sandbox", "off")
         self.process = subprocess.Popen(
-            [*before, PROGRAM, "serve", "--listen", "127.0.0.1:0", "--dataset", dataset, "--workers", str(workers), *sight, *args],
+            [*before, *program, "serve", "--listen", "127.0.0.1:0", "--dataset", dataset, "--workers", str(workers), *sight, *args],
             cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace",
             env={**os.environ, **dict(env)}, pass_fds=pass_fds)
         self.log = []
