@@ -291,3 +291,19 @@ def test_a_template_that_asks_for_no_list_is_refused(tmp_path):
     assert (done.returncode, done.stderr) == (1, "bluehelm-manual: There is no list @no-such-list@\n")
     done = subprocess.run([filler, tmp_path / "none"], capture_output=True, text=True)
     assert done.returncode == 1 and "No such file" in done.stderr
+
+
+# Debian's packages and the container; scripts/package makes the packages and has lintian look at them.
+
+def test_debian_builds_with_what_the_scripts_install():
+    control = (ROOT / "debian" / "control").read_text()
+    depends = set(re.findall(r"^(?:Build-Depends:)? +([a-z0-9.+-]+)", control.split("\n\n")[0].split("Standards-Version")[0], re.M))
+    wanted = {line.split()[1] for line in (ROOT / "scripts" / "packages").read_text().splitlines() if line.startswith("build ")}
+    # These come with debhelper and meson.
+    assert wanted - depends <= {"gcc", "libc6-dev", "ninja-build", "ca-certificates"}
+
+
+def test_debian_packages_this_version():
+    version = re.search(r"^  version: '(.*)',$", (ROOT / "meson.build").read_text(), re.M)[1]
+    assert (ROOT / "debian" / "changelog").read_text().startswith(f"bluehelm ({version}) ")
+    assert run("version").stdout.startswith(f"bluehelm {version}\n")
