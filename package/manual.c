@@ -359,22 +359,24 @@ static void say_paths(void)
         printf("%s/v1/%s", i == 0 ? "" : " ", catalogue[i]->name);
 }
 
-/* How an operand is completed, by its name in the usage line; one that is not here is a file. */
+/* How an operand is completed, by its name in the usage line. The last is how all others are. */
 static const struct completion {
     const char *operand;
-    void (*say)(void); /* writes the words; NULL: a directory */
+    void (*say)(void); /* writes the words; NULL: it is a file or directory */
+    bool is_directory;
 } completions[] = {
-    { "COMMAND", say_commands }, { "KIND", say_kinds }, { "NAME", say_exports },
-    { "PATH", say_paths },       { "TEXT_DIR", NULL },
+    { "COMMAND", say_commands, false }, { "KIND", say_kinds, false },
+    { "NAME", say_exports, false },     { "PATH", say_paths, false },
+    { "TEXT_DIR", NULL, true },         { NULL, NULL, false },
 };
 
-/* NULL: a file. */
 static const struct completion *completion_of(const struct operand *operand)
 {
-    for (size_t i = 0; i < sizeof(completions) / sizeof(completions[0]); i++)
-        if (strcmp(completions[i].operand, operand->name) == 0)
-            return &completions[i];
-    return NULL;
+    const struct completion *completion = completions;
+
+    while (completion->operand != NULL && strcmp(completion->operand, operand->name) != 0)
+        completion++;
+    return completion;
 }
 
 static void say_choices(const struct option *option)
@@ -428,8 +430,8 @@ static void bash_operands(const struct command *command)
             printf("    '%s '[0-9]*) ", command->name);
         else
             printf("    '%s %d') ", command->name, i);
-        if (completion == NULL || completion->say == NULL) {
-            puts(completion == NULL ? "kind=file ;;" : "kind=directory ;;");
+        if (completion->say == NULL) {
+            puts(completion->is_directory ? "kind=directory ;;" : "kind=file ;;");
         } else {
             fputs("words='", stdout);
             completion->say();
@@ -521,8 +523,8 @@ static void zsh_operands(const struct command *command)
             printf("            '*:%s:", operand.name);
         else
             printf("            '%d:%s:", i, operand.name);
-        if (completion == NULL || completion->say == NULL) {
-            puts(completion == NULL ? "_files' \\" : "_files -/' \\");
+        if (completion->say == NULL) {
+            puts(completion->is_directory ? "_files -/' \\" : "_files' \\");
         } else {
             putchar('(');
             completion->say();
@@ -574,30 +576,28 @@ static void fish_option(const struct command *command, const struct option *opti
 static void fish_operands(const struct command *command)
 {
     const char *line = command->operands;
-    const struct completion *before =
-        NULL; /* the operand in front of this one, where it is a word */
+    void (*before)(void) = NULL; /* the words of the operand in front, where it is one of words */
     struct operand operand;
 
     while (next_operand(&line, &operand)) {
         const struct completion *completion = completion_of(&operand);
-        bool is_word = completion != NULL && completion->say != NULL;
 
         printf("complete -c bluehelm -n '__bluehelm_is %s", command->name);
         if (before != NULL) {
             fputs("; and __bluehelm_has ", stdout);
-            before->say();
-        } else if (is_word && !operand.is_repeated) {
+            before();
+        } else if (completion->say != NULL && !operand.is_repeated) {
             fputs("; and not __bluehelm_has ", stdout);
             completion->say();
         }
-        if (is_word) {
+        if (completion->say == NULL) {
+            puts(completion->is_directory ? "' -a '(__fish_complete_directories)'" : "' -F");
+        } else {
             fputs("' -a '", stdout);
             completion->say();
             puts("'");
-        } else {
-            puts(completion == NULL ? "' -F" : "' -a '(__fish_complete_directories)'");
         }
-        before = is_word ? completion : NULL;
+        before = completion->say;
     }
 }
 
