@@ -435,23 +435,20 @@ const struct option options[] = {
 
 enum {
     OPTIONS_MAX = sizeof(options) / sizeof(options[0]),
-    ENV_SIZE = 64, /* most bytes of an environment name and its NUL */
     ORIGIN_SIZE =
         320, /* most bytes of "file:line: name" and its NUL; a longer path is cut in the message */
     HELP_COLUMN = 36, /* where the sentences of --help begin */
 };
 
-/* The environment name of an option: BLUEHELM_IDLE_TIMEOUT. */
-static void option_env(const struct option *option, char ret[static ENV_SIZE])
+void option_env(const struct option *option, char ret[static OPTION_ENV_SIZE])
 {
-    size_t len = (size_t)snprintf(ret, ENV_SIZE, "BLUEHELM_%s", option->name);
+    size_t len = (size_t)snprintf(ret, OPTION_ENV_SIZE, "BLUEHELM_%s", option->name);
 
     for (size_t i = 0; i < len && ret[i] != '\0'; i++)
         ret[i] = ret[i] == '-' ? '_' : (char)toupper((unsigned char)ret[i]);
 }
 
-/* What stands for the value in help: ADDRESS:PORT, FILE, N. */
-static const char *option_value(const struct option *option)
+const char *option_value(const struct option *option)
 {
     static const char *const values[] = {
         [OPTION_FLAG] = "",
@@ -953,7 +950,7 @@ static bool read_line(struct line *line, struct settings *settings, struct error
 static bool read_environment(struct settings *settings, struct error *err)
 {
     for (const struct option *option = options; option->name != NULL; option++) {
-        char name[ENV_SIZE];
+        char name[OPTION_ENV_SIZE];
         const char *value;
 
         if (option->is_flag_only || !takes(settings->command, option))
@@ -971,7 +968,7 @@ static bool read_config(const struct line *line, struct settings *settings, stru
 {
     for (const struct option *option = options; option->name != NULL; option++) {
         const char *name = line->given[option - options];
-        char env[ENV_SIZE];
+        char env[OPTION_ENV_SIZE];
 
         if (option->offset != offsetof(struct settings, config)
             || !takes(settings->command, option))
@@ -1060,7 +1057,7 @@ static void print_wrapped(FILE *out, const char *text, size_t column, size_t ind
 static void print_facts(const struct option *option, FILE *out)
 {
     char text[256];
-    char env[ENV_SIZE];
+    char env[OPTION_ENV_SIZE];
     size_t len = 0;
 
     if (option->initial == NULL && option->is_flag_only)

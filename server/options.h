@@ -71,6 +71,14 @@ struct option {
 /** All options, in the order of --help; the last has no name. */
 extern const struct option options[];
 
+enum { OPTION_ENV_SIZE = 64 /* most bytes of an environment name and its NUL */ };
+
+/** Writes the environment name of an option: BLUEHELM_IDLE_TIMEOUT. */
+void option_env(const struct option *option, char ret[static OPTION_ENV_SIZE]);
+
+/** What stands for the value of an option in help: ADDRESS:PORT, FILE, N; "": it takes none. */
+const char *option_value(const struct option *option);
+
 /** Where to listen. */
 struct address {
     struct sockaddr_storage socket;
