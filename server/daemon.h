@@ -17,8 +17,9 @@ struct daemon;
  * Shape: of settings those of `bluehelm serve` count.
  * Errors: ERR_INPUT when the address cannot be had, or the certificate; ERR_INTERNAL; the sentence
  * says why.
- * Lifetime: copies settings, borrows service and what it points to until daemon_free(). Block the
- * signals that the caller waits for before, so that no worker gets them; ignore SIGPIPE.
+ * Lifetime: copies settings, borrows their texts, service and what it points to until
+ * daemon_free(). Block the signals that the caller waits for before, so that no worker gets them;
+ * ignore SIGPIPE.
  */
 bool daemon_new(const struct settings *settings, const struct service *service, struct daemon **ret,
                 struct error *err);
