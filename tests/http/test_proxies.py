@@ -12,7 +12,9 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from harness import PATIENCE, ROOT, Client, Server
+from harness import IS_SANITIZED, PATIENCE, ROOT, Client, Server
+
+pytestmark = pytest.mark.skipif(IS_SANITIZED, reason="the run without a sanitizer has it")
 
 PROXIES = ["nginx", "caddy", "haproxy"]
 OWN = {"date", "x-request-id", "server", "via", "alt-svc", "connection", "keep-alive", "transfer-encoding"}  # of the connection, or of each answer
