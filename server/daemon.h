@@ -17,8 +17,8 @@ struct daemon;
  * Shape: of settings those of `bluehelm serve` count; listen_fd is a TCP socket that was handed
  * over to listen on instead of settings->listen, or -1. Errors: ERR_INPUT when the address cannot
  * be had, or the certificate; ERR_INTERNAL; the sentence says why. Lifetime: copies settings,
- * borrows service and what it points to until daemon_free(); owns listen_fd from now on, on failure
- * too. Ignore SIGPIPE.
+ * borrows their texts, service and what it points to until daemon_free(); owns listen_fd from now
+ * on, on failure too. Ignore SIGPIPE.
  */
 bool daemon_new(const struct settings *settings, const struct service *service, int listen_fd,
                 struct daemon **ret, struct error *err);
