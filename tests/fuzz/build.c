@@ -65,9 +65,9 @@ static void end(void)
 /* Serves what was built. */
 static void check_served(void)
 {
-    static const char *const targets[] = { "/v1/missions?include=actors",
+    static const char *const targets[] = { "/v1/missions?include=places",
                                            "/v1/casualties.csv",
-                                           "/v1/casualties/stats?group_by=mission",
+                                           "/v1/facts?explain=1",
                                            "/v1/claims",
                                            "/v1/search?q=n*",
                                            "/v1/graph" };

@@ -34,7 +34,7 @@ static size_t len_now;
 
 static const char *const targets[] = {
     "/v1/",
-    "/v1/missions?include=actors,sources&count=exact",
+    "/v1/missions?include=places,sources",
     "/v1/missions/blue-lantern?history=1",
     "/v1/casualties?sort=-deaths&limit=5",
     "/v1/casualties.csv",

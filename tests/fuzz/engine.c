@@ -1,5 +1,9 @@
 /* libFuzzer's side of one target: FUZZ_TARGET is its name, which the build sets. */
 
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
 #include "tests/fuzz/fuzz.h"
 
 #define JOIN_(a, b) a##b
@@ -11,8 +15,16 @@ int LLVMFuzzerInitialize(int *argc, char ***argv);
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
-    (void)argc;
-    (void)argv;
+    char **more = calloc((size_t)*argc + 2, sizeof(*more)); /* as long as the program */
+    static char longest[40];
+
+    must(more != NULL, "memory");
+    more[0] = (*argv)[0];
+    more[1] = longest; /* first, so that the command line has the last word */
+    snprintf(longest, sizeof(longest), "-max_len=%zu", TARGET.longest);
+    memcpy(more + 2, *argv + 1, (size_t)(*argc - 1) * sizeof(*more));
+    *argv = more;
+    ++*argc;
     if (TARGET.begin != NULL)
         TARGET.begin();
     return 0;
