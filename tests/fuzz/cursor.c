@@ -137,7 +137,7 @@ static void check_row(const uint8_t *bytes, size_t len)
         bytes = bind(i, bytes, behind);
     must(sqlite3_step(row) == SQLITE_ROW, "there is a row");
     if (!cursor_write(row, 1, owner, digest, text)) {
-        must(len > 200 || !is_utf8_row(), "a short row of proper texts has a cursor");
+        must(len > 100 || !is_utf8_row(), "a short row of proper texts has a cursor");
         return;
     }
     must(strlen(text) < CURSOR_SIZE, "the cursor has room");

@@ -59,7 +59,7 @@ static void one(const uint8_t *bytes, size_t len)
     must(ftruncate(file, 0) == 0 && lseek(file, 0, SEEK_SET) == 0, "the file is empty");
     log_begin(&line, LOG_LEVEL_INFO, "request");
     log_text(&line, "target", lines[0], 40);
-    log_text(&line, "agent", lines[1], 600);
+    log_text(&line, "agent", lines[1], 300);
     log_number(&line, "bytes", (int64_t)len);
     log_end(&line);
     n = pread(file, text, sizeof(text), 0);

@@ -5,6 +5,7 @@
  */
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -88,7 +89,10 @@ static void write_tree(const struct flat *flat, const struct filter *filter, int
         buffer_format(ret, "%" PRId64, node->integer);
         return;
     case FILTER_REAL:
-        buffer_format(ret, "%.17e", node->real);
+        if (isinf(node->real)) /* what is past all numbers is read as that */
+            buffer_text(ret, node->real < 0 ? "-1e999" : "1e999");
+        else
+            buffer_format(ret, "%.17e", node->real);
         return;
     case FILTER_BOOLEAN:
         buffer_text(ret, node->integer ? "true" : "false");
