@@ -123,7 +123,7 @@ static void end(void)
     }                                                                                              \
     const struct fuzz_target target_import_##target = { .name = "import_" #target,                 \
                                                         .longest = 6000,                           \
-                                                        .runs = 20,                                \
+                                                        .runs = 6,                                 \
                                                         .begin = begin,                            \
                                                         .one = one_##target,                       \
                                                         .end = end };
