@@ -368,8 +368,14 @@ enum gate_verdict gate_look(const struct gate_limits *limits, const char *bytes,
                             char *ret, size_t *ret_used, size_t *ret_len, struct error *err)
 {
     struct head head = { .limits = limits, .err = err };
-    const char *at = bytes, *end = bytes + len;
+    const char *at = bytes, *end;
     bool is_first = true, is_bad;
+
+    /* What lies behind the most of a head is not looked at, or the reason of a refusal would depend
+     * on how many bytes came at once. */
+    if (len > limits->head)
+        len = limits->head;
+    end = bytes + len;
 
     /* Nothing is written before all of it is there, and so not more than the most of a head. */
     if ((len >= 4 && memcmp(bytes + len - 4, "\r\n\r\n", 4) == 0)

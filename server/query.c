@@ -1076,17 +1076,36 @@ static size_t copy_asked(const struct route *route, const struct target *target,
     return n;
 }
 
-void query_drop_defaults(const struct route *route, struct target *target)
+/* Whether changes are told until a day behind all that is known: until= says nothing then, and
+ * would be later than the as_of= of whatever link it stood in. */
+static bool is_until_now(const struct route *route, const struct state *state,
+                         const struct target_param *given)
 {
-    target->n_params = copy_asked(route, target, target->params);
+    struct date_span span;
+
+    return route->resource->changes_of != NULL && strcmp(given->name, "until") == 0
+           && date_parse_request(given->value, &span) && strcmp(span.max, state->release) > 0;
+}
+
+void query_drop_defaults(const struct route *route, const struct state *state,
+                         struct target *target)
+{
+    size_t n = copy_asked(route, target, target->params);
+
+    target->n_params = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (!is_until_now(route, state, &target->params[i]))
+            target->params[target->n_params++] = target->params[i];
+    }
 }
 
 bool query_owner(const struct route *route, const struct target *target, char ret[33])
 {
-    /* as_of is none of its query: the cursor says by itself what was known when it was given. */
+    /* as_of is none of its query, nor is until: the cursor says by itself what was known when it
+     * was given. */
     static const char *const shape[] = { "cursor", "limit",   "offset", "count",  "as_of",
                                          "fields", "include", "pretty", "format", "shape",
-                                         "bom",    "excel",   "dl",     NULL };
+                                         "bom",    "excel",   "dl",     "until",  NULL };
     defer(buffer_done) struct buffer canonical = BUFFER_INIT(4 * TARGET_TEXT);
     struct target bare = { .n_segments = target->n_segments,
                            .format = target->format,

@@ -26,8 +26,10 @@ void query_known(const struct state *state, const char *as_of, char ret[33]);
 bool query_owner(const struct route *route, const struct target *target, char ret[33]);
 
 /** Leaves out of a target that was read and found good the parameters that say what holds anyway,
- * as limit=100: whoever asks for the same asks by the same text (target_canonical()). */
-void query_drop_defaults(const struct route *route, struct target *target);
+ * as limit=100, or until= a day behind the newest release: whoever asks for the same asks by the
+ * same text (target_canonical()). */
+void query_drop_defaults(const struct route *route, const struct state *state,
+                         struct target *target);
 
 /**
  * Reads the parameters of a target into conditions on the route's resource.

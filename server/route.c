@@ -201,8 +201,8 @@ static bool wrong_slash(const struct target *target, bool is_wanted, struct erro
     len = query != NULL ? (int)(query - path.data) : (int)path.len;
     snprintf(err->location, sizeof(err->location), "%.*s%s%s", is_wanted ? len : len - 1, path.data,
              is_wanted ? "/" : "", query != NULL ? query : "");
-    return error_set(err, ERR_PATH_UNKNOWN, NULL, "The path %s a slash at its end.",
-                     is_wanted ? "needs" : "takes no");
+    return error_set(err, ERR_PATH_UNKNOWN, NULL, "The path %s slash at its end.",
+                     is_wanted ? "needs a" : "takes no");
 }
 
 /* What stands at /v1/export and behind it. */

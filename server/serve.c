@@ -1063,7 +1063,7 @@ static bool serve_rows(struct work *work)
 {
     if (!read_request(work))
         return false;
-    query_drop_defaults(&work->route, &work->target);
+    query_drop_defaults(&work->route, conn_state(work->conn), &work->target);
     if (!set_etag(work))
         return false;
     if (is_answered(work))

@@ -422,6 +422,15 @@ def test_what_changes_does_not_take_is_named(api, params, param):
         assert problem["allowed"] == api.get("/v1/releases?sort=id").ids
 
 
+def test_until_a_day_to_come_has_links_that_hold(api):
+    page = api.get("/v1/changes?since=2021-06-10&until=2099&limit=2&collection=casualties")
+    assert page.json["next_url"] and "until" not in page.json["next_url"] + page.json["meta"]["permalink"]
+    assert api.get(page.json["meta"]["permalink"]).json == page.json
+    rest = api.get(page.json["next_url"]).json
+    again = api.get(f"/v1/changes?since=2021-06-10&until=2099&limit=2&collection=casualties&cursor={page.json['next']}").json
+    assert again["data"] == rest["data"]
+
+
 def test_since_and_until_take_dates_as_as_of_does(api):
     def total(**params):
         return api.get("/v1/changes", params, limit=1).meta["total"]

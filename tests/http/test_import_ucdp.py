@@ -89,6 +89,13 @@ def test_the_same_events_without_the_row_of_tags_are_the_same(base, tmp_path, im
     assert query(base, sql) == query(imported, sql)
 
 
+def test_events_in_a_dataset_without_any_actor_are_right(tmp_path):
+    file = tmp_path / "new.db"
+    assert take("ucdp-ged", write(tmp_path / "ged.csv", events({})), file, DAY) == counts(read=1, inserted=1)
+    assert query(file, "SELECT count(*) FROM actors") == [(0,)]
+    check(file)
+
+
 def test_line_breaks_inside_quotes_end_no_event(base, tmp_path):
     file = write(tmp_path / "ged.csv", events({"dyad_name": "Government of Mali -\nAnsar Dine"}, {"low": "x"}))
     assert take("ucdp-ged", file, base, DAY) == counts(read=2, inserted=1, rejected=1)

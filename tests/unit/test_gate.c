@@ -181,6 +181,18 @@ static void a_head_has_its_most_bytes_whole_or_not(void **state)
 }
 
 /* Any beginning of a head is either refused as the whole one is, or more is waited for. */
+static void what_lies_behind_the_most_of_a_head_changes_no_reason(void **state)
+{
+    char text[2000], anew[2000];
+    size_t len = (size_t)snprintf(text, sizeof(text), "GET /a HTTP/1.1\r\nA: %01200d\n", 0), used;
+
+    (void)state;
+    for (size_t n = limits.head; n <= len; n++) {
+        assert_int_equal(look(text, n, &used, anew), GATE_REFUSE);
+        assert_int_equal(err.code, ERR_HEADERS_TOO_LARGE);
+    }
+}
+
 static void a_head_that_comes_in_pieces_is_judged_as_the_whole(void **state)
 {
     static const char *const heads[] = {
@@ -316,6 +328,7 @@ int main(void)
         cmocka_unit_test(what_comes_behind_a_head_is_left_alone),
         cmocka_unit_test(each_refusal_says_why),
         cmocka_unit_test(a_head_has_its_most_bytes_whole_or_not),
+        cmocka_unit_test(what_lies_behind_the_most_of_a_head_changes_no_reason),
         cmocka_unit_test(a_head_that_comes_in_pieces_is_judged_as_the_whole),
         cmocka_unit_test(what_is_let_through_is_unambiguous),
         cmocka_unit_test(a_refusal_is_told_in_the_place_of_the_head),

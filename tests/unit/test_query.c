@@ -434,7 +434,7 @@ static void assert_bare(const struct world *world, const char *raw, const char *
     defer(buffer_done) struct buffer canonical = BUFFER_INIT(1000);
 
     assert_taken(world, raw);
-    query_drop_defaults(&route, &target);
+    query_drop_defaults(&route, conn_state(world_conn(world)), &target);
     target_canonical(&target, NULL, &canonical);
     assert_string_equal(canonical.data, bare);
 }
@@ -449,6 +449,23 @@ static void what_holds_anyway_is_left_out(void **state)
     assert_bare(*state, "/v1/facts/big-dead?explain=0&resolve=preferred", "/v1/facts/big-dead");
     /* There it asks for a page and not for all rows. */
     assert_bare(*state, "/v1/missions.csv?limit=100&bom=0", "/v1/missions.csv?limit=100");
+}
+
+static void until_a_day_that_is_not_known_yet_is_left_out_and_no_other(void **state)
+{
+    char one[33], other[33];
+
+    assert_bare(*state, "/v1/changes?since=2020&until=2025", "/v1/changes?since=2020");
+    assert_bare(*state, "/v1/changes?since=2020&until=2021-01-01",
+                "/v1/changes?since=2020&until=2021-01-01");
+    assert_bare(*state, "/v1/changes?since=2019&until=2020-06",
+                "/v1/changes?since=2019&until=2020-06");
+    /* The cursor behind a page is good with and without it. */
+    assert_taken(*state, "/v1/changes?since=2020&until=2025");
+    query_owner(&route, &target, one);
+    assert_taken(*state, "/v1/changes?since=2020");
+    query_owner(&route, &target, other);
+    assert_string_equal(one, other);
 }
 
 static void a_cursor_is_of_what_was_known(void **state)
@@ -583,6 +600,7 @@ int main(void)
         cmocka_unit_test(values_too_long_to_keep_are_refused_not_cut),
         cmocka_unit_test(what_only_shapes_an_answer_does_not_change_whose_cursor_it_is),
         cmocka_unit_test(what_holds_anyway_is_left_out),
+        cmocka_unit_test(until_a_day_that_is_not_known_yet_is_left_out_and_no_other),
         cmocka_unit_test(a_cursor_is_of_what_was_known),
         cmocka_unit_test(included_rows_are_known_as_of_the_same_day),
         cmocka_unit_test(a_field_is_only_there_where_its_parameter_asks_for_it),
