@@ -18,7 +18,7 @@ struct check_summary {
 };
 
 /**
- * Verifies a dataset file: header, pages, schema, references, digest, and the rules that no CHECK
+ * Verifies a dataset file: header, seal, pages, schema, references, digest, and the rules that no CHECK
  * can say.
  *
  * Errors: ERR_INPUT with the reason when it is no dataset of this schema at all; ERR_INPUT with

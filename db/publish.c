@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "db/seal.h"
 #include "server/base/cleanup.h"
 
 #define TEMPORARY_INFIX ".tmp-"
@@ -83,6 +84,8 @@ bool temporary_publish(struct temporary *temporary, const char *file, long long 
 
     if (dir == NULL)
         return error_set(err, ERR_INTERNAL, NULL, "no memory for a path");
+    if (!seal_write(temporary->path, file, err))
+        return false;
     if (!sync_path(temporary->path, O_RDWR, ret_size) || rename(temporary->path, file) != 0)
         return error_set(err, ERR_INPUT, NULL, "%s cannot be written: %s.", file, strerror(errno));
     free(temporary->path);

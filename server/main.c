@@ -21,6 +21,7 @@
 #include "db/check.h"
 #include "db/dataset.h"
 #include "db/import/import.h"
+#include "db/query_memory.h"
 #include "handlers/catalogue.h"
 #include "server/base/cleanup.h"
 #include "server/daemon.h"
@@ -109,6 +110,26 @@ static int open_signals(void)
     return signalfd(-1, &signals, SFD_CLOEXEC);
 }
 
+/* Verifies a little of the dataset, and tells what came of it. Gives the milliseconds until the
+ * next time. */
+static int watch_dataset(struct dataset *dataset)
+{
+    struct error err = { .code = ERR_NONE };
+    enum dataset_news news;
+    int wait;
+
+    dataset_watch(dataset, &news, &wait, &err);
+    if (news == DATASET_VERIFIED)
+        log_event(LOG_LEVEL_INFO, "dataset verified", "Every page is what was written.");
+    else if (news == DATASET_DAMAGED)
+        log_event(LOG_LEVEL_ERROR, "dataset damaged",
+                  "In the dataset file, %s Requests that need it are answered 503.", err.detail);
+    else if (news == DATASET_HEALED)
+        log_event(LOG_LEVEL_WARNING, "dataset whole",
+                  "A page could not be read for a while; all are what was written now.");
+    return wait;
+}
+
 /* Obeys signals until the workers have ended. */
 static void follow_signals(struct daemon *daemon, const struct service *service, const char *file,
                            int signal_fd)
@@ -122,7 +143,9 @@ static void follow_signals(struct daemon *daemon, const struct service *service,
     while (fds[1].revents == 0) {
         struct signalfd_siginfo info;
 
-        if (poll(fds, 2, -1) < 0 || fds[0].revents == 0
+        if (poll(fds, 2, watch_dataset(service->dataset)) < 0)
+            fds[0].revents = fds[1].revents = 0; /* it left them as they were */
+        if (fds[0].revents == 0
             || read(signal_fd, &info, sizeof(info)) != sizeof(info))
             continue;
         if (info.ssi_signo == SIGHUP && !is_draining) {
@@ -159,6 +182,16 @@ static int run_daemon(const struct settings *settings, const struct service *ser
     return STATUS_OK;
 }
 
+/* The dataset that all of a command is about; NULL without memory. */
+static struct dataset *dataset_of(const struct settings *settings)
+{
+    struct dataset *dataset = dataset_new();
+
+    if (dataset != NULL)
+        dataset_set_verify(dataset, (enum dataset_verify)settings->verify);
+    return dataset;
+}
+
 static struct service service_of(const struct settings *settings, struct dataset *dataset)
 {
     return (struct service){
@@ -188,7 +221,8 @@ static int run_serve(const struct settings *settings)
         fprintf(stderr, "bluehelm: Signals cannot be waited for: %s.\n", strerror(errno));
         return STATUS_FAILED;
     }
-    dataset = dataset_new();
+    query_memory_limit(settings->query_memory);
+    dataset = dataset_of(settings);
     if (dataset == NULL) {
         close(signal_fd);
         return out_of_memory();
@@ -306,7 +340,7 @@ static int answer_path(const struct settings *settings, struct dataset *dataset,
 /* Answers one path from the dataset of the settings, without a socket. */
 static int print_path(const struct settings *settings, const char *path)
 {
-    struct dataset *dataset = dataset_new();
+    struct dataset *dataset = dataset_of(settings);
     int status;
 
     if (dataset == NULL)
@@ -432,7 +466,7 @@ static int run_export(const struct settings *settings)
         fprintf(stderr, "bluehelm: %s: %s.\n", settings->directory, strerror(errno));
         return STATUS_FAILED;
     }
-    dataset = dataset_new();
+    dataset = dataset_of(settings);
     if (dataset == NULL)
         return out_of_memory();
     status = export_all(settings, dataset);

@@ -86,6 +86,7 @@ struct settings {
     struct address listen;
     char *public_url;                /* where clients find the service; NULL: as .listen */
     char *dataset;                   /* dataset file */
+    int64_t verify;                  /* enum dataset_verify */
     char *config;                    /* settings file; NULL: none */
     int64_t workers;                 /* threads; 0: one for each core */
     int64_t connections;             /* most at a time */
@@ -100,6 +101,7 @@ struct settings {
     int64_t drain_timeout;     /* seconds */
     int64_t backlog;           /* connections */
     int64_t query_deadline;    /* milliseconds; 0: no limit */
+    int64_t query_memory;      /* bytes; 0: no limit */
     int64_t reply_limit;       /* bytes */
     int64_t cache_size;        /* bytes for ready replies of all workers; 0: none are kept */
     int64_t log_level;         /* enum log_level */

@@ -2,6 +2,7 @@
 #include "server/serve.h"
 
 #include <inttypes.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -1175,6 +1176,10 @@ static bool serve_document(struct work *work)
     is_pretty = work->query.is_pretty;
     if (work->route.kind == ROUTE_HEALTH || work->route.kind == ROUTE_READY) {
         state = work->route.kind == ROUTE_READY ? conn_state(work->conn) : NULL;
+        if (state != NULL && state->guard != NULL && atomic_load(&state->guard->is_damaged))
+            return error_set(work->err, ERR_DAMAGED, NULL,
+                             "The dataset file is damaged: a page is not what was written, or "
+                             "cannot be read. Its keeper has to put a whole one in its place.");
         reply_header(work->reply, "Cache-Control", "no-store");
         return send_document(work, health_new(state), is_pretty);
     }
@@ -1293,6 +1298,8 @@ static bool serve_metrics(struct work *work)
         dataset.release = conn_state(work->conn)->release;
         dataset.digest = conn_state(work->conn)->digest;
         dataset.catalogue = work->service->catalogue;
+        dataset.is_damaged = conn_state(work->conn)->guard != NULL
+                             && atomic_load(&conn_state(work->conn)->guard->is_damaged);
     }
     metrics_write(work->service->metrics, has_dataset ? &dataset : NULL, &body);
     if (!body.broken)
@@ -1588,6 +1595,7 @@ void serve(const struct service *service, const struct request *request, struct 
 {
     struct error err = { 0 };
     struct work work;
+    bool is_good;
 
     *ret = (struct reply){ 0 };
     work.service = service;
@@ -1602,7 +1610,10 @@ void serve(const struct service *service, const struct request *request, struct 
     work.reply = ret;
     work.err = &err;
     work.fields = BUFFER_INIT(service->body_limit);
-    if (!run(&work)) {
+    is_good = run(&work);
+    if (work.conn != NULL && !ret->is_kept)
+        is_good = conn_is_sound(work.conn, is_good, &err);
+    if (!is_good) {
         restart(ret, err.code == ERR_METHOD || err.code == ERR_RANGE);
         problem_render(&err, request, ret);
         work.varies_by = NULL;

@@ -21,6 +21,7 @@
 #include "db/import/timeline.h"
 #include "db/publish.h"
 #include "db/schema.h"
+#include "db/seal.h"
 #include "db/search.h"
 #include "db/sql_alike.h"
 #include "db/sql_fold.h"
@@ -1396,11 +1397,15 @@ static bool open_dataset(struct import *import, const char *path, struct error *
 static bool copy_dataset(const char *dataset, int from, const char *path, struct error *err)
 {
     defer(close_file) int to = open(path, O_WRONLY | O_CLOEXEC);
+    struct error why = { .code = ERR_NONE };
     char bytes[65536];
     ssize_t n;
 
     if (to < 0)
         return error_set(err, ERR_INPUT, NULL, "%s: %s.", path, strerror(errno));
+    /* A page that went bad would be sealed again as if it were right. */
+    if (!seal_verify(from, &why))
+        return error_set(err, why.code, NULL, "%s: %s", dataset, why.detail);
     while ((n = copy_file_range(from, NULL, to, NULL, COPY_MOST, 0)) > 0)
         ;
     if (n == 0)
