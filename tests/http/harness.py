@@ -401,10 +401,10 @@ class Client:
 class Server:
     """bluehelm serve on a free port."""
 
-    def __init__(self, dataset, *args, workers=2):
+    def __init__(self, dataset, *args, workers=2, env=None):
         self.process = subprocess.Popen(
             [PROGRAM, "serve", "--listen", "127.0.0.1:0", "--dataset", dataset, "--workers", str(workers), *args],
-            cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace")
+            cwd=ROOT, env={**os.environ, **(env or {})}, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace")
         self.log = []
         self._changed = threading.Condition()
         self._reader = threading.Thread(target=self._read, daemon=True)
