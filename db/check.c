@@ -1,4 +1,4 @@
-#define _GNU_SOURCE /* fstat, O_CLOEXEC */
+#define _GNU_SOURCE /* fstat, O_CLOEXEC, TEMP_FAILURE_RETRY */
 #include "db/check.h"
 
 #include <errno.h>
@@ -373,6 +373,7 @@ static bool check_header(const char *file, struct error *err)
     defer(close_file) int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     unsigned char header[HEADER_SIZE];
     long long version;
+    size_t len = 0;
     struct error why = { .code = ERR_NONE };
     struct stat status;
 
@@ -387,7 +388,9 @@ static bool check_header(const char *file, struct error *err)
     if (status.st_size == 0)
         return error_set(err, ERR_INPUT, NULL,
                          "%s: the file is empty; build it anew with 'bluehelm build'.", file);
-    if (read(fd, header, sizeof(header)) != HEADER_SIZE
+    for (ssize_t n = 1; len < HEADER_SIZE && n > 0; len += n > 0 ? (size_t)n : 0)
+        n = TEMP_FAILURE_RETRY(read(fd, header + len, sizeof(header) - len));
+    if (len < HEADER_SIZE
         || memcmp(header, "SQLite format 3", 16) != 0)
         return error_set(
             err, ERR_INPUT, NULL,

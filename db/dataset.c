@@ -395,6 +395,20 @@ bool dataset_conn(struct dataset *dataset, struct conn **ret, struct error *err)
     return true;
 }
 
+bool dataset_name(struct dataset *dataset, char ret_release[11], char ret_digest[65])
+{
+    bool is_there;
+
+    pthread_mutex_lock(&dataset->lock);
+    is_there = dataset->file != NULL;
+    if (is_there) {
+        memcpy(ret_release, dataset->file->state.release, 11);
+        memcpy(ret_digest, dataset->file->state.digest, 65);
+    }
+    pthread_mutex_unlock(&dataset->lock);
+    return is_there;
+}
+
 unsigned long dataset_serial(struct dataset *dataset)
 {
     return atomic_load_explicit(&dataset->serial, memory_order_acquire);

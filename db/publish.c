@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,10 +28,19 @@ static void free_text(char **text)
     free(*text);
 }
 
+/* What SQLite makes beside a file while it writes into it, and leaves when it cannot go on. */
+static const char *const beside[] = { "-journal", "-wal", "-shm" };
+
 void temporary_done(struct temporary *temporary)
 {
     if (temporary->path != NULL)
         unlink(temporary->path);
+    for (size_t i = 0; temporary->path != NULL && i < sizeof(beside) / sizeof(*beside); i++) {
+        char name[PATH_MAX];
+
+        if (snprintf(name, sizeof(name), "%s%s", temporary->path, beside[i]) < PATH_MAX)
+            unlink(name);
+    }
     free(temporary->path);
     temporary->path = NULL;
 }
@@ -110,6 +120,10 @@ static pid_t process_of(const char *entry, const char *name)
     if (*entry < '1' || *entry > '9')
         return 0;
     pid = strtol(entry, &end, 10);
+    for (size_t i = 0; i < sizeof(beside) / sizeof(*beside); i++) {
+        if (strcmp(end, beside[i]) == 0)
+            return (pid_t)pid;
+    }
     /* A builder has a temporary file of the temporary file. */
     return *end == '\0' || strncmp(end, TEMPORARY_INFIX, infix) == 0 ? (pid_t)pid : 0;
 }

@@ -73,7 +73,7 @@ static bool write_whole(int fd, const void *from, size_t len, off_t at)
 
 static bool unreadable(int why, struct error *err)
 {
-    return error_set(err, ERR_INPUT, NULL, "it cannot be read: %s.",
+    return error_set(err, ERR_INPUT, NULL, "it cannot be read: %s; a whole file would be right.",
                      why == EILSEQ ? "it ends too early" : strerror(why));
 }
 
@@ -91,7 +91,8 @@ static bool read_header(int fd, struct seal *ret, struct error *err)
     if (memcmp(header, "SQLite format 3", 16) != 0 || ret->page_size < PAGE_LEAST
         || (ret->page_size & (ret->page_size - 1)) != 0 || ret->n_pages == 0
         || memcmp(header + HEADER_CHANGES, header + HEADER_CHANGED, 4) != 0)
-        return error_set(err, ERR_INPUT, NULL, "its header is not that of a whole SQLite file.");
+        return error_set(err, ERR_INPUT, NULL, "its header is not that of a whole SQLite file; a dataset file that "
+                         "'bluehelm build' made would be right.");
     return true;
 }
 

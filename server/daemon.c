@@ -1118,6 +1118,8 @@ static enum MHD_Result send_reply(struct worker *worker, struct MHD_Connection *
                                                                     : reply->len;
     memcpy(client->route, reply->route, sizeof(client->route));
     memcpy(client->detail, reply->log_detail, sizeof(client->detail));
+    if (reply->is_short)
+        return send_exhausted(worker, conn, client);
     response = response_new(client, reply, worker->is_draining);
     if (response == NULL)
         return send_exhausted(worker, conn, client);

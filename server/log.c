@@ -158,12 +158,17 @@ void log_begin(struct log_line *line, enum log_level level, const char *msg)
 
 static void write_out(const char *text, size_t len)
 {
-    ssize_t written;
-
     /* A line that cannot be written is lost: there is nowhere to complain to. */
-    do
-        written = write(log_fd, text, len);
-    while (written < 0 && errno == EINTR);
+    while (len > 0) {
+        ssize_t written = write(log_fd, text, len);
+
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written <= 0)
+            return;
+        text += written;
+        len -= (size_t)written;
+    }
 }
 
 void log_end(struct log_line *line)

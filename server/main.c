@@ -1,7 +1,7 @@
 /* The program: what each command does with the modules. The only file that sees server and handlers
  * together. */
 
-#define _GNU_SOURCE /* sigset_t, signalfd */
+#define _GNU_SOURCE /* sigset_t, signalfd, TEMP_FAILURE_RETRY */
 
 #include <errno.h>
 #include <poll.h>
@@ -52,31 +52,32 @@ static int complain(const struct error *err, int status)
     return status;
 }
 
+static int out_of_memory(void)
+{
+    fputs("bluehelm: There is no memory.\n", stderr);
+    return STATUS_FAILED;
+}
+
 /* serve. */
 
-/* Says which dataset is current. The thread's connection is given back: this one answers no
- * requests. */
+/* Says which dataset is current. */
 static void log_dataset(struct dataset *dataset, const char *msg, const char *address,
                         unsigned n_workers)
 {
-    struct error err = { .code = ERR_NONE };
     struct log_line line;
-    struct conn *conn;
+    char release[11], digest[65];
 
-    if (!dataset_conn(dataset, &conn, &err)) {
-        log_event(LOG_LEVEL_ERROR, "dataset", "%s", err.detail);
+    if (!dataset_name(dataset, release, digest))
         return;
-    }
     log_begin(&line, LOG_LEVEL_INFO, msg);
     if (address != NULL) {
         log_text(&line, "version", BLUEHELM_VERSION, 32);
         log_text(&line, "listen", address, ADDRESS_TEXT_SIZE);
         log_number(&line, "workers", n_workers);
     }
-    log_text(&line, "release", conn_state(conn)->release, 32);
-    log_text(&line, "digest", conn_state(conn)->digest, 64);
+    log_text(&line, "release", release, 32);
+    log_text(&line, "digest", digest, 64);
     log_end(&line);
-    dataset_leave(dataset);
 }
 
 static void publish_again(const struct service *service, const char *file)
@@ -203,12 +204,6 @@ static struct service service_of(const struct settings *settings, struct dataset
     };
 }
 
-static int out_of_memory(void)
-{
-    fputs("bluehelm: There is no memory.\n", stderr);
-    return STATUS_FAILED;
-}
-
 static int run_serve(const struct settings *settings)
 {
     struct dataset *dataset;
@@ -276,8 +271,9 @@ static bool write_file(const struct reply_file *file, FILE *to)
 
     for (uint64_t done = 0; done < file->len;) {
         uint64_t left = file->len - done;
-        ssize_t len = pread(file->descriptor, piece, left < sizeof(piece) ? left : sizeof(piece),
-                            (off_t)(file->first + done));
+        ssize_t len = TEMP_FAILURE_RETRY(pread(file->descriptor, piece,
+                                               left < sizeof(piece) ? left : sizeof(piece),
+                                               (off_t)(file->first + done)));
 
         if (len <= 0) {
             fprintf(stderr, "bluehelm: The dataset file cannot be read: %s.\n", strerror(errno));
@@ -303,6 +299,8 @@ static int print_reply(const struct settings *settings, const struct reply *repl
 {
     bool is_whole = true;
 
+    if (reply->is_short)
+        return out_of_memory();
     if (settings->is_include || settings->is_head)
         print_head(reply);
     if (!settings->is_head)

@@ -78,11 +78,11 @@ bool reply_header(struct reply *reply, const char *name, const char *value)
 {
     char *copy;
 
-    if (reply->n_headers == REPLY_HEADERS)
+    copy = reply->n_headers < REPLY_HEADERS ? strdup(value) : NULL;
+    if (copy == NULL) {
+        reply->is_short = true;
         return false;
-    copy = strdup(value);
-    if (copy == NULL)
-        return false;
+    }
     reply->headers[reply->n_headers++] = (struct header){ name, copy };
     return true;
 }
@@ -1625,6 +1625,13 @@ void serve(const struct service *service, const struct request *request, struct 
         drop_body(&work);
     buffer_done(&work.fields);
     add_digest(ret);
+    if (ret->is_short) {
+        restart(ret, false);
+        ret->is_short = true;
+        ret->status = 503;
+        snprintf(ret->log_detail, sizeof(ret->log_detail), "There was no memory for the reply.");
+        work.is_tagged = false;
+    }
     ret->is_lasting =
         work.is_tagged && request->range == NULL && ret->source.read == NULL && ret->file.len == 0;
     if (work.conn != NULL)

@@ -22,6 +22,7 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/types.h>
@@ -244,9 +245,14 @@ static void tell_again(int fd)
     }                                                                                              \
     return REAL(name)(__VA_ARGS__)
 
+/* Counters and signals come whole or not at all, and never fail. */
+static bool is_counter[FILES_MOST];
+
 DECLARE(read);
 ssize_t read(int fd, void *to, size_t len)
 {
+    if (fd >= 0 && fd < FILES_MOST && is_counter[fd])
+        return REAL(read)(fd, to, len);
     MOVES(KIND_READ, read, fd, to, len);
 }
 
@@ -272,6 +278,8 @@ ssize_t copy_file_range(int from, off64_t *from_at, int to, off64_t *to_at, size
 DECLARE(write);
 ssize_t write(int fd, const void *from, size_t len)
 {
+    if (fd >= 0 && fd < FILES_MOST && is_counter[fd])
+        return REAL(write)(fd, from, len);
     MOVES(KIND_WRITE, write, fd, from, len);
 }
 
@@ -391,7 +399,27 @@ WRAP(KIND_FILE, ftruncate, int, (int fd, off_t len), fd, len)
 WRAP(KIND_FILE, ftruncate64, int, (int fd, off64_t len), fd, len)
 WRAP(KIND_FILE, mkdir, int, (const char *path, mode_t mode), path, mode)
 WRAP(KIND_FILE, socket, int, (int domain, int type, int protocol), domain, type, protocol)
-WRAP(KIND_FILE, eventfd, int, (unsigned value, int flags), value, flags)
+
+DECLARE(eventfd);
+int eventfd(unsigned value, int flags)
+{
+    int fd = FAILS(KIND_FILE) ? (int)failed() : REAL(eventfd)(value, flags);
+
+    if (fd >= 0 && fd < FILES_MOST)
+        is_counter[fd] = true;
+    return fd;
+}
+
+DECLARE(signalfd);
+int signalfd(int old, const sigset_t *signals, int flags)
+{
+    int fd = FAILS(KIND_FILE) ? (int)failed() : REAL(signalfd)(old, signals, flags);
+
+    if (fd >= 0 && fd < FILES_MOST)
+        is_counter[fd] = true;
+    return fd;
+}
+
 WRAP(KIND_FILE, epoll_create1, int, (int flags), flags)
 
 /* Streams open their file by a call inside of the C library. */
@@ -450,7 +478,9 @@ DECLARE(pthread_create);
 int pthread_create(pthread_t *ret, const pthread_attr_t *attributes, void *(*run)(void *),
                    void *context)
 {
-    return FAILS(KIND_EVENT) ? EAGAIN : REAL(pthread_create)(ret, attributes, run, context);
+    return is_one_of(ENOMEM, EAGAIN, EMFILE) && FAILS(KIND_EVENT)
+               ? EAGAIN
+               : REAL(pthread_create)(ret, attributes, run, context);
 }
 
 /* ---- The time of day ---- */
