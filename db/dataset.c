@@ -221,7 +221,7 @@ static bool read_seal(const struct dataset *dataset, struct file *file, struct e
 {
     struct guard *guard = &file->guard;
     struct error why = { .code = ERR_NONE };
-    struct conn *conn;
+    struct conn *conn = NULL;
 
     if (dataset->verify == DATASET_VERIFY_OFF)
         return true;
@@ -232,7 +232,7 @@ static bool read_seal(const struct dataset *dataset, struct file *file, struct e
             || seal_verify_some(&guard->seal, guard->descriptor, &guard->next, UINT32_MAX, &why)))
         return true;
     guard->is_sealed = false;
-    if (!open_descriptor(file, &conn, err))
+    if (!seal_is_dataset(guard->descriptor) && !open_descriptor(file, &conn, err))
         return false;
     conn_close(conn);
     *err = why;
@@ -359,10 +359,17 @@ static struct local *local_get(struct dataset *dataset, struct error *err)
 
 /* The file was good when it was published: that it cannot be opened any more is not the client's
  * fault. */
-static void blame_server(struct error *err)
+static void blame_file(struct file *file, struct error *err)
 {
-    if (err->code == ERR_INPUT)
-        err->code = ERR_INTERNAL;
+    char why[256];
+    const char *name = strstr(err->detail, ": "); /* our name of the descriptor */
+
+    if (err->code != ERR_INPUT)
+        return;
+    snprintf(why, sizeof(why), "%.250s", name != NULL ? name + 2 : err->detail);
+    *err = (struct error){ .code = ERR_NONE };
+    error_set(err, ERR_DAMAGED, NULL, "The dataset file is damaged: %s", why);
+    atomic_store(&file->guard.is_damaged, true);
 }
 
 bool dataset_conn(struct dataset *dataset, struct conn **ret, struct error *err)
@@ -371,13 +378,14 @@ bool dataset_conn(struct dataset *dataset, struct conn **ret, struct error *err)
 
     if (local == NULL)
         return false;
-    query_memory_begin();
     if (local->conn != NULL && local->serial == dataset_serial(dataset)
         && !conn_is_spoilt(local->conn)) {
+        query_memory_begin();
         *ret = local->conn;
         return true;
     }
     local_close(local);
+    query_memory_lift();
     pthread_mutex_lock(&dataset->lock);
     local->file = dataset->file;
     local->serial = atomic_load_explicit(&dataset->serial, memory_order_relaxed);
@@ -387,10 +395,11 @@ bool dataset_conn(struct dataset *dataset, struct conn **ret, struct error *err)
     if (local->file == NULL)
         return error_set(err, ERR_NOT_READY, NULL, "No dataset is open yet.");
     if (!open_descriptor(local->file, &local->conn, err)) {
+        blame_file(local->file, err);
         local_close(local);
-        blame_server(err);
         return false;
     }
+    query_memory_begin();
     *ret = local->conn;
     return true;
 }
@@ -427,12 +436,14 @@ bool dataset_lend(struct dataset *dataset, struct loan **ret, struct error *err)
     local->file = own->file;
     local->serial = own->serial;
     atomic_fetch_add(&local->file->n_holders, 1);
+    query_memory_lift();
     if (!open_descriptor(local->file, &local->conn, err)) {
+        blame_file(local->file, err);
         local_free(local);
-        blame_server(err);
         return false;
     }
     conn_unmap(local->conn);
+    query_memory_begin();
     *ret = (struct loan *)local;
     return true;
 }

@@ -68,6 +68,11 @@ void query_memory_limit(int64_t bytes)
     limit = bytes;
 }
 
+void query_memory_lift(void)
+{
+    memory.most = 0;
+}
+
 void query_memory_begin(void)
 {
     memory.most = limit > 0 ? memory.used + limit : 0;

@@ -17,6 +17,9 @@ void query_memory_install(void);
  * threads. */
 void query_memory_limit(int64_t bytes);
 
+/** Lets the calling thread take any memory until it begins a query: to open a connection. */
+void query_memory_lift(void);
+
 /** Begins a query of the calling thread: from here on it may take as much as a query may. */
 void query_memory_begin(void);
 

@@ -10,6 +10,7 @@
 
 #include <xxhash.h>
 
+#include "db/schema.h"
 #include "server/base/cleanup.h"
 
 enum {
@@ -17,6 +18,8 @@ enum {
     HEADER_PAGE_SIZE = 16, /* place in it: page size, two bytes, 1 meaning 65536 */
     HEADER_CHANGES = 24,   /* place in it: how often the file was changed, four bytes */
     HEADER_PAGES = 28,     /* place in it: pages of the file, four bytes */
+    HEADER_VERSION = 60,   /* place in it: user_version, four bytes */
+    HEADER_APPLICATION = 68, /* place in it: application_id, four bytes */
     HEADER_CHANGED = 92,   /* place in it: the same as HEADER_CHANGES, where HEADER_PAGES holds */
     PAGE_LEAST = 512,      /* bytes of the smallest page that SQLite knows */
     AT_ONCE = 64 << 10,    /* bytes that are read at once; the largest page */
@@ -94,6 +97,16 @@ static bool read_header(int fd, struct seal *ret, struct error *err)
         return error_set(err, ERR_INPUT, NULL, "its header is not that of a whole SQLite file; a dataset file that "
                          "'bluehelm build' made would be right.");
     return true;
+}
+
+bool seal_is_dataset(int fd)
+{
+    unsigned char header[HEADER_SIZE];
+
+    return read_whole(fd, header, sizeof(header), 0) == 0
+           && memcmp(header, "SQLite format 3", 16) == 0
+           && big_endian(header + HEADER_APPLICATION, 4) == SCHEMA_APPLICATION_ID
+           && big_endian(header + HEADER_VERSION, 4) == SCHEMA_VERSION;
 }
 
 static off_t size_of_pages(const struct seal *seal)

@@ -1302,6 +1302,7 @@ static bool serve_metrics(struct work *work)
                              && atomic_load(&conn_state(work->conn)->guard->is_damaged);
     }
     metrics_write(work->service->metrics, has_dataset ? &dataset : NULL, &body);
+    work->route.kind = ROUTE_METRICS; /* counting rows asks for collections */
     if (!body.broken)
         body.len--; /* take_body() ends the last line */
     if (!take_body(work, &body))
@@ -1611,8 +1612,8 @@ void serve(const struct service *service, const struct request *request, struct 
     work.err = &err;
     work.fields = BUFFER_INIT(service->body_limit);
     is_good = run(&work);
-    if (work.conn != NULL && !ret->is_kept)
-        is_good = conn_is_sound(work.conn, is_good, &err);
+    if (work.conn != NULL && !ret->is_kept && !conn_is_sound(work.conn, is_good, &err))
+        is_good = is_good && work.route.kind == ROUTE_METRICS; /* asked when things go wrong */
     if (!is_good) {
         restart(ret, err.code == ERR_METHOD || err.code == ERR_RANGE);
         problem_render(&err, request, ret);
