@@ -294,7 +294,7 @@ bool conn_open(const char *file, const struct state *state, struct conn **ret, s
     /* Virtual tables declare themselves when they are met first, which would look like CREATE. */
     if (sqlite3_exec(conn->db, "SELECT 1 FROM json_each('[]'), search LIMIT 0", NULL, NULL, NULL)
         != SQLITE_OK) {
-        error_set(err, ERR_INPUT, NULL, "%s: %s", file, sqlite3_errmsg(conn->db));
+        open_failed(conn->db, file, err);
         blame_page(conn, err);
         conn_close(conn);
         return false;

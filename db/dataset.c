@@ -20,6 +20,7 @@
 
 enum {
     WATCH_PAGES = 256,   /* pages that are verified at once: 1 MiB, some 0.2 ms */
+    WATCH_PAUSE = 4,     /* milliseconds between two such: a processor is kept for those who ask */
     WATCH_EVERY = 2000,  /* milliseconds between two looks whether a worker met a damaged page */
     WATCH_AGAIN = 10000, /* milliseconds until a damaged file is verified again */
 };
@@ -324,7 +325,7 @@ void dataset_watch(struct dataset *dataset, enum dataset_news *ret, int *ret_wai
     if (guard->next > guard->seal.n_pages)
         return;
     if (!verify_more(guard, err)) {
-        *ret_wait = 0;
+        *ret_wait = WATCH_PAUSE;
         return;
     }
     if (err->code == ERR_INTERNAL) /* no memory: later */
