@@ -390,8 +390,7 @@ static bool check_header(const char *file, struct error *err)
                          "%s: the file is empty; build it anew with 'bluehelm build'.", file);
     for (ssize_t n = 1; len < HEADER_SIZE && n > 0; len += n > 0 ? (size_t)n : 0)
         n = TEMP_FAILURE_RETRY(read(fd, header + len, sizeof(header) - len));
-    if (len < HEADER_SIZE
-        || memcmp(header, "SQLite format 3", 16) != 0)
+    if (len < HEADER_SIZE || memcmp(header, "SQLite format 3", 16) != 0)
         return error_set(
             err, ERR_INPUT, NULL,
             "%s: not an SQLite file; a dataset file that 'bluehelm build' made would be right.",

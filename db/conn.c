@@ -50,10 +50,10 @@ struct conn {
     struct recall *recall;
     uint64_t tick;
     struct timespec deadline; /* on CLOCK_MONOTONIC; both 0: never */
-    struct guard *guard;      /* borrowed from state; NULL: nobody looks whether the file is right */
-    struct timespec changed;  /* when the file was changed last, as it was opened */
-    off_t size;               /* of the file then */
-    bool is_spoilt;           /* what it remembers may be wrong */
+    struct guard *guard;     /* borrowed from state; NULL: nobody looks whether the file is right */
+    struct timespec changed; /* when the file was changed last, as it was opened */
+    off_t size;              /* of the file then */
+    bool is_spoilt;          /* what it remembers may be wrong */
 };
 
 /* Whether the file is as it was when the connection was opened. Whoever writes into a file changes
@@ -249,8 +249,7 @@ bool conn_open(const char *file, const struct state *state, struct conn **ret, s
         return error_set(err, ERR_INPUT, NULL, "%s: the path is too long.", file);
     }
     status = sqlite3_open_v2(uri.data, &conn->db,
-                             SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX,
-                             layer);
+                             SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX, layer);
     if (layer == NULL || status != SQLITE_OK) {
         open_failed(layer != NULL ? conn->db : NULL, file, err);
         conn_close(conn);

@@ -31,7 +31,8 @@ bool conn_open(const char *file, const struct state *state, struct conn **ret, s
  */
 bool conn_is_sound(struct conn *conn, bool is_good, struct error *err);
 
-/** Whether the connection was found unsound: what it remembers may be wrong, and it is to be closed. */
+/** Whether the connection was found unsound: what it remembers may be wrong, and it is to be
+ * closed. */
 bool conn_is_spoilt(const struct conn *conn);
 
 /** Closes the connection and every statement. Takes NULL. */

@@ -30,9 +30,9 @@ enum {
 struct file {
     struct state state;
     atomic_size_t n_holders;
-    struct guard guard; /* its descriptor keeps the very file that was checked, whatever its name
-                           comes to mean; state.guard points here */
-    struct code *codes; /* owned; state.codes points here */
+    struct guard guard;   /* its descriptor keeps the very file that was checked, whatever its name
+                             comes to mean; state.guard points here */
+    struct code *codes;   /* owned; state.codes points here */
     char (*releases)[11]; /* owned; state.releases points here */
 };
 
@@ -268,7 +268,8 @@ bool dataset_publish(struct dataset *dataset, const char *path, struct error *er
     atomic_init(&file->n_holders, 1);
     /* Without O_NONBLOCK, the name of a pipe would hold us until somebody writes into it. */
     file->guard.descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (file->guard.descriptor < 0 || fstat(file->guard.descriptor, &status) != 0 || !S_ISREG(status.st_mode)) {
+    if (file->guard.descriptor < 0 || fstat(file->guard.descriptor, &status) != 0
+        || !S_ISREG(status.st_mode)) {
         error_set(err, ERR_INPUT, NULL,
                   "%s: %s; a dataset file that 'bluehelm build' made would be right.", path,
                   file->guard.descriptor < 0 ? strerror(errno) : "not a file");

@@ -85,8 +85,8 @@ bool dataset_publish(struct dataset *dataset, const char *file, struct error *er
  */
 bool dataset_conn(struct dataset *dataset, struct conn **ret, struct error *err);
 
-/** What names the current dataset, without asking it anything. False: nothing was published. Safe in
- * any thread. */
+/** What names the current dataset, without asking it anything. False: nothing was published. Safe
+ * in any thread. */
 bool dataset_name(struct dataset *dataset, char ret_release[11], char ret_digest[65]);
 
 /** What dataset_watch() has to tell. */

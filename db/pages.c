@@ -20,12 +20,12 @@ struct reading {
     const sqlite3_io_methods *own;
     sqlite3_io_methods methods; /* what the object points to */
     const struct seal *seal;    /* borrowed; NULL: pages are not verified */
-    uint8_t *seen;              /* a bit for each page that was verified where it is mapped; owned */
-    char *mapped;               /* where the file is mapped; NULL: nowhere yet */
-    size_t n_lent;              /* bytes of it from there on that were lent to SQLite so far */
-    enum pages_fault fault;     /* the first */
-    uint32_t page;              /* of the fault */
-    int n_lost;                 /* lost.n when the file was opened */
+    uint8_t *seen;          /* a bit for each page that was verified where it is mapped; owned */
+    char *mapped;           /* where the file is mapped; NULL: nowhere yet */
+    size_t n_lent;          /* bytes of it from there on that were lent to SQLite so far */
+    enum pages_fault fault; /* the first */
+    uint32_t page;          /* of the fault */
+    int n_lost;             /* lost.n when the file was opened */
 };
 
 static sqlite3_vfs layer;
@@ -155,8 +155,8 @@ static int close_file_of(sqlite3_file *file)
 static int open_reading(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags,
                         int *ret_flags)
 {
-    int status = own_layer->xOpen((sqlite3_vfs *)(uintptr_t)own_layer, name, file, flags,
-                                  ret_flags);
+    int status =
+        own_layer->xOpen((sqlite3_vfs *)(uintptr_t)own_layer, name, file, flags, ret_flags);
     struct reading *reading = reading_of(file);
 
     (void)vfs;

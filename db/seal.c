@@ -14,15 +14,15 @@
 #include "server/base/cleanup.h"
 
 enum {
-    HEADER_SIZE = 100,     /* bytes of an SQLite file's header */
-    HEADER_PAGE_SIZE = 16, /* place in it: page size, two bytes, 1 meaning 65536 */
-    HEADER_CHANGES = 24,   /* place in it: how often the file was changed, four bytes */
-    HEADER_PAGES = 28,     /* place in it: pages of the file, four bytes */
-    HEADER_VERSION = 60,   /* place in it: user_version, four bytes */
+    HEADER_SIZE = 100,       /* bytes of an SQLite file's header */
+    HEADER_PAGE_SIZE = 16,   /* place in it: page size, two bytes, 1 meaning 65536 */
+    HEADER_CHANGES = 24,     /* place in it: how often the file was changed, four bytes */
+    HEADER_PAGES = 28,       /* place in it: pages of the file, four bytes */
+    HEADER_VERSION = 60,     /* place in it: user_version, four bytes */
     HEADER_APPLICATION = 68, /* place in it: application_id, four bytes */
-    HEADER_CHANGED = 92,   /* place in it: the same as HEADER_CHANGES, where HEADER_PAGES holds */
-    PAGE_LEAST = 512,      /* bytes of the smallest page that SQLite knows */
-    AT_ONCE = 64 << 10,    /* bytes that are read at once; the largest page */
+    HEADER_CHANGED = 92,     /* place in it: the same as HEADER_CHANGES, where HEADER_PAGES holds */
+    PAGE_LEAST = 512,        /* bytes of the smallest page that SQLite knows */
+    AT_ONCE = 64 << 10,      /* bytes that are read at once; the largest page */
 };
 
 #define MAGIC "bluehelm seal 1\n" /* 16 bytes without its NUL */
@@ -94,7 +94,8 @@ static bool read_header(int fd, struct seal *ret, struct error *err)
     if (memcmp(header, "SQLite format 3", 16) != 0 || ret->page_size < PAGE_LEAST
         || (ret->page_size & (ret->page_size - 1)) != 0 || ret->n_pages == 0
         || memcmp(header + HEADER_CHANGES, header + HEADER_CHANGED, 4) != 0)
-        return error_set(err, ERR_INPUT, NULL, "its header is not that of a whole SQLite file; a dataset file that "
+        return error_set(err, ERR_INPUT, NULL,
+                         "its header is not that of a whole SQLite file; a dataset file that "
                          "'bluehelm build' made would be right.");
     return true;
 }
@@ -123,9 +124,9 @@ static XXH128_canonical_t sum_of_sums(const struct seal *seal, const struct foot
 {
     XXH128_canonical_t ret;
 
-    XXH128_canonicalFromHash(
-        &ret, XXH3_128bits_withSeed(seal->sums, seal->n_pages * sizeof(*seal->sums),
-                                    XXH3_64bits(foot, offsetof(struct foot, sum))));
+    XXH128_canonicalFromHash(&ret,
+                             XXH3_128bits_withSeed(seal->sums, seal->n_pages * sizeof(*seal->sums),
+                                                   XXH3_64bits(foot, offsetof(struct foot, sum))));
     return ret;
 }
 
@@ -161,8 +162,8 @@ static bool walk(const struct seal *seal, int fd, uint32_t *at, uint32_t most, b
 
         n = n < n_piece ? n : n_piece;
         n = n < most ? n : most;
-        why = read_whole(fd, piece, (size_t)n * seal->page_size,
-                         (off_t)(*at - 1) * seal->page_size);
+        why =
+            read_whole(fd, piece, (size_t)n * seal->page_size, (off_t)(*at - 1) * seal->page_size);
         if (why != 0) {
             is_good = unreadable(why, err);
             break;
@@ -222,8 +223,8 @@ bool seal_read(int fd, struct seal *ret, struct error *err)
         return error_set(err, ERR_INPUT, NULL,
                          "it has %lld bytes, and its header says %lld; the whole file would be "
                          "right.",
-                         (long long)status.st_size, (long long)size + (long long)len
-                                                        + (long long)sizeof(foot));
+                         (long long)status.st_size,
+                         (long long)size + (long long)len + (long long)sizeof(foot));
     /* Only now: what a header says may be anything, and the file is really so long. */
     if (!alloc_sums(&seal, err))
         return false;

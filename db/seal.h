@@ -34,7 +34,8 @@ bool seal_write(const char *path, const char *file, struct error *err);
  */
 bool seal_read(int fd, struct seal *ret, struct error *err);
 
-/** Whether the header of a file says that it is a dataset of this program's schema, whole or not. */
+/** Whether the header of a file says that it is a dataset of this program's schema, whole or not.
+ */
 bool seal_is_dataset(int fd);
 
 /** Whether the bytes are those of a page when it was sealed; pages are counted from 1. */

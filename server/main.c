@@ -146,8 +146,7 @@ static void follow_signals(struct daemon *daemon, const struct service *service,
 
         if (poll(fds, 2, watch_dataset(service->dataset)) < 0)
             fds[0].revents = fds[1].revents = 0; /* it left them as they were */
-        if (fds[0].revents == 0
-            || read(signal_fd, &info, sizeof(info)) != sizeof(info))
+        if (fds[0].revents == 0 || read(signal_fd, &info, sizeof(info)) != sizeof(info))
             continue;
         if (info.ssi_signo == SIGHUP && !is_draining) {
             publish_again(service, file);

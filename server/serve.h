@@ -100,8 +100,8 @@ struct service {
  *
  * Shape: GET, HEAD and OPTIONS; a HEAD reply has the headers and the body of GET (the edge leaves
  * the body out). Errors: never fails; a failure is a problem document (RFC 9457) in *ret. Without
- * memory ret->is_short, without headers and body, and the status 503. Lifetime: *ret owns its texts until
- * reply_done(); safe in any thread, holds no lock while it renders.
+ * memory ret->is_short, without headers and body, and the status 503. Lifetime: *ret owns its texts
+ * until reply_done(); safe in any thread, holds no lock while it renders.
  */
 void serve(const struct service *service, const struct request *request, struct reply *ret);
 

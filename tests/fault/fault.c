@@ -1,7 +1,7 @@
 /*
- * A library for LD_PRELOAD that lets one call of the C library fail: the N-th of a kind, counted from
- * when a test asked for it. What to do stands in a file that the test and the program map alike
- * (FAULT_CONTROL), so one server is asked again and again with another N.
+ * A library for LD_PRELOAD that lets one call of the C library fail: the N-th of a kind, counted
+ * from when a test asked for it. What to do stands in a file that the test and the program map
+ * alike (FAULT_CONTROL), so one server is asked again and again with another N.
  *
  * libfiu, which Debian has, fails calls by chance or from one call on, not the N-th, and knows
  * neither accept4, epoll, sendfile nor the clock. Nothing here is linked into the program.
@@ -324,8 +324,8 @@ DECLARE(sendmsg);
 ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 {
     if (hit(KIND_SEND)) {
-        ssize_t done = is_short() ? REAL(send)(fd, message->msg_iov[0].iov_base, 1, flags)
-                                  : (ssize_t)failed();
+        ssize_t done =
+            is_short() ? REAL(send)(fd, message->msg_iov[0].iov_base, 1, flags) : (ssize_t)failed();
 
         if (is_short())
             tell_again(fd);
@@ -456,7 +456,8 @@ static bool is_one_of(int first, int second, int third)
 
 WRAP(KIND_EVENT, accept4, int, (int fd, struct sockaddr *peer, socklen_t *len, int flags), fd, peer,
      len, flags)
-WRAP_EVENT(poll, (EINTR, ENOMEM, ENOMEM), (struct pollfd * fds, nfds_t n, int timeout), fds, n, timeout)
+WRAP_EVENT(poll, (EINTR, ENOMEM, ENOMEM), (struct pollfd * fds, nfds_t n, int timeout), fds, n,
+           timeout)
 WRAP_EVENT(epoll_wait, (EINTR, EINTR, EINTR),
            (int fd, struct epoll_event *events, int n, int timeout), fd, events, n, timeout)
 WRAP_EVENT(setsockopt, (ENOMEM, ENOBUFS, ENOMEM),

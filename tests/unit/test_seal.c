@@ -22,15 +22,6 @@ static char whole[MOST], changed[MOST];
 static size_t len;
 static char file[WORLD_PATH];
 
-static void write_file(const char *bytes, size_t size)
-{
-    FILE *to = fopen(file, "wb");
-
-    assert_non_null(to);
-    assert_int_equal(fwrite(bytes, 1, size, to), size);
-    assert_int_equal(fclose(to), 0);
-}
-
 static bool verify(struct error *err)
 {
     defer(close_file) int fd = open(file, O_RDONLY);
@@ -60,7 +51,7 @@ static void what_was_built_holds(void **state)
     struct error err;
 
     (void)state;
-    write_file(whole, len);
+    write_file(file, whole, len);
     assert_true(verify(&err));
     assert_int_equal(len, n_pages() * (PAGE + 8) + 48);
 }
@@ -73,7 +64,7 @@ static void a_bit_that_changes_anywhere_is_found(void **state)
     for (size_t at = PAGE; at < len; at += 1009) {
         memcpy(changed, whole, len);
         changed[at] ^= 4;
-        write_file(changed, len);
+        write_file(file, changed, len);
         snprintf(words, sizeof(words), "page %zu of %zu is not what was written", at / PAGE + 1,
                  n_pages());
         assert_found(at < n_pages() * PAGE ? words : "seal is damaged");
@@ -86,7 +77,7 @@ static void pages_that_change_places_are_found(void **state)
     memcpy(changed, whole, len);
     memcpy(changed + 2 * PAGE, whole + 3 * PAGE, PAGE);
     memcpy(changed + 3 * PAGE, whole + 2 * PAGE, PAGE);
-    write_file(changed, len);
+    write_file(file, changed, len);
     assert_found("page 3 of");
 }
 
@@ -96,17 +87,17 @@ static void a_file_of_another_length_is_found(void **state)
     for (size_t size = 1; size < len; size = size * 3 / 2 + 1) {
         struct error err;
 
-        write_file(whole, size);
+        write_file(file, whole, size);
         assert_false(verify(&err));
         assert_int_equal(err.code, ERR_INPUT);
     }
-    write_file(whole, n_pages() * PAGE);
+    write_file(file, whole, n_pages() * PAGE);
     assert_found("it has no seal");
-    write_file(whole, len - 1);
+    write_file(file, whole, len - 1);
     assert_found("and its header says");
     memcpy(changed, whole, len);
     changed[len] = 0;
-    write_file(changed, len + 1);
+    write_file(file, changed, len + 1);
     assert_found("and its header says");
 }
 
@@ -117,10 +108,10 @@ static void a_file_is_sealed_anew_in_the_same_place(void **state)
     (void)state;
     memcpy(changed, whole, len);
     changed[5 * PAGE + 77] ^= 1;
-    write_file(changed, len);
+    write_file(file, changed, len);
     assert_true(seal_write(file, file, &err));
     assert_true(verify(&err));
-    write_file(whole, len);
+    write_file(file, whole, len);
     assert_true(seal_write(file, file, &err)); /* the same bytes, the same seal */
     {
         defer(close_file) int fd = open(file, O_RDONLY);
@@ -135,13 +126,13 @@ static void what_is_no_whole_sqlite_file_is_not_sealed(void **state)
     struct error err = { .code = ERR_NONE };
 
     (void)state;
-    write_file("too short", 9);
+    write_file(file, "too short", 9);
     assert_false(seal_write(file, file, &err));
     memset(changed, 'x', PAGE);
-    write_file(changed, PAGE);
+    write_file(file, changed, PAGE);
     err = (struct error){ .code = ERR_NONE };
     assert_false(seal_write(file, file, &err));
-    write_file(whole, 3 * PAGE); /* fewer pages than its header says */
+    write_file(file, whole, 3 * PAGE); /* fewer pages than its header says */
     err = (struct error){ .code = ERR_NONE };
     assert_false(seal_write(file, file, &err));
 }
