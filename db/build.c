@@ -1660,6 +1660,7 @@ bool build_dataset(const char *text_dir, const char *file, FILE *faults, struct 
     build.text.faults = &build.faults;
     if (!read_text(&build, err) || !check_text(&build, err))
         return false;
+    temporary_sweep(file);
     if (!temporary_make(file, &temporary, err))
         return false;
     snprintf(summary.release, sizeof(summary.release), "%s", build.text.newest);

@@ -1,4 +1,4 @@
-#define _GNU_SOURCE /* fstat, O_CLOEXEC */
+#define _GNU_SOURCE /* fstat, O_CLOEXEC, TEMP_FAILURE_RETRY */
 #include "db/check.h"
 
 #include <errno.h>
@@ -11,6 +11,7 @@
 
 #include "db/finalize.h"
 #include "db/schema.h"
+#include "db/seal.h"
 #include "db/search.h"
 #include "db/sql_tally.h"
 #include "db/tables.h"
@@ -19,8 +20,6 @@
 
 enum {
     HEADER_SIZE = 100,       /* bytes of an SQLite file's header */
-    HEADER_PAGE_SIZE = 16,   /* place in it: page size, two bytes, 1 meaning 65536 */
-    HEADER_PAGES = 28,       /* place in it: pages of the file, four bytes */
     HEADER_VERSION = 60,     /* place in it: user_version */
     HEADER_APPLICATION = 68, /* place in it: application_id */
     SQL_MOST = 16384,        /* bytes of one query, or of the file's path as a URI */
@@ -376,7 +375,9 @@ static bool check_header(const char *file, struct error *err)
 {
     defer(close_file) int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     unsigned char header[HEADER_SIZE];
-    long long page_size, size, version;
+    long long version;
+    size_t len = 0;
+    struct error why = { .code = ERR_NONE };
     struct stat status;
 
     if (fd < 0 || fstat(fd, &status) != 0)
@@ -390,8 +391,9 @@ static bool check_header(const char *file, struct error *err)
     if (status.st_size == 0)
         return error_set(err, ERR_INPUT, NULL,
                          "%s: the file is empty; build it anew with 'bluehelm build'.", file);
-    if (read(fd, header, sizeof(header)) != HEADER_SIZE
-        || memcmp(header, "SQLite format 3", 16) != 0)
+    for (ssize_t n = 1; len < HEADER_SIZE && n > 0; len += n > 0 ? (size_t)n : 0)
+        n = TEMP_FAILURE_RETRY(read(fd, header + len, sizeof(header) - len));
+    if (len < HEADER_SIZE || memcmp(header, "SQLite format 3", 16) != 0)
         return error_set(
             err, ERR_INPUT, NULL,
             "%s: not an SQLite file; a dataset file that 'bluehelm build' made would be right.",
@@ -408,13 +410,7 @@ static bool check_header(const char *file, struct error *err)
                          file, version, version > SCHEMA_VERSION ? "newer" : "older",
                          SCHEMA_VERSION,
                          version > SCHEMA_VERSION ? "a newer program" : "a file built anew");
-    page_size = big_endian(header + HEADER_PAGE_SIZE, 2);
-    size = big_endian(header + HEADER_PAGES, 4) * (page_size == 1 ? 65536 : page_size);
-    if (status.st_size != size)
-        return error_set(err, ERR_INPUT, NULL,
-                         "%s: %lld bytes, and its header says %lld; the whole file would be right.",
-                         file, (long long)status.st_size, size);
-    return true;
+    return seal_verify(fd, &why) || error_set(err, why.code, NULL, "%s: %s", file, why.detail);
 }
 
 static bool open_file(struct check *check, struct error *err)

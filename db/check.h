@@ -18,8 +18,8 @@ struct check_summary {
 };
 
 /**
- * Verifies a dataset file: header, pages, schema, references, digest, and the rules that no CHECK
- * can say.
+ * Verifies a dataset file: header, seal, pages, schema, references, digest, and the rules that no
+ * CHECK can say.
  *
  * Errors: ERR_INPUT with the reason when it is no dataset of this schema at all; ERR_INPUT with
  * their number when it has faults, each of which is one line in `faults` (NULL: they are only

@@ -1,15 +1,20 @@
-#define _GNU_SOURCE /* clock_gettime, strdup, O_NOFOLLOW */
+#define _GNU_SOURCE /* clock_gettime, strdup */
 #include "db/conn.h"
 
-#include <fcntl.h>
+#include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "db/dataset.h"
 #include "db/hash.h"
+#include "db/pages.h"
+#include "db/query_memory.h"
 #include "db/schema.h"
 #include "db/search.h"
 #include "db/sql_fold.h"
@@ -45,49 +50,70 @@ struct conn {
     struct recall *recall;
     uint64_t tick;
     struct timespec deadline; /* on CLOCK_MONOTONIC; both 0: never */
+    struct guard *guard;     /* borrowed from state; NULL: nobody looks whether the file is right */
+    struct timespec changed; /* when the file was changed last, as it was opened */
+    off_t size;              /* of the file then */
+    bool is_spoilt;          /* what it remembers may be wrong */
 };
 
-/*
- * SQLite resolves links in a file's name before it opens it, and then refuses to follow any.
- * /proc/self/fd/N, under which a published file is opened, would so become the name that the file
- * once had, and by now another file may bear it, or none. Hence this layer over SQLite's own, which
- * leaves names as they are, and an open() that follows these links.
- */
-static sqlite3_vfs exact_names;
-static pthread_once_t exact_names_once = PTHREAD_ONCE_INIT;
-
-static int keep_name(sqlite3_vfs *vfs, const char *name, int size, char *ret)
+/* Whether the file is as it was when the connection was opened. Whoever writes into a file changes
+ * its time before its bytes. */
+static bool look_at_file(struct conn *conn, bool is_first)
 {
-    (void)vfs;
-    if (strlen(name) >= (size_t)size)
-        return SQLITE_CANTOPEN;
-    memcpy(ret, name, strlen(name) + 1);
-    return SQLITE_OK;
+    struct stat status;
+
+    if (conn->guard == NULL)
+        return true;
+    if (fstat(conn->guard->descriptor, &status) != 0)
+        return false;
+    if (is_first) {
+        conn->changed = status.st_mtim;
+        conn->size = status.st_size;
+    }
+    return status.st_size == conn->size && status.st_mtim.tv_sec == conn->changed.tv_sec
+           && status.st_mtim.tv_nsec == conn->changed.tv_nsec;
 }
 
-static int open_exact(const char *name, int flags, int mode)
+/* Says what the dataset suffers from, to everybody: what is behind it is for the log. */
+static bool damaged(struct conn *conn, struct error *err, const char *why)
 {
-    if (strncmp(name, "/proc/self/fd/", 14) == 0)
-        flags &= ~O_NOFOLLOW;
-    return open(name, flags | O_CLOEXEC, (mode_t)mode);
+    conn->is_spoilt = true;
+    if (conn->guard != NULL)
+        atomic_store(&conn->guard->is_damaged, true);
+    return error_set(err, ERR_DAMAGED, NULL,
+                     "The dataset file is damaged: %s. Its keeper has to put a whole one in its "
+                     "place.",
+                     why);
 }
 
-static void register_exact_names(void)
-{
-    sqlite3_vfs *own;
+static pthread_once_t sqlite_once = PTHREAD_ONCE_INIT;
 
-    /* Nobody asks SQLite how much memory it took, and counting it costs a lock on each piece. Too
-     * late, and no harm, where SQLite was at work before. */
+/* Too late, and no harm but to --query-memory, where SQLite was at work before. */
+static void prepare_sqlite(void)
+{
+    /* Nobody asks SQLite how much memory it took, and counting it costs a lock on each piece:
+     * query_memory counts by thread. */
     sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
-    own = sqlite3_vfs_find(NULL);
-    if (own == NULL
-        || own->xSetSystemCall(own, "open", (sqlite3_syscall_ptr)open_exact) != SQLITE_OK)
-        return;
-    exact_names = *own;
-    exact_names.zName = "exact-names";
-    exact_names.pNext = NULL;
-    exact_names.xFullPathname = keep_name;
-    sqlite3_vfs_register(&exact_names, 0);
+    query_memory_install();
+}
+
+/* What is wrong with the pages that were read, if anything is. */
+static bool has_bad_page(struct conn *conn, struct error *err)
+{
+    char why[64];
+    uint32_t page;
+    enum pages_fault fault = pages_look(conn->db, &page);
+
+    if (fault == PAGES_GOOD)
+        return false;
+    if (page == 0)
+        snprintf(why, sizeof(why), "a page cannot be read");
+    else
+        snprintf(why, sizeof(why), "page %u %s", page,
+                 fault == PAGES_WRONG ? "is not what was written" : "cannot be read");
+    *err = (struct error){ .code = ERR_NONE };
+    damaged(conn, err, why);
+    return true;
 }
 
 static int is_past_deadline(void *data)
@@ -114,6 +140,24 @@ static bool read_integer(sqlite3 *db, const char *sql, int *ret)
     return is_read;
 }
 
+/* Why a file cannot be opened: that may be the file's fault, or that there is nothing left to open
+ * it with. */
+static bool open_failed(sqlite3 *db, const char *file, struct error *err)
+{
+    int status = db != NULL ? sqlite3_errcode(db) & 0xff : SQLITE_NOMEM;
+    int errnum = db != NULL ? sqlite3_system_errno(db) : 0;
+
+    if (status == SQLITE_NOMEM)
+        return error_set(err, ERR_INTERNAL, NULL, "%s: no memory", file);
+    if (status == SQLITE_CANTOPEN && (errnum == EMFILE || errnum == ENFILE || errnum == ENOMEM))
+        return error_set(err, ERR_OVERLOAD, NULL,
+                         "%s: The server has nothing left to open the dataset with: %s.", file,
+                         strerror(errnum));
+    return error_set(err, ERR_INPUT, NULL,
+                     "%s: %s; a dataset file that 'bluehelm build' made would be right.", file,
+                     sqlite3_errmsg(db));
+}
+
 /* Refuses what is not a dataset of this schema, before any query meets it. */
 static bool check_header(sqlite3 *db, const char *file, struct error *err)
 {
@@ -121,9 +165,7 @@ static bool check_header(sqlite3 *db, const char *file, struct error *err)
 
     if (!read_integer(db, "PRAGMA application_id", &application_id)
         || !read_integer(db, "PRAGMA user_version", &version))
-        return error_set(err, ERR_INPUT, NULL,
-                         "%s: %s; a dataset file that 'bluehelm build' made would be right.", file,
-                         sqlite3_errmsg(db));
+        return open_failed(db, file, err);
     if (application_id != SCHEMA_APPLICATION_ID)
         return error_set(
             err, ERR_INPUT, NULL,
@@ -180,16 +222,26 @@ static void set_limits(sqlite3 *db)
         sqlite3_limit(db, limits[i].id, limits[i].most);
 }
 
+/* A connection that cannot be made, to a file that was whole: tells the page that is to blame. */
+static void blame_page(struct conn *conn, struct error *err)
+{
+    if (conn->guard != NULL && conn->guard->is_sealed)
+        has_bad_page(conn, err);
+}
+
 bool conn_open(const char *file, const struct state *state, struct conn **ret, struct error *err)
 {
     defer(buffer_done) struct buffer uri = BUFFER_INIT(8192);
     struct conn *conn = calloc(1, sizeof(*conn));
+    const char *layer;
     int status;
 
     if (conn == NULL)
         return error_set(err, ERR_INTERNAL, NULL, "no memory for a connection");
     conn->state = state;
-    pthread_once(&exact_names_once, register_exact_names);
+    conn->guard = state != NULL ? state->guard : NULL;
+    pthread_once(&sqlite_once, prepare_sqlite);
+    layer = pages_layer();
     buffer_text(&uri, "file:");
     buffer_percent(&uri, file, "/");
     if (!buffer_text(&uri, "?mode=ro&immutable=1")) {
@@ -197,11 +249,16 @@ bool conn_open(const char *file, const struct state *state, struct conn **ret, s
         return error_set(err, ERR_INPUT, NULL, "%s: the path is too long.", file);
     }
     status = sqlite3_open_v2(uri.data, &conn->db,
-                             SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX,
-                             "exact-names");
-    if (status != SQLITE_OK) {
-        error_set(err, ERR_INPUT, NULL, "%s: %s; a dataset file that can be read would be right.",
-                  file, conn->db != NULL ? sqlite3_errmsg(conn->db) : "no memory");
+                             SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX, layer);
+    if (layer == NULL || status != SQLITE_OK) {
+        open_failed(layer != NULL ? conn->db : NULL, file, err);
+        conn_close(conn);
+        return false;
+    }
+    if (!look_at_file(conn, true)
+        || (conn->guard != NULL && conn->guard->is_sealed
+            && !pages_verify(conn->db, &conn->guard->seal))) {
+        error_set(err, ERR_INTERNAL, NULL, "no memory for the pages of %s", file);
         conn_close(conn);
         return false;
     }
@@ -211,6 +268,7 @@ bool conn_open(const char *file, const struct state *state, struct conn **ret, s
     sqlite3_db_config(conn->db, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0, NULL);
     sqlite3_progress_handler(conn->db, CONN_STEPS, is_past_deadline, conn);
     if (!check_header(conn->db, file, err)) {
+        blame_page(conn, err);
         conn_close(conn);
         return false;
     }
@@ -219,6 +277,7 @@ bool conn_open(const char *file, const struct state *state, struct conn **ret, s
         || sqlite3_exec(conn->db, "PRAGMA query_only=1; PRAGMA temp_store=memory", NULL, NULL, NULL)
                != SQLITE_OK) {
         error_set(err, ERR_INTERNAL, NULL, "%s: %s", file, sqlite3_errmsg(conn->db));
+        blame_page(conn, err);
         conn_close(conn);
         return false;
     }
@@ -234,7 +293,8 @@ bool conn_open(const char *file, const struct state *state, struct conn **ret, s
     /* Virtual tables declare themselves when they are met first, which would look like CREATE. */
     if (sqlite3_exec(conn->db, "SELECT 1 FROM json_each('[]'), search LIMIT 0", NULL, NULL, NULL)
         != SQLITE_OK) {
-        error_set(err, ERR_INPUT, NULL, "%s: %s", file, sqlite3_errmsg(conn->db));
+        open_failed(conn->db, file, err);
+        blame_page(conn, err);
         conn_close(conn);
         return false;
     }
@@ -268,7 +328,41 @@ static bool fail(sqlite3 *db, int status, struct error *err)
         return error_set(err, ERR_TIMEOUT, NULL,
                          "The query took longer than the server allows; ask for less: more "
                          "filters, a smaller limit.");
+    if ((status & 0xff) == SQLITE_CORRUPT || (status & 0xff) == SQLITE_NOTADB
+        || ((status & 0xff) == SQLITE_IOERR && status != SQLITE_IOERR_NOMEM))
+        return error_set(err, ERR_DAMAGED, NULL, "SQLite %d: %s", status, sqlite3_errmsg(db));
     return error_set(err, ERR_INTERNAL, NULL, "SQLite %d: %s", status, sqlite3_errmsg(db));
+}
+
+bool conn_is_sound(struct conn *conn, bool is_good, struct error *err)
+{
+    char why[128];
+
+    if (has_bad_page(conn, err))
+        return false;
+    if (!is_good && err->code == ERR_DAMAGED) {
+        snprintf(why, sizeof(why), "%.120s", err->detail);
+        *err = (struct error){ .code = ERR_NONE };
+        return damaged(conn, err, why);
+    }
+    if (!look_at_file(conn, false)) {
+        conn->is_spoilt = true; /* opened anew, it verifies all that it reads */
+        *err = (struct error){ .code = ERR_NONE };
+        return error_set(err, ERR_NOT_READY, NULL,
+                         "The dataset file was written to while it was read; ask again.");
+    }
+    if (!is_good && query_memory_was_short()) {
+        *err = (struct error){ .code = ERR_NONE };
+        return error_set(err, ERR_MEMORY, NULL,
+                         "The query wants more memory than the server allows; ask for less: more "
+                         "filters, fewer groups.");
+    }
+    return is_good;
+}
+
+bool conn_is_spoilt(const struct conn *conn)
+{
+    return conn->is_spoilt;
 }
 
 bool conn_find(struct conn *conn, const char *key, size_t len, sqlite3_stmt **ret)

@@ -21,6 +21,20 @@ struct state;
  */
 bool conn_open(const char *file, const struct state *state, struct conn **ret, struct error *err);
 
+/**
+ * Tells whether what was read by the connection may leave: whether each page was what was written,
+ * and the file was left alone meanwhile.
+ *
+ * Shape: to be asked when an answer was made, before it leaves, with whether it was made and why
+ * not; gives the same where nothing is wrong. Errors: ERR_DAMAGED, ERR_NOT_READY (the file was
+ * written to), ERR_MEMORY in the place of what followed from them.
+ */
+bool conn_is_sound(struct conn *conn, bool is_good, struct error *err);
+
+/** Whether the connection was found unsound: what it remembers may be wrong, and it is to be
+ * closed. */
+bool conn_is_spoilt(const struct conn *conn);
+
 /** Closes the connection and every statement. Takes NULL. */
 void conn_close(struct conn *conn);
 

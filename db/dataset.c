@@ -14,16 +14,25 @@
 
 #include "db/conn.h"
 #include "db/query.h"
+#include "db/query_memory.h"
 #include "db/schema.h"
 #include "server/base/cleanup.h"
+
+enum {
+    WATCH_PAGES = 256,   /* pages that are verified at once: 1 MiB, some 0.2 ms */
+    WATCH_PAUSE = 4,     /* milliseconds between two such: a processor is kept for those who ask */
+    WATCH_EVERY = 2000,  /* milliseconds between two looks whether a worker met a damaged page */
+    WATCH_AGAIN = 10000, /* milliseconds until a damaged file is verified again */
+};
 
 /** A published file. Shared by the holder and by each thread's connection to it; the last one
  * closes it. */
 struct file {
     struct state state;
     atomic_size_t n_holders;
-    int descriptor;     /* keeps the very file that was checked, whatever its name comes to mean */
-    struct code *codes; /* owned; state.codes points here */
+    struct guard guard;   /* its descriptor keeps the very file that was checked, whatever its name
+                             comes to mean; state.guard points here */
+    struct code *codes;   /* owned; state.codes points here */
     char (*releases)[11]; /* owned; state.releases points here */
 };
 
@@ -31,6 +40,7 @@ struct dataset {
     pthread_mutex_t lock; /* guards file */
     struct file *file;    /* NULL: nothing was published */
     atomic_ulong serial;  /* grows with each publication; what a request looks at */
+    enum dataset_verify verify;
     pthread_key_t thread; /* each thread's struct local */
 };
 
@@ -45,8 +55,8 @@ static void file_release(struct file *file)
 {
     if (file == NULL || atomic_fetch_sub(&file->n_holders, 1) != 1)
         return;
-    if (file->descriptor >= 0)
-        close(file->descriptor);
+    if (file->guard.descriptor >= 0)
+        close(file->guard.descriptor);
     for (size_t i = 0; i < file->state.n_codes; i++) {
         free((char *)file->codes[i].list);
         free((char *)file->codes[i].id);
@@ -56,6 +66,7 @@ static void file_release(struct file *file)
     }
     free(file->codes);
     free(file->releases);
+    seal_done(&file->guard.seal);
     free(file);
 }
 
@@ -109,7 +120,7 @@ static bool open_descriptor(const struct file *file, struct conn **ret, struct e
 {
     char path[64];
 
-    snprintf(path, sizeof(path), "/proc/self/fd/%d", file->descriptor);
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", file->guard.descriptor);
     return conn_open(path, &file->state, ret, err);
 }
 
@@ -208,11 +219,50 @@ static void set_modified(struct state *state)
     strftime(state->modified, sizeof(state->modified), "%a, %d %b %Y 00:00:00 GMT", &day);
 }
 
+/* Reads the seal, and verifies all pages where they are to be before anybody reads them. A file
+ * that is none of ours at all is told so, rather than that it lacks a seal. */
+static bool read_seal(const struct dataset *dataset, struct file *file, struct error *err)
+{
+    struct guard *guard = &file->guard;
+    struct error why = { .code = ERR_NONE };
+    struct conn *conn = NULL;
+
+    if (dataset->verify == DATASET_VERIFY_OFF)
+        return true;
+    guard->next = 1;
+    guard->is_sealed = seal_read(guard->descriptor, &guard->seal, &why);
+    if (guard->is_sealed
+        && ((dataset->verify == DATASET_VERIFY_QUICK && dataset->file == NULL)
+            || seal_verify_some(&guard->seal, guard->descriptor, &guard->next, UINT32_MAX, &why)))
+        return true;
+    guard->is_sealed = false;
+    if (!seal_is_dataset(guard->descriptor) && !open_descriptor(file, &conn, err))
+        return false;
+    conn_close(conn);
+    *err = why;
+    return false;
+}
+
+/* Opens a file and reads what never changes about it. */
+static bool open_file(const struct dataset *dataset, struct file *file, struct error *err)
+{
+    struct conn *conn = NULL;
+    bool is_good = read_seal(dataset, file, err) && open_descriptor(file, &conn, err);
+
+    if (!is_good)
+        return false;
+    is_good = schema_check(conn, err) && read_key(conn, "digest", file->state.digest, 65, err)
+              && read_key(conn, "release", file->state.release, 11, err)
+              && read_codes(conn, file, err) && read_releases(conn, file, err);
+    is_good = conn_is_sound(conn, is_good, err);
+    conn_close(conn);
+    return is_good;
+}
+
 bool dataset_publish(struct dataset *dataset, const char *path, struct error *err)
 {
     struct file *file = calloc(1, sizeof(*file));
     struct file *old;
-    struct conn *conn = NULL;
     struct error why = { 0 };
     struct stat status;
 
@@ -220,28 +270,25 @@ bool dataset_publish(struct dataset *dataset, const char *path, struct error *er
         return error_set(err, ERR_INTERNAL, NULL, "no memory for a dataset");
     atomic_init(&file->n_holders, 1);
     /* Without O_NONBLOCK, the name of a pipe would hold us until somebody writes into it. */
-    file->descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (file->descriptor < 0 || fstat(file->descriptor, &status) != 0 || !S_ISREG(status.st_mode)) {
+    file->guard.descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (file->guard.descriptor < 0 || fstat(file->guard.descriptor, &status) != 0
+        || !S_ISREG(status.st_mode)) {
         error_set(err, ERR_INPUT, NULL,
                   "%s: %s; a dataset file that 'bluehelm build' made would be right.", path,
-                  file->descriptor < 0 ? strerror(errno) : "not a file");
+                  file->guard.descriptor < 0 ? strerror(errno) : "not a file");
         file_release(file);
         return false;
     }
-    if (!open_descriptor(file, &conn, &why) || !schema_check(conn, &why)
-        || !read_key(conn, "digest", file->state.digest, 65, &why)
-        || !read_key(conn, "release", file->state.release, 11, &why)
-        || !read_codes(conn, file, &why) || !read_releases(conn, file, &why)) {
+    file->state.guard = &file->guard;
+    if (!open_file(dataset, file, &why)) {
         const char *name =
             strstr(why.detail, ": "); /* our name of the descriptor says nothing to anybody */
         bool is_named = strncmp(why.detail, "/proc/self/fd/", 14) == 0 && name != NULL;
 
         error_set(err, ERR_INPUT, NULL, "%s: %s", path, is_named ? name + 2 : why.detail);
-        conn_close(conn);
         file_release(file);
         return false;
     }
-    conn_close(conn);
     set_modified(&file->state);
     pthread_mutex_lock(&dataset->lock);
     old = dataset->file;
@@ -250,6 +297,54 @@ bool dataset_publish(struct dataset *dataset, const char *path, struct error *er
     pthread_mutex_unlock(&dataset->lock);
     file_release(old);
     return true;
+}
+
+void dataset_set_verify(struct dataset *dataset, enum dataset_verify verify)
+{
+    dataset->verify = verify;
+}
+
+/* Takes the verification of a guarded file a step on. True: it is at its end, good or bad. */
+static bool verify_more(struct guard *guard, struct error *err)
+{
+    uint32_t before = guard->next;
+
+    return !seal_verify_some(&guard->seal, guard->descriptor, &guard->next, WATCH_PAGES, err)
+           || (guard->next > guard->seal.n_pages && before <= guard->seal.n_pages);
+}
+
+void dataset_watch(struct dataset *dataset, enum dataset_news *ret, int *ret_wait,
+                   struct error *err)
+{
+    struct guard *guard = dataset->file != NULL ? &dataset->file->guard : NULL;
+    bool is_damaged;
+
+    *ret = DATASET_NO_NEWS;
+    *ret_wait = WATCH_EVERY;
+    if (guard == NULL || !guard->is_sealed)
+        return;
+    is_damaged = atomic_load(&guard->is_damaged);
+    if (guard->next > guard->seal.n_pages && is_damaged)
+        guard->next = 1;
+    if (guard->next > guard->seal.n_pages)
+        return;
+    if (!verify_more(guard, err)) {
+        *ret_wait = WATCH_PAUSE;
+        return;
+    }
+    if (err->code == ERR_INTERNAL) /* no memory: later */
+        return;
+    if (err->code != ERR_NONE) { /* the next time it is verified from the beginning */
+        guard->next = guard->seal.n_pages + 1;
+        atomic_store(&guard->is_damaged, true);
+        *ret = guard->is_told ? DATASET_NO_NEWS : DATASET_DAMAGED;
+        *ret_wait = WATCH_AGAIN;
+        guard->is_told = true;
+        return;
+    }
+    *ret = is_damaged ? DATASET_HEALED : DATASET_VERIFIED;
+    atomic_store(&guard->is_damaged, false);
+    guard->is_told = false;
 }
 
 static struct local *local_get(struct dataset *dataset, struct error *err)
@@ -267,17 +362,35 @@ static struct local *local_get(struct dataset *dataset, struct error *err)
     return local;
 }
 
+/* The file was good when it was published: that it cannot be opened any more is not the client's
+ * fault. */
+static void blame_file(struct file *file, struct error *err)
+{
+    char why[256];
+    const char *name = strstr(err->detail, ": "); /* our name of the descriptor */
+
+    if (err->code != ERR_INPUT)
+        return;
+    snprintf(why, sizeof(why), "%.250s", name != NULL ? name + 2 : err->detail);
+    *err = (struct error){ .code = ERR_NONE };
+    error_set(err, ERR_DAMAGED, NULL, "The dataset file is damaged: %s", why);
+    atomic_store(&file->guard.is_damaged, true);
+}
+
 bool dataset_conn(struct dataset *dataset, struct conn **ret, struct error *err)
 {
     struct local *local = local_get(dataset, err);
 
     if (local == NULL)
         return false;
-    if (local->conn != NULL && local->serial == dataset_serial(dataset)) {
+    if (local->conn != NULL && local->serial == dataset_serial(dataset)
+        && !conn_is_spoilt(local->conn)) {
+        query_memory_begin();
         *ret = local->conn;
         return true;
     }
     local_close(local);
+    query_memory_lift();
     pthread_mutex_lock(&dataset->lock);
     local->file = dataset->file;
     local->serial = atomic_load_explicit(&dataset->serial, memory_order_relaxed);
@@ -287,13 +400,27 @@ bool dataset_conn(struct dataset *dataset, struct conn **ret, struct error *err)
     if (local->file == NULL)
         return error_set(err, ERR_NOT_READY, NULL, "No dataset is open yet.");
     if (!open_descriptor(local->file, &local->conn, err)) {
+        blame_file(local->file, err);
         local_close(local);
-        err->code = ERR_INTERNAL; /* the file was good when it was published: this is not the
-                                     client's fault */
         return false;
     }
+    query_memory_begin();
     *ret = local->conn;
     return true;
+}
+
+bool dataset_name(struct dataset *dataset, char ret_release[11], char ret_digest[65])
+{
+    bool is_there;
+
+    pthread_mutex_lock(&dataset->lock);
+    is_there = dataset->file != NULL;
+    if (is_there) {
+        memcpy(ret_release, dataset->file->state.release, 11);
+        memcpy(ret_digest, dataset->file->state.digest, 65);
+    }
+    pthread_mutex_unlock(&dataset->lock);
+    return is_there;
 }
 
 unsigned long dataset_serial(struct dataset *dataset)
@@ -314,12 +441,14 @@ bool dataset_lend(struct dataset *dataset, struct loan **ret, struct error *err)
     local->file = own->file;
     local->serial = own->serial;
     atomic_fetch_add(&local->file->n_holders, 1);
+    query_memory_lift();
     if (!open_descriptor(local->file, &local->conn, err)) {
+        blame_file(local->file, err);
         local_free(local);
-        err->code = ERR_INTERNAL;
         return false;
     }
     conn_unmap(local->conn);
+    query_memory_begin();
     *ret = (struct loan *)local;
     return true;
 }
@@ -341,7 +470,7 @@ bool dataset_descriptor(struct dataset *dataset, int *ret, struct error *err)
     int descriptor = -1;
 
     if (own != NULL && own->file != NULL)
-        descriptor = fcntl(own->file->descriptor, F_DUPFD_CLOEXEC, 0);
+        descriptor = fcntl(own->file->guard.descriptor, F_DUPFD_CLOEXEC, 0);
     if (descriptor < 0)
         return error_set(err, ERR_INTERNAL, NULL, "no descriptor of the dataset file: %s",
                          strerror(errno));

@@ -3,12 +3,25 @@
 /* Which dataset file is current, and each worker's own connection to it. A dataset is immutable and
  * swapped whole. */
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
+#include "db/seal.h"
 #include "server/base/error.h"
 
 struct conn;
+
+/** What tells whether an open file is still what was written. */
+struct guard {
+    int descriptor; /* of the file */
+    struct seal seal;
+    bool is_sealed;         /* pages are compared with the seal when they are read */
+    uint32_t next;          /* page that dataset_watch() verifies next; behind the last: none */
+    atomic_bool is_damaged; /* a page was found wrong, or could not be read */
+    bool is_told;           /* dataset_watch() told so */
+};
 
 /** One code of a closed list. Texts live as long as the dataset's state. */
 struct code {
@@ -28,6 +41,15 @@ struct state {
     size_t n_releases;
     const struct code *codes; /* grouped by list, in the lists' order */
     size_t n_codes;
+    struct guard *guard; /* NULL: the file is not looked after */
+};
+
+/** How far a file is proved to be what was written, before and while it is answered from. */
+enum dataset_verify {
+    DATASET_VERIFY_QUICK, /* each page when it is read first; all by and by, and all before a file
+                             takes the place of another */
+    DATASET_VERIFY_FULL,  /* all before the first answer as well */
+    DATASET_VERIFY_OFF,   /* header and schema alone */
 };
 
 struct dataset;
@@ -39,6 +61,9 @@ struct dataset;
  */
 struct dataset *dataset_new(void);
 
+/** Sets how files are verified from the next one on; DATASET_VERIFY_QUICK at first. */
+void dataset_set_verify(struct dataset *dataset, enum dataset_verify verify);
+
 /** Closes everything. Takes NULL. Connections of other threads must have been closed (their threads
  * ended). */
 void dataset_free(struct dataset *dataset);
@@ -46,8 +71,8 @@ void dataset_free(struct dataset *dataset);
 /**
  * Checks a file and makes it the current one; requests under way finish on the one they began with.
  *
- * Errors: ERR_INPUT with a sentence that says why (missing, not a dataset, newer schema, damaged):
- * the old one stays. Safe in any thread.
+ * Errors: ERR_INPUT with a sentence that says why (missing, not a dataset, newer schema, cut off,
+ * a page that is not what was written): the old one stays. Safe in any thread.
  */
 bool dataset_publish(struct dataset *dataset, const char *file, struct error *err);
 
@@ -59,6 +84,27 @@ bool dataset_publish(struct dataset *dataset, const char *file, struct error *er
  * Errors: ERR_NOT_READY when nothing was published, ERR_INTERNAL.
  */
 bool dataset_conn(struct dataset *dataset, struct conn **ret, struct error *err);
+
+/** What names the current dataset, without asking it anything. False: nothing was published. Safe
+ * in any thread. */
+bool dataset_name(struct dataset *dataset, char ret_release[11], char ret_digest[65]);
+
+/** What dataset_watch() has to tell. */
+enum dataset_news {
+    DATASET_NO_NEWS,
+    DATASET_VERIFIED, /* every page of the current dataset is what was written */
+    DATASET_DAMAGED,  /* one is not, or cannot be read: *err says which and why */
+    DATASET_HEALED,   /* one was not, or could not be read; now all are right */
+};
+
+/**
+ * Verifies some more pages of the current dataset: all once, and all anew while it is damaged.
+ *
+ * Shape: to be called by the thread that publishes, again and again; *ret_wait tells in how many
+ * milliseconds, *ret what is new. Takes under a millisecond where the file is in memory.
+ */
+void dataset_watch(struct dataset *dataset, enum dataset_news *ret, int *ret_wait,
+                   struct error *err);
 
 /** Grows with each publication: what was made of an earlier one is not of the current dataset. Safe
  * in any thread. */

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "db/seal.h"
 #include "server/base/cleanup.h"
 
 #define TEMPORARY_INFIX ".tmp-"
@@ -26,10 +28,19 @@ static void free_text(char **text)
     free(*text);
 }
 
+/* What SQLite makes beside a file while it writes into it, and leaves when it cannot go on. */
+static const char *const beside[] = { "-journal", "-wal", "-shm" };
+
 void temporary_done(struct temporary *temporary)
 {
     if (temporary->path != NULL)
         unlink(temporary->path);
+    for (size_t i = 0; temporary->path != NULL && i < sizeof(beside) / sizeof(*beside); i++) {
+        char name[PATH_MAX];
+
+        if (snprintf(name, sizeof(name), "%s%s", temporary->path, beside[i]) < PATH_MAX)
+            unlink(name);
+    }
     free(temporary->path);
     temporary->path = NULL;
 }
@@ -83,6 +94,8 @@ bool temporary_publish(struct temporary *temporary, const char *file, long long 
 
     if (dir == NULL)
         return error_set(err, ERR_INTERNAL, NULL, "no memory for a path");
+    if (!seal_write(temporary->path, file, err))
+        return false;
     if (!sync_path(temporary->path, O_RDWR, ret_size) || rename(temporary->path, file) != 0)
         return error_set(err, ERR_INPUT, NULL, "%s cannot be written: %s.", file, strerror(errno));
     free(temporary->path);
@@ -107,6 +120,10 @@ static pid_t process_of(const char *entry, const char *name)
     if (*entry < '1' || *entry > '9')
         return 0;
     pid = strtol(entry, &end, 10);
+    for (size_t i = 0; i < sizeof(beside) / sizeof(*beside); i++) {
+        if (strcmp(end, beside[i]) == 0)
+            return (pid_t)pid;
+    }
     /* A builder has a temporary file of the temporary file. */
     return *end == '\0' || strncmp(end, TEMPORARY_INFIX, infix) == 0 ? (pid_t)pid : 0;
 }

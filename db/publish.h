@@ -1,6 +1,6 @@
 #pragma once
 
-/* How a dataset file comes to its place: written beside it, synced, renamed. */
+/* How a dataset file comes to its place: written beside it, sealed, synced, renamed. */
 
 #include <stdbool.h>
 
@@ -23,7 +23,8 @@ bool temporary_make(const char *file, struct temporary *ret, struct error *err);
 void temporary_done(struct temporary *temporary);
 
 /**
- * Puts the whole file in its place, so that after a power cut there is the old one or the new one.
+ * Seals the file and puts it in its place, so that after a power cut there is the old one or the
+ * new one.
  *
  * Shape: *ret_size is the file's size in bytes. Errors: ERR_INPUT when the place takes no file (the
  * old one is as it was) or its directory cannot be synced (the new one stands); ERR_INTERNAL.

@@ -11,6 +11,8 @@ static void sql_fold(sqlite3_context *context, int n_args, sqlite3_value **args)
     size_t len = text != NULL ? fold_name(text, folded, sizeof(folded)) : 0;
 
     (void)n_args;
+    if (text == NULL && sqlite3_value_type(args[0]) != SQLITE_NULL)
+        sqlite3_result_error_nomem(context);
     if (len > 0)
         sqlite3_result_text(context, folded, (int)len, SQLITE_TRANSIENT);
 }

@@ -1,4 +1,4 @@
-#define _GNU_SOURCE /* fstat, O_CLOEXEC */
+#define _GNU_SOURCE /* fstat, O_CLOEXEC, TEMP_FAILURE_RETRY */
 #include "db/text.h"
 
 #include <errno.h>
@@ -298,7 +298,7 @@ static bool slurp(const char *path, struct faults *faults, struct buffer *ret)
         fault_at(faults, path, 1, "not a regular file; a file of text would be right.");
         return false;
     }
-    while ((n = read(fd, bytes, sizeof(bytes))) > 0) {
+    while ((n = TEMP_FAILURE_RETRY(read(fd, bytes, sizeof(bytes)))) > 0) {
         if (!buffer_add(ret, bytes, (size_t)n))
             break;
     }

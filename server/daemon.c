@@ -1348,6 +1348,8 @@ static enum MHD_Result send_reply(struct worker *worker, struct MHD_Connection *
                                                                     : reply->len;
     memcpy(client->route, reply->route, sizeof(client->route));
     memcpy(client->detail, reply->log_detail, sizeof(client->detail));
+    if (reply->is_short)
+        return send_exhausted(worker, conn, client);
     settle(worker, client, is_served(reply->status) || reply->is_timeout);
     response = response_new(client, reply, worker->is_draining || client->is_standing);
     if (response == NULL)
@@ -1914,10 +1916,16 @@ static bool run(struct worker *worker)
         return false;
     while (!is_at_end(worker)) {
         fds[2].fd = is_hearing(worker) ? worker->daemon->listen_fd : -1;
-        if (poll(fds, 3, sleep_ms(worker)) < 0 && errno != EINTR)
-            return false;
+        if (poll(fds, 3, sleep_ms(worker)) < 0) {
+            if (errno != EINTR && errno != ENOMEM)
+                return false;
+            fds[1].revents = POLLIN; /* nothing was told: look everywhere */
+            fds[2].revents = 0;
+            if (errno == ENOMEM)
+                usleep(YIELD_FOR);
+        }
         if (fds[1].revents != 0) {
-            if (read(worker->wake_fd, &n, sizeof(n)) < 0 && errno != EAGAIN)
+            if (read(worker->wake_fd, &n, sizeof(n)) < 0 && errno != EAGAIN && errno != EINTR)
                 return false;
             follow_dataset(worker);
         }

@@ -1,4 +1,4 @@
-#define _GNU_SOURCE /* pthread_setname_np */
+#define _GNU_SOURCE /* pthread_setname_np, TEMP_FAILURE_RETRY */
 #include "server/export.h"
 
 #include <errno.h>
@@ -358,7 +358,7 @@ static bool hash_file(int descriptor, off_t size, uint8_t *ret)
 
     sha256_init(&hash);
     while (at < size) {
-        ssize_t n = pread(descriptor, piece, sizeof(piece), at);
+        ssize_t n = TEMP_FAILURE_RETRY(pread(descriptor, piece, sizeof(piece), at));
 
         if (n <= 0)
             return false;

@@ -2,8 +2,11 @@
 #include "server/log.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -15,11 +18,34 @@ enum {
 /* Set once, before there are threads; only read afterwards. */
 static enum log_level log_least = LOG_LEVEL_INFO;
 static int log_fd = STDERR_FILENO;
+static int log_pipe = -1; /* a pipe that was opened anew; -1: none */
+static bool log_is_socket;
 
+/*
+ * Whoever reads the other end of a pipe or a socket may have stopped, and writing would wait for
+ * them. A socket is told not to by each call; a pipe is opened anew, since what others hold of it
+ * is to stay as it is.
+ */
 void log_open(enum log_level least, int fd)
 {
+    struct stat status;
+    char name[32];
+
+    if (log_pipe >= 0)
+        close(log_pipe);
+    log_pipe = -1;
     log_least = least;
     log_fd = fd;
+    log_is_socket = false;
+    if (fstat(fd, &status) != 0)
+        return;
+    log_is_socket = S_ISSOCK(status.st_mode);
+    if (!S_ISFIFO(status.st_mode))
+        return;
+    snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+    log_pipe = open(name, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+    if (log_pipe >= 0)
+        log_fd = log_pipe;
 }
 
 bool log_wants(enum log_level level)
@@ -156,14 +182,21 @@ void log_begin(struct log_line *line, enum log_level level, const char *msg)
     log_text(line, "msg", msg, LOG_DETAIL_SIZE);
 }
 
+/* What cannot be written is lost: there is nowhere to complain to, and nobody waits for it. (Of a
+ * pipe, at most PIPE_BUF bytes: they go whole or not at all.) */
 static void write_out(const char *text, size_t len)
 {
-    ssize_t written;
+    while (len > 0) {
+        ssize_t written = log_is_socket ? send(log_fd, text, len, MSG_DONTWAIT | MSG_NOSIGNAL)
+                                        : write(log_fd, text, len);
 
-    /* A line that cannot be written is lost: there is nowhere to complain to. */
-    do
-        written = write(log_fd, text, len);
-    while (written < 0 && errno == EINTR);
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written <= 0)
+            return;
+        text += written;
+        len -= (size_t)written;
+    }
 }
 
 void log_end(struct log_line *line)

@@ -37,7 +37,8 @@ struct log_line {
                     the line */
 };
 
-/** Sets the least level that is written, and where to (2: standard error). Call before there are
+/** Sets the least level that is written, and where to (2: standard error). Nobody ever waits for
+ * whoever reads a pipe or a socket: lines that find no room are lost. Call before there are
  * threads. */
 void log_open(enum log_level least, int fd);
 

@@ -1,7 +1,7 @@
 /* The program: what each command does with the modules. The only file that sees server and handlers
  * together. */
 
-#define _GNU_SOURCE /* sigset_t, signalfd */
+#define _GNU_SOURCE /* sigset_t, signalfd, TEMP_FAILURE_RETRY */
 
 #include <errno.h>
 #include <poll.h>
@@ -21,6 +21,7 @@
 #include "db/check.h"
 #include "db/dataset.h"
 #include "db/import/import.h"
+#include "db/query_memory.h"
 #include "handlers/catalogue.h"
 #include "server/base/cleanup.h"
 #include "server/daemon.h"
@@ -53,31 +54,32 @@ static int complain(const struct error *err, int status)
     return status;
 }
 
+static int out_of_memory(void)
+{
+    fputs("bluehelm: There is no memory.\n", stderr);
+    return STATUS_FAILED;
+}
+
 /* serve. */
 
-/* Says which dataset is current. The thread's connection is given back: this one answers no
- * requests. */
+/* Says which dataset is current. */
 static void log_dataset(struct dataset *dataset, const char *msg, const char *address,
                         unsigned n_workers)
 {
-    struct error err = { .code = ERR_NONE };
     struct log_line line;
-    struct conn *conn;
+    char release[11], digest[65];
 
-    if (!dataset_conn(dataset, &conn, &err)) {
-        log_event(LOG_LEVEL_ERROR, "dataset", "%s", err.detail);
+    if (!dataset_name(dataset, release, digest))
         return;
-    }
     log_begin(&line, LOG_LEVEL_INFO, msg);
     if (address != NULL) {
         log_text(&line, "version", BLUEHELM_VERSION, 32);
         log_text(&line, "listen", address, ADDRESS_TEXT_SIZE);
         log_number(&line, "workers", n_workers);
     }
-    log_text(&line, "release", conn_state(conn)->release, 32);
-    log_text(&line, "digest", conn_state(conn)->digest, 64);
+    log_text(&line, "release", release, 32);
+    log_text(&line, "digest", digest, 64);
     log_end(&line);
-    dataset_leave(dataset);
 }
 
 static void publish_again(const struct service *service, const char *file, const char *address,
@@ -132,6 +134,32 @@ static int keep_watch(struct daemon *daemon, struct manager *manager)
     return manager_left(manager);
 }
 
+/* Verifies a little of the dataset, and tells what came of it. Gives the milliseconds until the
+ * next time. */
+static int watch_dataset(struct dataset *dataset)
+{
+    struct error err = { .code = ERR_NONE };
+    enum dataset_news news;
+    int wait;
+
+    dataset_watch(dataset, &news, &wait, &err);
+    if (news == DATASET_VERIFIED)
+        log_event(LOG_LEVEL_INFO, "dataset verified", "Every page is what was written.");
+    else if (news == DATASET_DAMAGED)
+        log_event(LOG_LEVEL_ERROR, "dataset damaged",
+                  "In the dataset file, %s Requests that need it are answered 503.", err.detail);
+    else if (news == DATASET_HEALED)
+        log_event(LOG_LEVEL_WARNING, "dataset whole",
+                  "A page could not be read for a while; all are what was written now.");
+    return wait;
+}
+
+/* The shorter of two waits in milliseconds; -1: for ever. */
+static int sooner(int a, int b)
+{
+    return a < 0 ? b : b < 0 || a < b ? a : b;
+}
+
 /* Obeys signals until the workers have ended. */
 static void follow_signals(struct daemon *daemon, const struct service *service, const char *file,
                            struct manager *manager, int signal_fd)
@@ -145,8 +173,9 @@ static void follow_signals(struct daemon *daemon, const struct service *service,
     while (fds[1].revents == 0) {
         struct signalfd_siginfo info;
 
-        if (poll(fds, 2, keep_watch(daemon, manager)) < 0 || fds[0].revents == 0
-            || read(signal_fd, &info, sizeof(info)) != sizeof(info))
+        if (poll(fds, 2, sooner(keep_watch(daemon, manager), watch_dataset(service->dataset))) < 0)
+            fds[0].revents = fds[1].revents = 0; /* it left them as they were */
+        if (fds[0].revents == 0 || read(signal_fd, &info, sizeof(info)) != sizeof(info))
             continue;
         if (info.ssi_signo == SIGHUP && !is_draining) {
             daemon_renew(daemon);
@@ -227,6 +256,16 @@ static int run_daemon(const struct settings *settings, const struct service *ser
     return STATUS_OK;
 }
 
+/* The dataset that all of a command is about; NULL without memory. */
+static struct dataset *dataset_of(const struct settings *settings)
+{
+    struct dataset *dataset = dataset_new();
+
+    if (dataset != NULL)
+        dataset_set_verify(dataset, (enum dataset_verify)settings->verify);
+    return dataset;
+}
+
 static struct service service_of(const struct settings *settings, struct dataset *dataset)
 {
     return (struct service){
@@ -236,12 +275,6 @@ static struct service service_of(const struct settings *settings, struct dataset
         .body_limit = (size_t)settings->reply_limit,
         .public_url = settings->public_url,
     };
-}
-
-static int out_of_memory(void)
-{
-    fputs("bluehelm: There is no memory.\n", stderr);
-    return STATUS_FAILED;
 }
 
 static int run_serve(const struct settings *settings)
@@ -257,7 +290,8 @@ static int run_serve(const struct settings *settings)
         fprintf(stderr, "bluehelm: Signals cannot be waited for: %s.\n", strerror(errno));
         return STATUS_FAILED;
     }
-    dataset = dataset_new();
+    query_memory_limit(settings->query_memory);
+    dataset = dataset_of(settings);
     if (dataset == NULL) {
         close(signal_fd);
         return out_of_memory();
@@ -311,8 +345,9 @@ static bool write_file(const struct reply_file *file, FILE *to)
 
     for (uint64_t done = 0; done < file->len;) {
         uint64_t left = file->len - done;
-        ssize_t len = pread(file->descriptor, piece, left < sizeof(piece) ? left : sizeof(piece),
-                            (off_t)(file->first + done));
+        ssize_t len = TEMP_FAILURE_RETRY(pread(file->descriptor, piece,
+                                               left < sizeof(piece) ? left : sizeof(piece),
+                                               (off_t)(file->first + done)));
 
         if (len <= 0) {
             fprintf(stderr, "bluehelm: The dataset file cannot be read: %s.\n", strerror(errno));
@@ -338,6 +373,8 @@ static int print_reply(const struct settings *settings, const struct reply *repl
 {
     bool is_whole = true;
 
+    if (reply->is_short)
+        return out_of_memory();
     if (settings->is_include || settings->is_head)
         print_head(reply);
     if (!settings->is_head)
@@ -375,7 +412,7 @@ static int answer_path(const struct settings *settings, struct dataset *dataset,
 /* Answers one path from the dataset of the settings, without a socket. */
 static int print_path(const struct settings *settings, const char *path)
 {
-    struct dataset *dataset = dataset_new();
+    struct dataset *dataset = dataset_of(settings);
     int status;
 
     if (dataset == NULL)
@@ -501,7 +538,7 @@ static int run_export(const struct settings *settings)
         fprintf(stderr, "bluehelm: %s: %s.\n", settings->directory, strerror(errno));
         return STATUS_FAILED;
     }
-    dataset = dataset_new();
+    dataset = dataset_of(settings);
     if (dataset == NULL)
         return out_of_memory();
     status = export_all(settings, dataset);

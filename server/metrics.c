@@ -536,6 +536,9 @@ static void add_dataset(const struct metrics_dataset *dataset, struct buffer *ou
     buffer_byte(out, ',');
     add_label(out, "digest", dataset->digest);
     buffer_text(out, "} 1\n");
+    add_number(out, "bluehelm_dataset_damaged", "gauge",
+               "1: a page of the dataset file is not what was written, or cannot be read; else 0.",
+               dataset->is_damaged ? 1 : 0);
     if (strptime(dataset->release, "%Y-%m-%d", &day) == NULL)
         return;
     released = timegm(&day);

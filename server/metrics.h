@@ -45,6 +45,7 @@ struct metrics_dataset {
     const char *release; /* a day */
     const char *digest;
     const struct resource *const *catalogue; /* NULL-terminated; the same one in every call */
+    bool is_damaged; /* a page of its file was found wrong, or could not be read */
     /** Counts the rows of one of the catalogue; -1: it has none of its own. Errors: ERR_TIMEOUT
      * past the deadline of the scrape, and others. */
     bool (*count)(void *context, const struct resource *resource, int64_t *ret, struct error *err);

@@ -75,6 +75,7 @@ const struct command commands[COMMAND__MAX] = {
 /* In the order of enum sandbox_mode. */
 static const char *const sandbox_modes[] = { "off", "on", "required", NULL };
 
+static const char *const verify_choices[] = { "quick", "full", "off", NULL };
 static const char *const log_levels[] = { "debug", "info", "warning", "error", NULL };
 
 enum {
@@ -102,6 +103,16 @@ const struct option options[] = {
       MEMBER(dataset),
       .initial = "build/bluehelm.db",
       .text = "Dataset file to answer from." },
+    { .name = "verify",
+      .type = OPTION_CHOICE,
+      .commands = SERVE | GET | PRINT | EXPORT,
+      MEMBER(verify),
+      .initial = "quick",
+      .choices = verify_choices,
+      .text = "How the dataset file is proved to be what was written: quick, each page when it is "
+              "read first, all of them after the start, and all before SIGHUP swaps; full, all "
+              "before the first answer as well; off, its header and schema alone, for files that "
+              "other programs wrote." },
     { .name = "public-url",
       .type = OPTION_URL,
       .commands = SERVE | GET,
@@ -315,6 +326,16 @@ const struct option options[] = {
       .text =
           "A request that has waited longer for those before it is answered 503 at once, unless "
           "its answer is at hand: whoever waited so long has mostly given up; 0: no limit." },
+    { .name = "query-memory",
+      .type = OPTION_INTEGER,
+      .commands = SERVE,
+      MEMBER(query_memory),
+      .initial = "67108864",
+      .low = 0,
+      .high = 1LL << 40,
+      .unit = "bytes",
+      .text = "A query that wants more memory than this, to sort or to group, is answered 503, so "
+              "that a few of them do not take the machine's; 0: no limit." },
     { .name = "reply-limit",
       .type = OPTION_INTEGER,
       .commands = SERVE | GET | PRINT | EXPORT,

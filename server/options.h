@@ -96,6 +96,7 @@ struct settings {
     struct address listen;
     char *public_url;                /* where clients find the service; NULL: as .listen */
     char *dataset;                   /* dataset file */
+    int64_t verify;                  /* enum dataset_verify */
     char *config;                    /* settings file; NULL: none */
     char *tls_certificate;           /* PEM file; NULL: no TLS */
     char *tls_key;                   /* PEM file; NULL: no TLS */
@@ -119,6 +120,7 @@ struct settings {
     int64_t backlog;           /* connections */
     int64_t query_deadline;    /* milliseconds; 0: no limit */
     int64_t overload_delay;    /* milliseconds; 0: no limit */
+    int64_t query_memory;      /* bytes; 0: no limit */
     int64_t reply_limit;       /* bytes */
     int64_t cache_size;        /* bytes for ready replies of all workers; 0: none are kept */
     int64_t log_level;         /* enum log_level */

@@ -36,6 +36,8 @@ static const struct problem problems[ERR__MAX] = {
     [ERR_TIMEOUT] = { 503, "query_too_slow", "Query too slow", 5 },
     [ERR_TOO_LARGE] = { 503, "reply_too_large", "Reply too large", 0 },
     [ERR_NOT_READY] = { 503, "not_ready", "Not ready", 2 },
+    [ERR_DAMAGED] = { 503, "dataset_damaged", "Dataset damaged", 30 },
+    [ERR_MEMORY] = { 503, "query_too_large", "Query too large", 0 },
     [ERR_OVERLOAD] = { 503, "overloaded", "Overloaded", 1 },
     [ERR_RATE] = { 429, "too_many_requests", "Too many requests", 1 },
     [ERR_INPUT] = { 400, "invalid_input", "Invalid input", 0 },
@@ -71,21 +73,36 @@ static const char *detail_of(const struct error *err, const struct problem *prob
                : err->detail;
 }
 
+/* Adds a text, if there is one. False without memory. (json_pack() leaves out what it has no memory
+ * for where it may be NULL.) */
+static bool add_text(json_t *document, const char *name, const char *text)
+{
+    return text[0] == '\0' || json_object_set_new(document, name, json_string(text)) == 0;
+}
+
+/* NULL without memory. */
 static json_t *document_new(const struct error *err, const struct problem *problem, int status,
                             const char *id)
 {
+    json_auto_t *document = json_object();
     char type[64];
 
     snprintf(type, sizeof(type), "urn:bluehelm:problem:%s",
              status == 308 ? "moved" : problem->code);
-    return json_pack("{s:s, s:s, s:i, s:s*, s:s, s:s*, s:o*, s:s*, s:s*, s:s}", "type", type,
-                     "title", status == 308 ? "Moved permanently" : problem->title, "status",
-                     status, "detail", detail_of(err, problem), "code",
-                     status == 308 ? "moved" : problem->code, "param",
-                     err->param[0] ? err->param : NULL, "allowed",
-                     err->allowed[0] ? allowed_new(err->allowed) : NULL, "did_you_mean",
-                     err->did_you_mean[0] ? err->did_you_mean : NULL, "location",
-                     err->location[0] ? err->location : NULL, "request_id", id);
+    return add_text(document, "type", type)
+                   && add_text(document, "title",
+                               status == 308 ? "Moved permanently" : problem->title)
+                   && json_object_set_new(document, "status", json_integer(status)) == 0
+                   && add_text(document, "detail", detail_of(err, problem))
+                   && add_text(document, "code", status == 308 ? "moved" : problem->code)
+                   && add_text(document, "param", err->param)
+                   && (err->allowed[0] == '\0'
+                       || json_object_set_new(document, "allowed", allowed_new(err->allowed)) == 0)
+                   && add_text(document, "did_you_mean", err->did_you_mean)
+                   && add_text(document, "location", err->location)
+                   && add_text(document, "request_id", id)
+               ? json_incref(document)
+               : NULL;
 }
 
 void problem_render(const struct error *err, const struct request *request, struct reply *ret)
@@ -117,8 +134,10 @@ void problem_render(const struct error *err, const struct request *request, stru
 
         render_json_document(document, JSON_COMPACT, &body);
     }
-    if (!buffer_byte(&body, '\n')) /* every body ends in a newline */
+    if (!buffer_byte(&body, '\n')) { /* every body ends in a newline */
+        ret->is_short = true;
         return;
+    }
     ret->body = buffer_steal(&body, &ret->len);
     ret->content_type = is_odata ? "application/json;odata.metadata=minimal;IEEE754Compatible=false"
                                  : "application/problem+json";

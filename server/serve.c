@@ -2,6 +2,7 @@
 #include "server/serve.h"
 
 #include <inttypes.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -79,11 +80,11 @@ bool reply_header(struct reply *reply, const char *name, const char *value)
 {
     char *copy;
 
-    if (reply->n_headers == REPLY_HEADERS)
+    copy = reply->n_headers < REPLY_HEADERS ? strdup(value) : NULL;
+    if (copy == NULL) {
+        reply->is_short = true;
         return false;
-    copy = strdup(value);
-    if (copy == NULL)
-        return false;
+    }
     reply->headers[reply->n_headers++] = (struct header){ name, copy };
     return true;
 }
@@ -1188,6 +1189,10 @@ static bool serve_document(struct work *work)
     is_pretty = work->query.is_pretty;
     if (work->route.kind == ROUTE_HEALTH || work->route.kind == ROUTE_READY) {
         state = work->route.kind == ROUTE_READY ? conn_state(work->conn) : NULL;
+        if (state != NULL && state->guard != NULL && atomic_load(&state->guard->is_damaged))
+            return error_set(work->err, ERR_DAMAGED, NULL,
+                             "The dataset file is damaged: a page is not what was written, or "
+                             "cannot be read. Its keeper has to put a whole one in its place.");
         reply_header(work->reply, "Cache-Control", "no-store");
         return send_document(work, health_new(state), is_pretty);
     }
@@ -1308,8 +1313,11 @@ static bool serve_metrics(struct work *work)
         dataset.release = conn_state(work->conn)->release;
         dataset.digest = conn_state(work->conn)->digest;
         dataset.catalogue = work->service->catalogue;
+        dataset.is_damaged = conn_state(work->conn)->guard != NULL
+                             && atomic_load(&conn_state(work->conn)->guard->is_damaged);
     }
     metrics_write(work->service->metrics, has_dataset ? &dataset : NULL, &body);
+    work->route.kind = ROUTE_METRICS; /* counting rows asks for collections */
     if (!body.broken)
         body.len--; /* take_body() ends the last line */
     if (!take_body(work, &body))
@@ -1603,6 +1611,7 @@ void serve(const struct service *service, const struct request *request, struct 
 {
     struct error err = { 0 };
     struct work work;
+    bool is_good;
 
     *ret = (struct reply){ 0 };
     work.service = service;
@@ -1617,7 +1626,10 @@ void serve(const struct service *service, const struct request *request, struct 
     work.reply = ret;
     work.err = &err;
     work.fields = BUFFER_INIT(SERVE_FIELDS);
-    if (!run(&work)) {
+    is_good = run(&work);
+    if (work.conn != NULL && !ret->is_kept && !conn_is_sound(work.conn, is_good, &err))
+        is_good = is_good && work.route.kind == ROUTE_METRICS; /* asked when things go wrong */
+    if (!is_good) {
         restart(ret, err.code == ERR_METHOD || err.code == ERR_RANGE);
         problem_render(&err, request, ret);
         work.varies_by = NULL;
@@ -1629,6 +1641,13 @@ void serve(const struct service *service, const struct request *request, struct 
         drop_body(&work);
     buffer_done(&work.fields);
     add_digest(ret);
+    if (ret->is_short) {
+        restart(ret, false);
+        ret->is_short = true;
+        ret->status = 503;
+        snprintf(ret->log_detail, sizeof(ret->log_detail), "There was no memory for the reply.");
+        work.is_tagged = false;
+    }
     ret->is_lasting =
         work.is_tagged && request->range == NULL && ret->source.read == NULL && ret->file.len == 0;
     if (work.conn != NULL)

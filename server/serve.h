@@ -77,6 +77,8 @@ struct reply {
     bool is_lasting;      /* while the dataset is the current one, the same request (but for its
                              Range) gets the same reply: it may be kept */
     bool is_timeout;      /* a query was cut off at its deadline */
+    bool is_short;        /* there was no memory for a header or for the body of a problem: it is
+                             not to be sent */
     bool is_kept;         /* the one who asks has it: there is nothing here but .key and .route */
     char key[REPLY_KEY];  /* of a lasting reply: names it whatever request it answers, since others
                              may ask for the same in another spelling; "": nothing does */
@@ -101,8 +103,8 @@ struct service {
  *
  * Shape: GET, HEAD and OPTIONS; a HEAD reply has the headers and the body of GET (the edge leaves
  * the body out). Errors: never fails; a failure is a problem document (RFC 9457) in *ret. Without
- * memory ret->body is NULL and the status 500 or 503. Lifetime: *ret owns its texts until
- * reply_done(); safe in any thread, holds no lock while it renders.
+ * memory ret->is_short, without headers and body, and the status 503. Lifetime: *ret owns its texts
+ * until reply_done(); safe in any thread, holds no lock while it renders.
  */
 void serve(const struct service *service, const struct request *request, struct reply *ret);
 

@@ -9,6 +9,7 @@
 
 #include "db/conn.h"
 #include "db/dataset.h"
+#include "db/query_memory.h"
 #include "db/select.h"
 #include "server/base/cleanup.h"
 #include "server/cursor.h"
@@ -116,6 +117,7 @@ bool stream_fill(struct stream *stream, size_t most, struct buffer *out, bool *r
 {
     bool is_good = true;
 
+    query_memory_begin();
     conn_deadline(stream->conn, stream->deadline_ms);
     if (!stream->has_begun)
         flat_writer_begin(&stream->writer, out);
@@ -126,9 +128,9 @@ bool stream_fill(struct stream *stream, size_t most, struct buffer *out, bool *r
     *ret_done = stream->is_done;
     if (is_good && out->broken && stream->fault.code != ERR_NONE) {
         *err = stream->fault;
-        return false;
+        is_good = false;
     }
-    return is_good;
+    return conn_is_sound(stream->conn, is_good, err);
 }
 
 bool stream_next(const struct stream *stream, const char **ret_cursor)

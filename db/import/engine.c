@@ -1,4 +1,4 @@
-#define _GNU_SOURCE /* copy_file_range, flock, O_CLOEXEC */
+#define _GNU_SOURCE /* copy_file_range, flock, O_CLOEXEC, TEMP_FAILURE_RETRY */
 #include "db/import/engine.h"
 
 #include <errno.h>
@@ -21,6 +21,7 @@
 #include "db/import/timeline.h"
 #include "db/publish.h"
 #include "db/schema.h"
+#include "db/seal.h"
 #include "db/search.h"
 #include "db/sql_alike.h"
 #include "db/sql_fold.h"
@@ -1392,29 +1393,45 @@ static bool open_dataset(struct import *import, const char *path, struct error *
            || fail(import, err);
 }
 
+static bool write_whole(int fd, const char *from, size_t len)
+{
+    while (len > 0) {
+        ssize_t n = TEMP_FAILURE_RETRY(write(fd, from, len));
+
+        if (n < 0)
+            return false;
+        from += n;
+        len -= (size_t)n;
+    }
+    return true;
+}
+
 /* Copies the dataset: sharing its blocks where the file system can. */
 static bool copy_dataset(const char *dataset, int from, const char *path, struct error *err)
 {
-    defer(close_file) int to = open(path, O_WRONLY | O_CLOEXEC);
+    defer(close_file) int to = open(path, O_RDWR | O_CLOEXEC);
+    struct error why = { .code = ERR_NONE };
     char bytes[65536];
     ssize_t n;
 
     if (to < 0)
         return error_set(err, ERR_INPUT, NULL, "%s: %s.", path, strerror(errno));
-    while ((n = copy_file_range(from, NULL, to, NULL, COPY_MOST, 0)) > 0)
-        ;
-    if (n == 0)
-        return true;
-    if (errno != EXDEV && errno != ENOSYS && errno != EINVAL && errno != EOPNOTSUPP)
+    do
+        n = copy_file_range(from, NULL, to, NULL, COPY_MOST, 0);
+    while (n > 0 || (n < 0 && errno == EINTR));
+    if (n < 0 && (errno == EXDEV || errno == ENOSYS || errno == EINVAL || errno == EOPNOTSUPP)) {
+        while ((n = TEMP_FAILURE_RETRY(read(from, bytes, sizeof(bytes)))) > 0) {
+            if (!write_whole(to, bytes, (size_t)n)) {
+                n = -1;
+                break;
+            }
+        }
+    }
+    if (n < 0)
         return error_set(err, ERR_INPUT, NULL, "%s cannot be copied: %s.", dataset,
                          strerror(errno));
-    while ((n = read(from, bytes, sizeof(bytes))) > 0) {
-        if (write(to, bytes, (size_t)n) != n)
-            return error_set(err, ERR_INPUT, NULL, "%s cannot be copied: %s.", dataset,
-                             strerror(errno));
-    }
-    return n == 0
-           || error_set(err, ERR_INPUT, NULL, "%s cannot be copied: %s.", dataset, strerror(errno));
+    /* A page that went bad would be sealed again as if it were right. */
+    return seal_verify(to, &why) || error_set(err, why.code, NULL, "%s: %s", dataset, why.detail);
 }
 
 /* Opens the old dataset and keeps other imports from it; *ret is -1 when there is none. */

@@ -27,6 +27,8 @@ enum error_code {
     ERR_TIMEOUT,           /* the query ran past its deadline */
     ERR_TOO_LARGE,         /* the answer would be larger than the ceiling of a reply */
     ERR_NOT_READY,         /* no dataset is open */
+    ERR_DAMAGED,           /* the dataset file is not what was written, or cannot be read */
+    ERR_MEMORY,            /* the query wants more memory than it may take */
     ERR_OVERLOAD,          /* a limit of the server itself was reached */
     ERR_RATE,              /* the client has made as many requests as it may for now */
     ERR_INPUT,    /* a file or argument that the command line was given is not acceptable */

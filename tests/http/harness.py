@@ -1,5 +1,6 @@
 """Runs bluehelm and judges every answer by the OpenAPI document that the same program serves."""
 
+import ctypes
 import hashlib
 import http.client
 import json
@@ -36,6 +37,25 @@ def build(text_dir, file):
     done = run("build", "--output", file, text_dir)
     assert done.returncode == 0, f"bluehelm build {text_dir} failed:\n{done.stderr}"
     return file
+
+
+class _Hash128(ctypes.Structure):
+    _fields_ = [("low", ctypes.c_uint64), ("high", ctypes.c_uint64)]
+
+
+def seal(file):
+    """Seals a dataset file anew that a test has changed (db/seal.c), as another program would that writes datasets."""
+    xxhash = ctypes.CDLL("libxxhash.so.0")
+    sum_of, whole_of = xxhash.XXH3_64bits_withSeed, xxhash.XXH3_128bits_withSeed
+    sum_of.restype, whole_of.restype = ctypes.c_uint64, _Hash128
+    sum_of.argtypes = whole_of.argtypes = [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint64]
+    data = Path(file).read_bytes()
+    size, pages = int.from_bytes(data[16:18], "big"), int.from_bytes(data[28:32], "big")
+    data = data[:size * pages]
+    sums = b"".join(sum_of(data[at:at + size], size, at // size + 1).to_bytes(8, "little") for at in range(0, len(data), size))
+    foot = b"bluehelm seal 1\n" + size.to_bytes(8, "little") + pages.to_bytes(8, "little")
+    whole = whole_of(sums, len(sums), sum_of(foot, len(foot), 0))
+    Path(file).write_bytes(data + sums + foot + whole.high.to_bytes(8, "big") + whole.low.to_bytes(8, "big"))
 
 
 def no_twins(pairs):

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 
 import pytest
 
-from harness import ROOT, SHARED, Client, Server, build, run
+from harness import ROOT, SHARED, Client, Server, build, run, seal
 
 LATER = "2027-03-01"  # the release of the second dataset
 CLOCKED = ["missions", "claims", "casualties", "strengths", "actors", "relationships", "events", "sources"]
@@ -370,6 +370,7 @@ def records(tmp_path_factory, dataset):
     db.executescript((ROOT / "db/derive_groups.sql").read_text(encoding="utf-8"))
     db.commit()
     db.close()
+    seal(file)
     server = Server(file)
     yield Client(server)
     server.stop()

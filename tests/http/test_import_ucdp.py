@@ -11,7 +11,7 @@ from itertools import combinations
 
 import pytest
 
-from harness import ROOT, Client, Server
+from harness import ROOT, Client, Server, seal
 from test_import import check, content, counts, query, sha, shared, take
 
 DAY, LATER = "2025-06-13", "2026-06-13"
@@ -610,6 +610,7 @@ def test_an_actor_that_cannot_be_used_is_rejected_with_its_cell(base, tmp_path, 
 def test_a_dataset_without_the_codes_of_edges_is_refused(base, tmp_path):
     with sqlite3.connect(base) as db:
         db.execute("DELETE FROM codes WHERE id = 'in_coalition_with' AND list = 'predicate'")
+    seal(base)
     before = sha(base)
     assert "does not know the relationship 'in_coalition_with'" in take("ucdp-actors", actors(tmp_path, {}), base, DAY, status=1)
     assert sha(base) == before

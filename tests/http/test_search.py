@@ -9,7 +9,7 @@ import subprocess
 import unicodedata
 
 import pytest
-from harness import PROGRAM, ROOT, Client, Server, build
+from harness import PROGRAM, ROOT, Client, Server, build, seal
 
 MARKED = re.compile("⟦([^⟦⟧]*)⟧")
 KINDS = ["mission", "actor", "place", "event", "source", "claim"]
@@ -371,5 +371,6 @@ def test_an_index_that_differs_from_the_rows_is_found(tmp_path, dataset):
     work.write_bytes(dataset.read_bytes())
     with contextlib.closing(sqlite3.connect(work)) as db, db:
         db.execute("INSERT INTO search (rowid, title) VALUES (1000000, 'stranger')")
+    seal(work)
     check = subprocess.run([PROGRAM, "check", work], capture_output=True, text=True)
     assert check.returncode != 0 and "search: 'stranger' of document 1000000" in check.stderr, check.stderr

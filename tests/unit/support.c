@@ -16,6 +16,7 @@
 #include "db/build.h"
 #include "db/dataset.h"
 #include "db/schema.h"
+#include "db/seal.h"
 #include "db/sql_alike.h"
 #include "db/sql_tally.h"
 #include "handlers/catalogue.h"
@@ -83,6 +84,7 @@ void world_variant(const struct world *world, const char *name, const char *sql,
     static char bytes[4 << 20];
     FILE *file = fopen(world->file, "rb");
     sqlite3 *db;
+    struct error err = { 0 };
     char *message = NULL;
     size_t len;
 
@@ -100,6 +102,8 @@ void world_variant(const struct world *world, const char *name, const char *sql,
         || sqlite3_exec(db, derive_sums_sql, NULL, NULL, &message) != SQLITE_OK)
         fail_msg("%s", message);
     sqlite3_close(db);
+    if (!seal_write(ret, ret, &err))
+        fail_msg("%s", err.detail);
 }
 
 struct conn *world_conn(const struct world *world)

@@ -123,7 +123,16 @@ static size_t first_difference(const struct reply *a, const struct reply *b)
 static void assert_sound(const struct reply *reply, const struct reply *whole, const char *target,
                          size_t n)
 {
+    if (reply->is_short) {
+        if (reply->status != 503 || reply->body != NULL || reply->n_headers > 0)
+            fail_msg("%s: the reply without allocation %zu is not to be sent, and holds something",
+                     target, n);
+        return;
+    }
     if (reply->status == whole->status) {
+        if (reply->n_headers != whole->n_headers)
+            fail_msg("%s: the reply without allocation %zu has %zu headers and not %zu", target, n,
+                     reply->n_headers, whole->n_headers);
         if (whole->status < 300
             && (reply->body == NULL || reply->len != whole->len
                 || memcmp(reply->body, whole->body, whole->len) != 0))

@@ -6,6 +6,8 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "db/seal.h"
+
 static void write_file(const char *path, const char *bytes, size_t len)
 {
     FILE *file = fopen(path, "wb");
@@ -27,13 +29,16 @@ static void copy_file(const char *from, const char *to, size_t most)
     write_file(to, bytes, len < most ? len : most);
 }
 
+/* As a program would that writes other datasets. */
 static void change(const char *file, const char *sql)
 {
+    struct error err = { 0 };
     sqlite3 *db;
 
     assert_int_equal(sqlite3_open(file, &db), SQLITE_OK);
     assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
     sqlite3_close(db);
+    assert_true(seal_write(file, file, &err));
 }
 
 static void assert_refused(const char *file, const char *why)
