@@ -88,13 +88,17 @@ static bool damaged(struct conn *conn, struct error *err, const char *why)
 
 static pthread_once_t sqlite_once = PTHREAD_ONCE_INIT;
 
-/* Too late, and no harm but to --query-memory, where SQLite was at work before. */
 static void prepare_sqlite(void)
 {
     /* Nobody asks SQLite how much memory it took, and counting it costs a lock on each piece:
      * query_memory counts by thread. */
     sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
     query_memory_install();
+}
+
+void conn_set_up(void)
+{
+    pthread_once(&sqlite_once, prepare_sqlite);
 }
 
 /* What is wrong with the pages that were read, if anything is. */
@@ -240,7 +244,7 @@ bool conn_open(const char *file, const struct state *state, struct conn **ret, s
         return error_set(err, ERR_INTERNAL, NULL, "no memory for a connection");
     conn->state = state;
     conn->guard = state != NULL ? state->guard : NULL;
-    pthread_once(&sqlite_once, prepare_sqlite);
+    conn_set_up();
     layer = pages_layer();
     buffer_text(&uri, "file:");
     buffer_percent(&uri, file, "/");

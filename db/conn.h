@@ -12,6 +12,10 @@
 struct conn;
 struct state;
 
+/** Has SQLite count the memory of queries (db/query_memory.h). Call it before SQLite is used in any
+ * other way than by conn_open(), which calls it too; later it does nothing. Safe in any thread. */
+void conn_set_up(void);
+
 /**
  * Opens a dataset file for reading.
  *

@@ -93,6 +93,7 @@ struct dataset *dataset_new(void)
 
     if (dataset == NULL)
         return NULL;
+    conn_set_up();
     /* SQLite reads /dev/urandom when it first wants chance, which a sandbox may not allow then. */
     sqlite3_randomness(sizeof(seed), &seed);
     if (pthread_key_create(&dataset->thread, local_free) != 0) {
