@@ -197,7 +197,7 @@ static const char *const targets[] = {
     "/v1/actors/unfix/network?depth=2",
     "/v1/graph/path?from=niger-army&to=blue-lantern&dated=1",
     "/v1/missions.csv?limit=2",
-    "/v1/export/missions.ndjson",
+    "/v1/export/missions.csv",
     "/v1/casualties/stats.csv?group_by=mission",
     "/v1/graph.graphml",
     "/v1/graph.dot?focus=ministry",
