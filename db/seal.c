@@ -132,7 +132,8 @@ static XXH128_canonical_t sum_of_sums(const struct seal *seal, const struct foot
 
 static bool alloc_sums(struct seal *seal, struct error *err)
 {
-    seal->sums = calloc(seal->n_pages, sizeof(*seal->sums));
+    if (seal->n_pages > 0)
+        seal->sums = calloc(seal->n_pages, sizeof(*seal->sums));
     return seal->sums != NULL || error_set(err, ERR_INTERNAL, NULL, "no memory for a seal");
 }
 
