@@ -153,7 +153,7 @@ bool seal_holds(const struct seal *seal, uint32_t page, const void *bytes)
 static bool walk(const struct seal *seal, int fd, uint32_t *at, uint32_t most, bool is_new,
                  struct error *err)
 {
-    uint32_t n_piece = AT_ONCE / seal->page_size;
+    uint32_t n_piece = seal->page_size > 0 ? AT_ONCE / seal->page_size : 1;
     char *piece = malloc(AT_ONCE);
     bool is_good = piece != NULL || error_set(err, ERR_INTERNAL, NULL, "no memory for pages");
 

@@ -31,13 +31,15 @@ static json_t *column_new(sqlite3_stmt *row, int column)
     }
 }
 
-/* What only the very query and the very values give: a cursor that was changed does not fit it. */
+/* What only the very query and the very values give: a cursor that was changed does not fit it. What
+ * would be longer than any cursor has none. False without memory. */
 static bool set_mark(const json_t *rest, const char *owner, char ret[FINGERPRINT_SIZE])
 {
     defer(buffer_done) struct buffer text = BUFFER_INIT(CURSOR_SIZE);
 
+    ret[0] = '\0';
     if (!render_json_document(rest, JSON_COMPACT, &text))
-        return false;
+        return text.overflow;
     fingerprint((const char *const[]){ owner, text.data, NULL }, ret);
     return true;
 }
