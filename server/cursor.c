@@ -31,8 +31,8 @@ static json_t *column_new(sqlite3_stmt *row, int column)
     }
 }
 
-/* What only the very query and the very values give: a cursor that was changed does not fit it. What
- * would be longer than any cursor has none. False without memory. */
+/* What only the very query and the very values give: a cursor that was changed does not fit it.
+ * What would be longer than any cursor has none. False without memory. */
 static bool set_mark(const json_t *rest, const char *owner, char ret[FINGERPRINT_SIZE])
 {
     defer(buffer_done) struct buffer text = BUFFER_INIT(CURSOR_SIZE);
