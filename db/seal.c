@@ -132,7 +132,8 @@ static XXH128_canonical_t sum_of_sums(const struct seal *seal, const struct foot
 
 static bool alloc_sums(struct seal *seal, struct error *err)
 {
-    seal->sums = calloc(seal->n_pages, sizeof(*seal->sums));
+    if (seal->n_pages > 0)
+        seal->sums = calloc(seal->n_pages, sizeof(*seal->sums));
     return seal->sums != NULL || error_set(err, ERR_INTERNAL, NULL, "no memory for a seal");
 }
 
@@ -152,7 +153,7 @@ bool seal_holds(const struct seal *seal, uint32_t page, const void *bytes)
 static bool walk(const struct seal *seal, int fd, uint32_t *at, uint32_t most, bool is_new,
                  struct error *err)
 {
-    uint32_t n_piece = AT_ONCE / seal->page_size;
+    uint32_t n_piece = seal->page_size > 0 ? AT_ONCE / seal->page_size : 1;
     char *piece = malloc(AT_ONCE);
     bool is_good = piece != NULL || error_set(err, ERR_INTERNAL, NULL, "no memory for pages");
 

@@ -31,13 +31,15 @@ static json_t *column_new(sqlite3_stmt *row, int column)
     }
 }
 
-/* What only the very query and the very values give: a cursor that was changed does not fit it. */
+/* What only the very query and the very values give: a cursor that was changed does not fit it.
+ * What would be longer than any cursor has none. False without memory. */
 static bool set_mark(const json_t *rest, const char *owner, char ret[FINGERPRINT_SIZE])
 {
     defer(buffer_done) struct buffer text = BUFFER_INIT(CURSOR_SIZE);
 
+    ret[0] = '\0';
     if (!render_json_document(rest, JSON_COMPACT, &text))
-        return false;
+        return text.overflow;
     fingerprint((const char *const[]){ owner, text.data, NULL }, ret);
     return true;
 }
@@ -73,8 +75,11 @@ bool cursor_write(sqlite3_stmt *row, int column, const char *owner, const char *
     return true;
 }
 
-static json_t *decode(const char *text)
+/* What a cursor holds; NULL where it is none, or where there is no memory to see that. */
+static json_t *decode(const char *text, bool *ret_is_short)
 {
+    json_t *values;
+    json_error_t why;
     uint8_t bytes[CURSOR_SIZE];
     char padded[CURSOR_SIZE + 4];
     struct base64_decode_ctx context;
@@ -88,7 +93,12 @@ static json_t *decode(const char *text)
     base64url_decode_init(&context);
     if (!base64_decode_update(&context, &n, bytes, len, padded) || !base64_decode_final(&context))
         return NULL;
-    return json_loadb((const char *)bytes, n, 0, NULL);
+    values = json_loadb((const char *)bytes, n, 0, &why);
+    /* Text that is no JSON is always told as such. */
+    *ret_is_short = values == NULL
+                    && (json_error_code(&why) == json_error_unknown
+                        || json_error_code(&why) == json_error_out_of_memory);
+    return values;
 }
 
 static bool is_mark(const json_t *value, const char *right)
@@ -131,17 +141,22 @@ bool cursor_read(const char *text, const char *owner, const char *digest, struct
     static const char wrong[] =
         "'cursor' takes the 'next' of a reply to this very query (the same path, filters, sort"
         " and times); leave it out to begin anew.";
-    json_auto_t *values = decode(text);
+    bool is_short = false;
+    json_auto_t *values = decode(text, &is_short);
     json_auto_t *given = NULL;
     char mark[FINGERPRINT_SIZE];
     bool has_id = query->n_sorts > 0 && query->sorts[query->n_sorts - 1].field->type == FIELD_ID;
     size_t n = query->n_sorts + (has_id ? 0 : 1);
 
+    if (is_short)
+        return error_set(err, ERR_INTERNAL, NULL, "no memory for a cursor");
     if (!json_is_array(values) || json_array_size(values) != n + 2)
         return error_set(err, ERR_PARAM_INVALID, "cursor", "%s", wrong);
     given = json_incref(json_array_get(values, 0));
     json_array_remove(values, 0);
-    if (!set_mark(values, owner, mark) || !is_mark(given, mark))
+    if (!set_mark(values, owner, mark))
+        return error_set(err, ERR_INTERNAL, NULL, "no memory for a cursor");
+    if (!is_mark(given, mark))
         return error_set(err, ERR_PARAM_INVALID, "cursor", "%s", wrong);
     if (!is_mark(json_array_get(values, 0), digest))
         return error_set(

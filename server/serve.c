@@ -526,6 +526,8 @@ static void link_next(struct work *work, const char *cursor, struct buffer *url)
                   known_day(work), cursor);
     if (!url->broken && buffer_format(&link, "<%s>; rel=\"next\"", url->data))
         reply_header(work->reply, "Link", link.data);
+    else if (!url->overflow && !link.overflow)
+        work->reply->is_short = true;
 }
 
 /* "next", "next_url" and the Link header. */
