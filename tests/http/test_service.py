@@ -1,6 +1,7 @@
 """bluehelm as a service: what it tells a service manager, what it takes from one, and the sandbox that it runs in."""
 
-import fcntl
+import contextlib
+import ctypes
 import os
 import re
 import shutil
@@ -9,6 +10,7 @@ import subprocess
 import tempfile
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from harness import IS_SANITIZED, PATIENCE, PROGRAM, ROOT, Client, Server, run
@@ -164,33 +166,37 @@ def test_a_watchdog_with_less_patience_than_a_query_is_warned_of(manager, datase
     server.stop()
 
 
-def test_the_watchdog_hears_nothing_while_a_worker_hangs(manager, dataset):
-    """The worker hangs in a log that nobody reads: the other one turns, and the main thread has time."""
-    ours, theirs = os.pipe()
-    fcntl.fcntl(theirs, fcntl.F_SETPIPE_SZ, 4096)
-    process = subprocess.Popen([PROGRAM, "serve", "--listen", "127.0.0.1:0", "--dataset", dataset, "--workers", "2"], cwd=ROOT, stderr=theirs,
-                               env={**os.environ, **manager.env, "WATCHDOG_USEC": str(int(400000 * PATIENCE))})
-    os.close(theirs)
+PTRACE_SEIZE, PTRACE_INTERRUPT, PTRACE_DETACH, WALL = 0x4206, 0x4207, 17, 0x40000000
+
+
+def ptrace(request, thread):
+    call = ctypes.CDLL(None, use_errno=True).ptrace
+    call.restype, call.argtypes = ctypes.c_long, [ctypes.c_long, ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p]
+    if call(request, thread, None, None) < 0:
+        raise OSError(ctypes.get_errno(), f"ptrace {request:#x}")
+
+
+@contextlib.contextmanager
+def hanging(process, name):
+    """One thread stands still, as a debugger would have it; the others go on."""
+    thread = next(int(task.name) for task in Path(f"/proc/{process.pid}/task").iterdir() if (task / "comm").read_text().strip() == name)
+    ptrace(PTRACE_SEIZE, thread)
     try:
-        host, port = re.search(r"Listening on (.*):(\d+)\.", manager.wait("READY")["STATUS"]).groups()
-        manager.wait("WATCHDOG")
-        with socket.create_connection((host, int(port))) as client:
-            client.sendall(b"GET /v1/nowhere HTTP/1.1\r\nHost: x\r\n\r\n" * 200)
-            manager.silence(1.5 * PATIENCE)
-            # Somebody reads the log: the worker comes back, and is heard of.
-            reading = threading.Thread(target=drain, args=(ours,), daemon=True)
-            reading.start()
-            manager.wait("WATCHDOG")
+        ptrace(PTRACE_INTERRUPT, thread)
+        os.waitpid(thread, WALL)
+        yield
     finally:
-        process.terminate()
-        assert process.wait(30 * PATIENCE) == 0
-    reading.join(10)
-    os.close(ours)
+        ptrace(PTRACE_DETACH, thread)
 
 
-def drain(fd):
-    while os.read(fd, 65536):
-        pass
+def test_the_watchdog_hears_nothing_while_a_worker_hangs(manager, dataset):
+    server = Server(dataset, env={**manager.env, "WATCHDOG_USEC": str(int(400000 * PATIENCE))})
+    manager.wait("WATCHDOG")
+    with hanging(server.process, "worker-1"):
+        manager.silence(1.5 * PATIENCE)
+        server.wait_log("level=warning msg=watchdog")
+    manager.wait("WATCHDOG")
+    server.stop()
 
 
 # ---- a socket that is handed over ----
