@@ -13,7 +13,8 @@
  * 5. Bodies are not taken. Nothing of a client is kept beyond its connection but one bounded,
  * escaped log line, and how many requests its address may still make.
  * 6. Connections are limited in all and for each address, over all workers (IPv6 by /64). Beyond
- * the limit a few more may ask for health.
+ * the limit a few more may ask for health. Replies that are sent piece by piece, and hold a dataset
+ * open, are limited in the same way.
  * 7. Every phase of a connection ends: the head, the reply, the idleness in between. Dripping bytes
  * buys no time.
  * 8. A reply leaves with all its headers or not at all.
@@ -1556,7 +1557,10 @@ static bool has_quota(const struct worker *worker, struct quota *quota, int64_t 
 static void log_request(struct worker *worker, const struct client *client, int64_t now,
                         enum MHD_RequestTerminationCode code)
 {
-    enum log_level level = client->status >= 500 ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO;
+    /* 505 is the client's doing. */
+    bool is_failure =
+        client->status >= 500 && client->status != MHD_HTTP_HTTP_VERSION_NOT_SUPPORTED;
+    enum log_level level = is_failure ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO;
     struct log_line line;
 
     if (!log_wants(level) || !has_quota(worker, &worker->quotas[level == LOG_LEVEL_ERROR], now))

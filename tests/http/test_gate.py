@@ -257,3 +257,9 @@ def test_after_all_that_memory_and_descriptors_are_back(fixture_dataset):
     assert after_files <= files
     assert IS_SANITIZED or after_memory < memory + 1024  # KiB; a sanitizer keeps what was freed
     server.stop()
+
+
+def test_a_version_that_is_not_spoken_is_no_failure_of_ours(edge):
+    start = len(edge.log)
+    edge.send(b"GET /healthz HTTP/9.9\r\nHost: x\r\n\r\n")
+    assert " level=info " in edge.wait_log(r".* status=505 .*", start)[0]
