@@ -31,15 +31,21 @@ static void free_text(char **text)
 /* What SQLite makes beside a file while it writes into it, and leaves when it cannot go on. */
 static const char *const beside[] = { "-journal", "-wal", "-shm" };
 
-void temporary_done(struct temporary *temporary)
+static void remove_beside(const char *path)
 {
-    if (temporary->path != NULL)
-        unlink(temporary->path);
-    for (size_t i = 0; temporary->path != NULL && i < sizeof(beside) / sizeof(*beside); i++) {
+    for (size_t i = 0; i < sizeof(beside) / sizeof(*beside); i++) {
         char name[PATH_MAX];
 
-        if (snprintf(name, sizeof(name), "%s%s", temporary->path, beside[i]) < PATH_MAX)
+        if (snprintf(name, sizeof(name), "%s%s", path, beside[i]) < PATH_MAX)
             unlink(name);
+    }
+}
+
+void temporary_done(struct temporary *temporary)
+{
+    if (temporary->path != NULL) {
+        unlink(temporary->path);
+        remove_beside(temporary->path);
     }
     free(temporary->path);
     temporary->path = NULL;
@@ -98,6 +104,7 @@ bool temporary_publish(struct temporary *temporary, const char *file, long long 
         return false;
     if (!sync_path(temporary->path, O_RDWR, ret_size) || rename(temporary->path, file) != 0)
         return error_set(err, ERR_INPUT, NULL, "%s cannot be written: %s.", file, strerror(errno));
+    remove_beside(temporary->path);
     free(temporary->path);
     temporary->path = NULL;
     if (!sync_path(dir, O_RDONLY | O_DIRECTORY, &unused))

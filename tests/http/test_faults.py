@@ -85,6 +85,8 @@ def test_a_command_that_fails_leaves_the_old_or_the_new(bench, name):
     for plan in PLANS:
         if plan[0] in ("memory", "read", "write", "file") and plan[2] not in (errno.EINTR, errno.EMFILE):
             fail_command(bench, name, plan, sparse(1), exports)
+    if name == "build":  # SQLite leaves its journal where it cannot see whether the file is in its place
+        fail_command(bench, name, ("file", ERROR, errno.EIO, False), range(60, 75))
 
 
 def test_what_kill_9_leaves_is_the_old_or_the_new_dataset(bench):
