@@ -12,6 +12,7 @@
 
 #include "db/check.h"
 #include "db/dataset.h"
+#include "db/seal.h"
 #include "handlers/catalogue.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -290,7 +291,7 @@ static void one(const uint8_t *bytes, size_t len)
     const uint8_t *fixture = fuzz_fixture(&size);
     struct service service = { .catalogue = catalogue, .deadline_ms = 500, .body_limit = BODY };
     struct check_summary summary;
-    struct error err = { 0 }, check_err = { 0 };
+    struct error err = { 0 }, check_err = { 0 }, seal_err = { 0 };
     uint64_t seed = fuzz_seed(bytes, len);
     bool is_good, is_checked;
 
@@ -301,6 +302,10 @@ static void one(const uint8_t *bytes, size_t len)
     for (size_t i = 0; i + CHANGE <= len && i < CHANGES_MOST * CHANGE; i += CHANGE)
         apply(bytes + i, size);
     write_now();
+    /* Sealed as it is now, so that SQLite sees it; else the seal is all that is looked at. A file
+     * that is no whole one is not sealed. */
+    if (fuzz_random(&seed) % 8 != 0)
+        seal_write(path, path, &seal_err);
     service.dataset = dataset_new();
     must(service.dataset != NULL, "memory");
     is_good = dataset_publish(service.dataset, path, &err);

@@ -13,6 +13,7 @@
 #include "db/build.h"
 #include "db/check.h"
 #include "db/import/import.h"
+#include "db/seal.h"
 #include "tests/fuzz/fuzz.h"
 
 enum { PATH = 400 };
@@ -45,7 +46,7 @@ static void begin(void)
     snprintf(report, sizeof(report), "%s/report.csv", fuzz_directory());
     unlink(dataset);
     write_file(dataset, "", 0);
-    must(build_base(dataset, &err), "%s", err.detail);
+    must(build_base(dataset, &err) && seal_write(dataset, dataset, &err), "%s", err.detail);
     if (base == NULL)
         base = malloc(BASE);
     in = fopen(dataset, "rb");

@@ -84,7 +84,7 @@ def collections(api):
 def is_whole_run(config):
     """Whether nothing narrowed the run to some tests."""
     options = config.option
-    return not (options.keyword or options.markexpr or options.collectonly or getattr(options, "lf", False)
+    return not (options.keyword or options.markexpr or getattr(options, "ignore", None) or options.collectonly or getattr(options, "lf", False)
                 or any(".py" in arg for arg in config.args))
 
 
