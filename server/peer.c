@@ -62,13 +62,17 @@ bool peer_same(struct peer a, struct peer b)
     return a.key == b.key && a.is_v6 == b.is_v6;
 }
 
-uint64_t peer_hash(struct peer peer, uint64_t seed)
+static uint64_t stir(uint64_t mix)
 {
-    uint64_t mix = (peer.key ^ seed) + peer.is_v6;
-
     mix = (mix ^ mix >> 32) * 0xd6e8feb86659fd93u;
     mix = (mix ^ mix >> 32) * 0xd6e8feb86659fd93u;
     return mix ^ mix >> 32;
+}
+
+uint64_t peer_hash(struct peer peer, uint64_t seed)
+{
+    /* The kind goes in before the key, so that no key of one meets one of the other by a sum. */
+    return stir(stir(seed + peer.is_v6) ^ peer.key);
 }
 
 /* "10.0.0.0/8" or an address. */
