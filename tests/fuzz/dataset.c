@@ -328,5 +328,5 @@ static void one(const uint8_t *bytes, size_t len)
 }
 
 const struct fuzz_target target_dataset = {
-    .name = "dataset", .longest = 256, .runs = 60, .begin = begin, .one = one, .end = end
+    .name = "dataset", .longest = 256, .runs = 20, .begin = begin, .one = one, .end = end
 };
